@@ -1,0 +1,39 @@
+// Package handlers holds the job types of this installation, one file each. To add one: write its file after the pattern of
+// email.go, and a line in Register.
+//
+// The three built-in types only pretend: they wait or compute for a while, tell how far they are, and fail now and then, so that everything
+// around them can be seen at work. Their payloads share two fields:
+//
+//	duration_ms   how long an attempt takes, 0 to 3,600,000; 0 does nothing at all, for measuring the system itself
+//	fail_rate     the share of attempts that fail, 0 (none) to 1 (all)
+package handlers
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Options are what the handlers need from outside.
+type Options struct {
+	FailRate float64        // of attempts whose payload says nothing of it, 0..1
+	Rand     func() float64 // in [0, 1); nil: math/rand/v2
+}
+
+// Register adds every job type.
+func Register(r *jobs.Registry, opts Options) {
+	if opts.Rand == nil {
+		opts.Rand = rand.Float64
+	}
+	jobs.Handle(r, "email", email{opts}.send,
+		jobs.WithDescription("Pretends to send an email."),
+		jobs.WithTimeout(time.Minute),
+		jobs.WithExample(map[string]any{"to": "ada@example.com", "subject": "Your receipt"}))
+	jobs.Handle(r, "report", report{opts}.build,
+		jobs.WithDescription("Pretends to build a report, step by step."),
+		jobs.WithExample(map[string]any{"title": "Monthly sales", "format": "pdf", "rows": 5000}))
+	jobs.Handle(r, "image", image{opts}.render,
+		jobs.WithDescription("Renders a picture of the Mandelbrot set: real work for one CPU."),
+		jobs.WithExample(map[string]any{"width": 320, "height": 240}))
+}

@@ -1,0 +1,66 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Report is the payload of a report job.
+type Report struct {
+	Title      string   `json:"title,omitempty" doc:"What stands on the first page." maxLength:"200" default:"Untitled report"`
+	Format     string   `json:"format,omitempty" doc:"The kind of file." enum:"pdf,csv,html" default:"pdf"`
+	Rows       *int64   `json:"rows,omitempty" doc:"How many rows it covers." minimum:"0" maximum:"10000000" default:"1000"`
+	DurationMS *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"4000"`
+	FailRate   *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+}
+
+// ReportResult is what a finished report leaves.
+type ReportResult struct {
+	File  string `json:"file"`
+	Rows  int64  `json:"rows"`
+	Pages int64  `json:"pages"`
+}
+
+const (
+	reportDuration = 4 * time.Second
+	reportPages    = 6 // told of on the way, whatever the number of rows
+	rowsPerPage    = 50
+)
+
+var reportFailures = []string{
+	"query of the sales database timed out after 30 s",
+	"the data warehouse answered 503 Service Unavailable",
+	"deadlock detected while reading orders",
+	"upload of the report failed: connection reset by peer",
+}
+
+type report struct{ Options }
+
+func (r report) build(ctx context.Context, run *jobs.Run, in Report) (any, error) {
+	p, err := r.plan(in.DurationMS, in.FailRate, reportDuration, reportFailures)
+	if err != nil {
+		return nil, err
+	}
+	rows := int64(1000)
+	if in.Rows != nil {
+		rows = *in.Rows
+	}
+	if err := p.steps(ctx, run, r.messages(rows)...); err != nil {
+		return nil, err
+	}
+	return ReportResult{
+		File: run.Job.ID + "." + cmp.Or(in.Format, "pdf"), Rows: rows, Pages: max(1, (rows+rowsPerPage-1)/rowsPerPage),
+	}, nil
+}
+
+func (report) messages(rows int64) []string {
+	messages := []string{fmt.Sprintf("Reading %d rows", rows), "Adding up"}
+	for page := 1; page <= reportPages; page++ {
+		messages = append(messages, fmt.Sprintf("Laying out part %d of %d", page, reportPages))
+	}
+	return append(messages, "Uploading the file")
+}

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// cached is an answer with its age.
+type cached[T any] struct {
+	mu    sync.Mutex
+	value T
+	at    time.Time // zero: none yet
+}
+
+func (c *cached[T]) get() (value T, age time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value, time.Since(c.at), !c.at.IsZero()
+}
+
+func (c *cached[T]) put(value T, asked time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.value, c.at = value, asked
+}
+
+// look answers from the cache while that is younger than ttl, else asks, once for all who want to know at the time.
+func look[T any](ctx context.Context, c *Client, name string, cache *cached[T], ttl time.Duration, ask func(context.Context) (T, error)) (T, error) {
+	if value, age, ok := cache.get(); ok && age < ttl {
+		return value, nil
+	}
+	ch := c.calls.DoChan(name, func() (any, error) {
+		asked := time.Now()
+		// It outlives a caller that gives up: others wait for the same answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		defer cancel()
+		value, err := ask(ctx)
+		if err == nil {
+			cache.put(value, asked)
+		}
+		return value, err
+	})
+	select {
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	case r := <-ch:
+		value, _ := r.Val.(T)
+		return value, r.Err
+	}
+}

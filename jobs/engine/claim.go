@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	popWait = time.Second
+	// storePoll is how often a worker asks the Store for due jobs while the Queue is out of reach.
+	storePoll = 250 * time.Millisecond
+	claimMax  = 1000
+)
+
+// fetch fills free slots until ctx ends: pop hints, claim their jobs, start them. Where the Queue is out of reach it claims what is due next.
+func (w *Worker) fetch(ctx context.Context) {
+	for ctx.Err() == nil {
+		n := w.slots.take(ctx, claimMax)
+		if n == 0 {
+			return
+		}
+		started, ok := 0, w.lease.mayClaim(w.opts.LeaseTTL)
+		if ok {
+			started, ok = w.fill(ctx, n)
+		}
+		w.slots.give(n - started)
+		if !ok && !pause(ctx, storePoll) {
+			return
+		}
+	}
+}
+
+// fill tries to start up to n jobs and returns how many it did; ok is false where a pause is in order.
+func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
+	suspect := w.runs.reserveSuspect()
+	want := jobs.Claim{Types: w.types}
+	if suspect {
+		want.Suspects = 1
+	}
+	var hints []jobs.Hint
+	if w.hurry.ok() {
+		var err error
+		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: want.Suspects, Wait: popWait})
+		switch {
+		case ctx.Err() != nil:
+			// What was popped goes back; where the answer itself was lost, the Store repairs it.
+			w.runs.returnSuspect(suspect)
+			w.hurry.push(hints...)
+			return 0, true
+		case err != nil:
+			w.hurry.failed(err)
+		default:
+			w.hurry.works()
+			if len(hints) == 0 {
+				w.runs.returnSuspect(suspect)
+				return 0, true
+			}
+		}
+	}
+	if len(hints) == 0 {
+		want.Next, want.Queues = n, w.order()
+	}
+	for _, h := range hints {
+		want.IDs = append(want.IDs, h.ID)
+	}
+	started, ok = w.claim(want)
+	if !ok {
+		w.hurry.push(hints...)
+	}
+	if want.Next > 0 && started < n {
+		ok = false // the Store has no more for now
+	}
+	return started, ok
+}
+
+// claim takes jobs and starts them. The suspect's place that was reserved is used, or given back.
+func (w *Worker) claim(want jobs.Claim) (started int, ok bool) {
+	w.lease.claiming(func(session string) {
+		want.Session = session
+		// Not bound to the fetcher's context: a claim that is under way when the worker stops is seen through.
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
+		claimed, err := w.opts.Store.Claim(ctx, want)
+		if err != nil {
+			// The claim may have been stored all the same. Nothing may start then: the next beats hand such jobs back.
+			w.runs.returnSuspect(want.Suspects > 0)
+			w.log.Warn("claim failed", "error", err)
+			return
+		}
+		ok = true
+		w.hurry.push(claimed.Later...)
+		if !w.lease.fresh(w.opts.LeaseTTL) {
+			// The process was held up for so long that others may have the jobs by now.
+			w.runs.returnSuspect(want.Suspects > 0)
+			return
+		}
+		suspects := 0
+		for _, job := range claimed.Jobs {
+			if job.Suspect() {
+				suspects++
+			}
+			w.start(job, session)
+		}
+		w.runs.returnSuspect(want.Suspects > 0 && suspects == 0)
+		started = len(claimed.Jobs)
+	})
+	return started, ok
+}
+
+// order draws the order in which to ask the queues: each next one at random by weight. Nil means every queue.
+func (w *Worker) order() []string {
+	left := append([]QueueWeight(nil), w.opts.Queues...)
+	var names []string
+	for len(left) > 0 {
+		total := 0
+		for _, q := range left {
+			total += q.Weight
+		}
+		pick := rand.IntN(total)
+		for i, q := range left {
+			if pick -= q.Weight; pick < 0 {
+				names = append(names, q.Name)
+				left = append(left[:i], left[i+1:]...)
+				break
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// ClientOptions are what a Client needs. Store, Queue, Bus and Registry are required.
+type ClientOptions struct {
+	Store interface {
+		jobs.Ledger
+		Sessions(ctx context.Context) ([]jobs.Session, error)
+	}
+	Queue    jobs.Queue
+	Bus      jobs.Bus
+	Registry *jobs.Registry // types that are accepted besides those that workers announce
+	Log      *slog.Logger   // slog.Default() if nil
+
+	MaxPayloadBytes int // of one payload's canonical form; jobs.MaxPayloadBytes if 0
+}
+
+// Client submits jobs and looks after them. Many goroutines may share one, and should: what they submit at the same time is
+// stored in one commit.
+type Client struct {
+	opts   ClientOptions
+	log    *slog.Logger
+	insert *batcher[jobs.Submission, jobs.Receipt]
+	hurry  *hurrier
+
+	calls    singleflight.Group
+	stats    cached[jobs.Stats]
+	sessions cached[[]jobs.Session]
+	types    cached[[]jobs.Type]
+	probe    cached[bool]
+}
+
+// NewClient returns a Client. Close it to wait for what is under way.
+func NewClient(opts ClientOptions) *Client {
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	if opts.MaxPayloadBytes == 0 {
+		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
+	}
+	c := &Client{opts: opts, log: opts.Log, hurry: &hurrier{queue: opts.Queue, log: opts.Log}}
+	// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs or 4 MiB.
+	c.insert = newBatcher(c.store, func(s jobs.Submission) int {
+		w := 0
+		for _, j := range s.Jobs {
+			w += 4<<10 + len(j.Payload)
+		}
+		return w
+	}, batchMax*(4<<10+256))
+	return c
+}
+
+// Close waits until everything handed in has been answered.
+func (c *Client) Close() {
+	c.insert.wait()
+	c.hurry.wait()
+}
+
+// Submit stores jobs, all or none, and returns when they are durable. It fills in ids and what is zero of queue, attempts and timeout (as the
+// job's type has it), and brings payloads into canonical form; an empty payload is {}. It changes s.Jobs.
+//
+// Errors: *jobs.InvalidError with pointers that begin with the job's index ("/0/queue"); jobs.ErrKeyReused, jobs.ErrKeyGone, jobs.ErrBusy,
+// jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else wraps jobs.ErrOutcomeUnknown: repeat it with the
+// same key to find out.
+func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error) {
+	if err := c.complete(ctx, s.Jobs); err != nil {
+		return jobs.Receipt{}, err
+	}
+	r, err := c.insert.do(ctx, s)
+	if err != nil {
+		return jobs.Receipt{}, fmt.Errorf("submit: %w", known(err))
+	}
+	return r, r.Err
+}
+
+// known makes sure that an error which does not promise that nothing was stored says so.
+func known(err error) error {
+	for _, sentinel := range []error{jobs.ErrUnavailable, jobs.ErrRejected, jobs.ErrBusy, jobs.ErrOutcomeUnknown} {
+		if errors.Is(err, sentinel) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", jobs.ErrOutcomeUnknown, err)
+}
+
+// complete checks jobs and fills in what they leave open.
+func (c *Client) complete(ctx context.Context, list []jobs.New) error {
+	if len(list) == 0 || len(list) > jobs.MaxBulk {
+		return &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
+	}
+	var faults []jobs.FieldError
+	for i := range list {
+		n := &list[i]
+		fault := func(field, detail string) {
+			faults = append(faults, jobs.FieldError{Pointer: fmt.Sprintf("/%d/%s", i, field), Detail: detail})
+		}
+		t, err := c.typeOf(ctx, n.Type)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			fault("type", "is not a known job type")
+			continue
+		}
+		if n.Queue == "" {
+			n.Queue = t.Queue
+		}
+		if n.MaxAttempts == 0 {
+			n.MaxAttempts = t.MaxAttempts
+		}
+		if n.Timeout == 0 {
+			n.Timeout = t.Timeout
+		}
+		if !jobs.QueuePattern.MatchString(n.Queue) {
+			fault("queue", "must match "+jobs.QueuePattern.String())
+		}
+		if n.MaxAttempts < 1 || n.MaxAttempts > jobs.MaxMaxAttempts {
+			fault("max_attempts", fmt.Sprintf("must be 1 to %d", jobs.MaxMaxAttempts))
+		}
+		if n.Priority < jobs.MinPriority || n.Priority > jobs.MaxPriority {
+			fault("priority", fmt.Sprintf("must be %d to %d", jobs.MinPriority, jobs.MaxPriority))
+		}
+		if n.Timeout < time.Second || n.Timeout > jobs.MaxTimeout || n.Timeout%time.Second != 0 {
+			fault("timeout_seconds", fmt.Sprintf("must be whole seconds, 1 to %d", jobs.MaxTimeout/time.Second))
+		}
+		if n.Delay < 0 || n.Delay > jobs.MaxDelay {
+			fault("delay_seconds", fmt.Sprintf("must be 0 to %d", jobs.MaxDelay/time.Second))
+		}
+		if n.RunAt.After(time.Now().Add(jobs.MaxDelay)) {
+			fault("run_at", "must be at most 366 days ahead")
+		}
+		faults = append(faults, c.payload(i, n)...)
+		if n.ID == "" {
+			n.ID = newID()
+		}
+	}
+	if faults != nil {
+		return &jobs.InvalidError{Fields: faults}
+	}
+	return nil
+}
+
+// payload brings the i-th job's payload into canonical form.
+func (c *Client) payload(i int, n *jobs.New) []jobs.FieldError {
+	at := fmt.Sprintf("/%d/payload", i)
+	if len(n.Payload) == 0 {
+		n.Payload = []byte(`{}`)
+	}
+	canonical, err := jobs.Canonical(n.Payload, jobs.JSONLimits{Bytes: c.opts.MaxPayloadBytes})
+	if err != nil {
+		return []jobs.FieldError{{Pointer: at, Detail: err.Error()}}
+	}
+	if canonical[0] != '{' {
+		return []jobs.FieldError{{Pointer: at, Detail: "must be a JSON object"}}
+	}
+	n.Payload = canonical
+	handler := c.opts.Registry.Lookup(n.Type)
+	if handler == nil {
+		return nil
+	}
+	var wrong *jobs.InvalidError
+	if err := handler.Check(canonical); errors.As(err, &wrong) {
+		faults := slices.Clone(wrong.Fields)
+		for k := range faults {
+			faults[k].Pointer = at + faults[k].Pointer
+		}
+		return faults
+	}
+	return nil
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// store is the flush of the insert batcher.
+func (c *Client) store(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
+	// A key may occur once in a call of the Store. A repetition gets the first one's answer.
+	unique := make([]jobs.Submission, 0, len(subs))
+	at := make([]int, len(subs)) // index in unique
+	type scoped struct{ scope, key string }
+	var seen map[scoped]int
+	for i, s := range subs {
+		if s.Key != nil {
+			k := scoped{s.Key.Scope, s.Key.Key}
+			if first, ok := seen[k]; ok {
+				at[i] = first
+				continue
+			}
+			if seen == nil {
+				seen = map[scoped]int{}
+			}
+			seen[k] = len(unique)
+		}
+		at[i] = len(unique)
+		unique = append(unique, s)
+	}
+	answers, err := c.opts.Store.Insert(ctx, unique)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range answers {
+		if r.Err == nil && !r.Replayed {
+			c.received(ctx, unique[i], r.Jobs)
+		}
+	}
+	receipts := make([]jobs.Receipt, len(subs))
+	taken := make([]bool, len(unique))
+	for i, s := range subs {
+		u := at[i]
+		receipts[i] = answers[u]
+		switch {
+		case !taken[u]:
+			taken[u] = true
+		case s.Key.Fingerprint != unique[u].Key.Fingerprint:
+			receipts[i] = jobs.Receipt{Err: jobs.ErrKeyReused}
+		default:
+			receipts[i].Replayed = true
+		}
+	}
+	return receipts, nil
+}
+
+// received tells the Queue and the log of new jobs.
+func (c *Client) received(ctx context.Context, s jobs.Submission, created []jobs.Job) {
+	hints := make([]jobs.Hint, len(created))
+	logs := c.log.Enabled(ctx, slog.LevelInfo)
+	for i := range created {
+		j := &created[i]
+		hints[i] = j.Hint()
+		if hints[i].In = s.Jobs[i].Delay; !s.Jobs[i].RunAt.IsZero() {
+			hints[i].In = j.RunAt.Sub(j.CreatedAt) // both by the Store's clock
+		}
+		if logs {
+			c.log.LogAttrs(ctx, slog.LevelInfo, "job received", about(j)...)
+		}
+	}
+	c.hurry.push(hints...)
+}
+
+// Get returns a job with its unsuccessful attempts, oldest first. Errors: jobs.ErrNotFound, jobs.ErrUnavailable.
+func (c *Client) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error) {
+	return c.opts.Store.Get(ctx, id)
+}
+
+// List returns a page of jobs, newest first, without payload and result.
+func (c *Client) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
+	return c.opts.Store.List(ctx, q)
+}
+
+// Retry sends a failed job back, with all its attempts. Errors: jobs.ErrNotFound, jobs.ErrConflict.
+func (c *Client) Retry(ctx context.Context, id string) (jobs.Job, error) {
+	moved, err := c.Redrive(ctx, jobs.Redrive{IDs: []string{id}, Limit: 1})
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	job, _, err := c.opts.Store.Get(ctx, id)
+	if err == nil && moved == 0 {
+		err = fmt.Errorf("retry %s: %w", id, jobs.ErrConflict)
+	}
+	return job, err
+}
+
+// Redrive sends failed jobs back and returns how many.
+func (c *Client) Redrive(ctx context.Context, r jobs.Redrive) (int, error) {
+	hints, err := c.opts.Store.Redrive(ctx, r)
+	if err != nil {
+		return 0, fmt.Errorf("redrive: %w", err)
+	}
+	for _, h := range hints {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "job redriven", slog.String("job_id", h.ID), slog.String("queue", h.Queue))
+	}
+	c.hurry.push(hints...)
+	return len(hints), nil
+}
+
+// Cancel ends a pending job, or asks the worker of a processing one to stop; the job tells which. Repeating it is no error. Errors:
+// jobs.ErrNotFound; jobs.ErrConflict when the job is completed or dead.
+func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
+	job, err := c.opts.Store.Cancel(ctx, id)
+	if err != nil {
+		return job, err
+	}
+	if job.Status != jobs.Processing {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", about(&job)...)
+		return job, nil
+	}
+	c.log.LogAttrs(ctx, slog.LevelInfo, "cancel requested", about(&job)...)
+	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
+	defer cancel()
+	// Only for speed: the worker hears of it at its next beat in any case.
+	if err := c.opts.Bus.Publish(ctx, jobs.Event{Kind: jobs.EventCancel, JobID: id}); err != nil {
+		c.hurry.failed(err)
+	}
+	return job, nil
+}
+
+// Delete removes a completed or failed job. Errors: jobs.ErrNotFound, jobs.ErrConflict.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	err := c.opts.Store.Delete(ctx, id)
+	if err == nil {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "job deleted", slog.String("job_id", id))
+	}
+	return err
+}
+
+const (
+	countsTTL = 2 * time.Second
+	typesTTL  = 5 * time.Second
+	typesMiss = 500 * time.Millisecond // between two looks for a type that is not known
+)
+
+// Stats counts everything; the answer is at most 2 s old.
+func (c *Client) Stats(ctx context.Context) (jobs.Stats, error) {
+	return look(ctx, c, "stats", &c.stats, countsTTL, c.opts.Store.Stats)
+}
+
+// Sessions returns the workers that are not dead; the answer is at most 2 s old.
+func (c *Client) Sessions(ctx context.Context) ([]jobs.Session, error) {
+	return look(ctx, c, "sessions", &c.sessions, countsTTL, c.opts.Store.Sessions)
+}
+
+// Types returns the job types that can be submitted, by name: the Client's own and those that workers have announced. The answer
+// is at most 5 s old. When the Store is unavailable it is the last one known.
+func (c *Client) Types(ctx context.Context) ([]jobs.Type, error) { return c.typesSince(ctx, typesTTL) }
+
+func (c *Client) typesSince(ctx context.Context, ttl time.Duration) ([]jobs.Type, error) {
+	types, err := look(ctx, c, "types", &c.types, ttl, func(ctx context.Context) ([]jobs.Type, error) {
+		announced, err := c.opts.Store.Types(ctx)
+		if err != nil {
+			return nil, err
+		}
+		types := c.opts.Registry.Types()
+		for _, t := range announced {
+			if c.opts.Registry.Lookup(t.Name) == nil {
+				types = append(types, t)
+			}
+		}
+		slices.SortFunc(types, func(a, b jobs.Type) int { return strings.Compare(a.Name, b.Name) })
+		return types, nil
+	})
+	if err != nil {
+		if old, _, ok := c.types.get(); ok {
+			return old, nil
+		}
+	}
+	return types, err
+}
+
+// typeOf returns a type by name, or nil.
+func (c *Client) typeOf(ctx context.Context, name string) (*jobs.Type, error) {
+	if h := c.opts.Registry.Lookup(name); h != nil {
+		return &h.Type, nil
+	}
+	if !jobs.TypePattern.MatchString(name) {
+		return nil, nil
+	}
+	for _, ttl := range []time.Duration{typesTTL, typesMiss} { // a worker may have announced it just now
+		types, err := c.typesSince(ctx, ttl)
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(types, func(t jobs.Type) bool { return t.Name == name }); i >= 0 {
+			return &types[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// Degraded reports whether the Queue is out of reach, as of at most 2 s ago. Nothing is lost then; jobs may start a moment later.
+func (c *Client) Degraded() bool {
+	if c.hurry.degraded() && !c.hurry.ok() {
+		return true
+	}
+	down, err := look(context.Background(), c, "probe", &c.probe, countsTTL, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, 2*pushTimeout)
+		defer cancel()
+		if _, err := c.opts.Queue.Depths(ctx); err != nil {
+			return true, nil
+		}
+		c.hurry.works()
+		return false, nil
+	})
+	return down || err != nil
+}
+
+// about names a job in a log line.
+func about(j *jobs.Job) []slog.Attr {
+	return []slog.Attr{slog.String("job_id", j.ID), slog.String("type", j.Type), slog.String("queue", j.Queue)}
+}

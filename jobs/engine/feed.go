@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	headLimit    = 1000 // of each queue, pushed again every second
+	feedPage     = 5000
+	rebuildAhead = time.Hour // what is due within this is pushed when the Queue has lost its memory
+	feedRestMin  = 2 * time.Second
+	feedRestMax  = 10 * time.Second
+)
+
+// feeder remembers how far each queue has been read from the Store. Chores run side by side, so it is locked.
+type feeder struct {
+	mu     sync.Mutex
+	epoch  string
+	queues map[string]*feed
+}
+
+// feed is one queue's place.
+type feed struct {
+	after *jobs.Hint // read so far
+	read  int        // since the front
+	added int        // of them, those that the Queue did not have
+	rest  time.Duration
+	until time.Time
+}
+
+func (f *feeder) reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.epoch, f.queues = "", map[string]*feed{}
+}
+
+// promote moves what has come due in the Queue.
+func (u *Upkeep) promote(ctx context.Context) error {
+	for u.hurry.ok() {
+		moved, err := u.opts.Queue.Promote(ctx)
+		if err != nil {
+			return u.queueFailed(ctx, err)
+		}
+		if moved == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// repairHead pushes the first due jobs of each queue again. Whatever became of their hints, they are back within a second.
+func (u *Upkeep) repairHead(ctx context.Context) error {
+	if !u.hurry.ok() {
+		return nil
+	}
+	names, err := u.opts.Store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, Limit: headLimit})
+		if err != nil {
+			return err
+		}
+		if _, err := u.pushAll(ctx, hints); err != nil {
+			return u.queueFailed(ctx, err)
+		}
+		u.feeder.add(name)
+	}
+	return nil
+}
+
+// add makes sure that the feeder knows a queue.
+func (f *feeder) add(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.queues[name] == nil {
+		f.queues[name] = &feed{}
+	}
+}
+
+// feed fills each queue that is below half of its cap from the Store, from where it stopped the last time. When the Queue has lost its memory it begins
+// anew, with what is due soon as well.
+func (u *Upkeep) feed(ctx context.Context) error {
+	if !u.hurry.ok() {
+		return nil
+	}
+	depths, err := u.opts.Queue.Depths(ctx)
+	if err != nil {
+		return u.queueFailed(ctx, err)
+	}
+	u.hurry.works()
+	f := &u.feeder
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.epoch != depths.Epoch {
+		known := f.epoch != ""
+		if err := u.rebuild(ctx, depths); err != nil {
+			return err
+		}
+		f.epoch = depths.Epoch
+		if known {
+			u.log.Warn("queue had lost its memory, rebuilt from the store")
+		}
+		return nil
+	}
+	for name, q := range f.queues {
+		if time.Now().Before(q.until) || depths.Queues[name].Ready >= depths.Cap/2 {
+			continue
+		}
+		if err := u.fill(ctx, name, q, depths.Cap-depths.Queues[name].Ready, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuild reads every queue from the front, up to the cap of each.
+func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
+	names, err := u.opts.Store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	u.feeder.queues = map[string]*feed{}
+	for _, name := range names {
+		q := &feed{}
+		u.feeder.queues[name] = q
+		if err := u.fill(ctx, name, q, depths.Cap, 0); err != nil {
+			return err
+		}
+		if err := u.fill(ctx, name, &feed{}, depths.Cap, rebuildAhead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill reads on in a queue and pushes about room ids, or what is left of it.
+func (u *Upkeep) fill(ctx context.Context, name string, q *feed, room int, within time.Duration) error {
+	for room > 0 {
+		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, After: q.after, Within: within, Limit: feedPage})
+		if err != nil {
+			return err
+		}
+		added, err := u.pushAll(ctx, hints)
+		if err != nil {
+			return u.queueFailed(ctx, err)
+		}
+		q.read += len(hints)
+		q.added += added
+		room -= len(hints)
+		if len(hints) < feedPage {
+			q.endOfPass()
+			return nil
+		}
+		q.after = &hints[len(hints)-1]
+	}
+	return nil
+}
+
+// endOfPass begins at the front again: at once where the pass was worth its cost, else after a rest that grows. (While workers are busy a few ids
+// always look new: those between their pop and their claim.)
+func (q *feed) endOfPass() {
+	if q.added > q.read/4 {
+		q.rest = 0
+	} else {
+		q.rest = min(max(2*q.rest, feedRestMin), feedRestMax)
+		q.until = time.Now().Add(q.rest)
+	}
+	q.after, q.read, q.added = nil, 0, 0
+}
+
+// pushAll pushes any number of hints and returns how many became ready.
+func (u *Upkeep) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err error) {
+	for len(hints) > 0 {
+		batch := hints[:min(len(hints), batchMax)]
+		hints = hints[len(batch):]
+		n, err := u.opts.Queue.Push(ctx, batch)
+		if err != nil {
+			return added, err
+		}
+		added += n
+	}
+	return added, nil
+}
+
+// queueFailed notes that the Queue is out of reach. That is no failure of a chore: the workers go on without it.
+func (u *Upkeep) queueFailed(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		u.hurry.failed(err)
+	}
+	return nil
+}

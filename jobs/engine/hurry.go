@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	pushTimeout = 250 * time.Millisecond
+	// hurryMax bounds the hints that wait for the Queue. What does not fit is dropped: the feeder finds those jobs in the Store.
+	hurryMax = 100_000
+	// queueRest is how long the Queue is left alone after an error.
+	queueRest = time.Second
+)
+
+// hurrier sends hints to the Queue on behalf of those who must not wait for it. It may drop any of them: that costs time, never a job.
+type hurrier struct {
+	queue jobs.Queue
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	waiting []jobs.Hint
+	sending bool
+	running sync.WaitGroup
+
+	restUntil atomic.Int64 // of the process's monotonic clock, see since
+}
+
+// start is where the monotonic clock of this process counts from.
+var start = time.Now()
+
+func since() int64 { return int64(time.Since(start)) }
+
+// push never blocks.
+func (h *hurrier) push(hints ...jobs.Hint) {
+	if len(hints) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = append(h.waiting, hints[:min(len(hints), max(0, hurryMax-len(h.waiting)))]...)
+	if !h.sending {
+		h.sending = true
+		h.running.Go(h.send)
+	}
+}
+
+// wait returns when nothing waits to be sent.
+func (h *hurrier) wait() { h.running.Wait() }
+
+// ok reports whether the Queue answered when last asked.
+func (h *hurrier) ok() bool { return since() >= h.restUntil.Load() }
+
+// failed notes an error of the Queue, and logs the first of a row.
+func (h *hurrier) failed(err error) {
+	if h.restUntil.Swap(since()+int64(queueRest)) == 0 {
+		h.log.Warn("queue unreachable, working from the store", "error", err)
+	}
+}
+
+// works notes that the Queue answered.
+func (h *hurrier) works() {
+	if h.restUntil.Load() != 0 && h.restUntil.Swap(0) != 0 {
+		h.log.Info("queue reachable again")
+	}
+}
+
+func (h *hurrier) send() {
+	for {
+		h.mu.Lock()
+		n := min(len(h.waiting), batchMax)
+		if n == 0 {
+			h.sending, h.waiting = false, nil
+			h.mu.Unlock()
+			return
+		}
+		batch := h.waiting[:n:n]
+		h.waiting = h.waiting[n:]
+		h.mu.Unlock()
+		if !h.ok() {
+			continue // dropped
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
+		_, err := h.queue.Push(ctx, batch)
+		cancel()
+		if err != nil {
+			h.failed(err)
+		} else {
+			h.works()
+		}
+	}
+}
+
+// degraded reports whether the Queue failed when last used.
+func (h *hurrier) degraded() bool { return h.restUntil.Load() != 0 }

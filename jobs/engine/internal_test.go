@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// While the Store was silent or its clock jumped, nobody's lease can be believed.
+func TestGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 30 * time.Second
+		g := guard{ttl: ttl}
+		skew := time.Hour // between the clocks; it does not matter
+		answer := func() bool { return g.look(jobs.Lead{Now: time.Now().Add(skew), Up: 24 * time.Hour}) }
+		expect := func(what string, want bool) {
+			t.Helper()
+			if got := answer(); got != want {
+				t.Errorf("%s: reap %v, want %v", what, got, want)
+			}
+		}
+		expect("first contact", true)
+		time.Sleep(2 * time.Second)
+		expect("steady", true)
+		time.Sleep(16 * time.Second)
+		expect("after a silence", false)
+		for range 14 {
+			time.Sleep(2 * time.Second)
+			expect("within a TTL of it", false)
+		}
+		time.Sleep(2 * time.Second)
+		expect("a TTL later", true)
+
+		skew += time.Minute
+		time.Sleep(2 * time.Second)
+		expect("after a jump forward", false)
+		for range 15 {
+			time.Sleep(2 * time.Second)
+			answer()
+		}
+		expect("a TTL after the jump", true)
+		skew -= time.Minute
+		time.Sleep(2 * time.Second)
+		expect("after a jump back", false)
+
+		g = guard{ttl: ttl}
+		if g.look(jobs.Lead{Now: time.Now(), Up: 10 * time.Second}) {
+			t.Error("reaps 10 s after the Store came up")
+		}
+		time.Sleep(10 * time.Second)
+		if g.look(jobs.Lead{Now: time.Now(), Up: 20 * time.Second}) {
+			t.Error("reaps 20 s after the Store came up")
+		}
+		time.Sleep(10 * time.Second)
+		if !g.look(jobs.Lead{Now: time.Now(), Up: 30 * time.Second}) {
+			t.Error("does not reap a TTL after the Store came up")
+		}
+	})
+}
+
+func TestOrderFollowsTheWeights(t *testing.T) {
+	w := &Worker{opts: WorkerOptions{Queues: []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}}}
+	first := map[string]int{}
+	for range 10_000 {
+		order := w.order()
+		seen := map[string]bool{}
+		for _, name := range order {
+			seen[name] = true
+		}
+		if len(order) != 3 || len(seen) != 3 {
+			t.Fatalf("order %v", order)
+		}
+		first[order[0]]++
+	}
+	for name, want := range map[string]int{"critical": 6000, "default": 3000, "low": 1000} {
+		if got := first[name]; got < want-300 || got > want+300 {
+			t.Errorf("%s was first %d times in 10,000, want about %d", name, got, want)
+		}
+	}
+	if (&Worker{}).order() != nil {
+		t.Error("no weights do not mean every queue")
+	}
+}
+
+// A lone item never waits for company, and what comes while batches are under way goes together.
+func TestBatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		gate := make(chan struct{})
+		b := newBatcher(func(_ context.Context, items []int) ([]int, error) {
+			sizes = append(sizes, len(items))
+			<-gate
+			return items, nil
+		}, func(int) int { return 1 }, 10)
+		for i := range 24 {
+			go func() {
+				if got, err := b.do(t.Context(), i); got != i || err != nil {
+					t.Errorf("item %d got %d, %v", i, got, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		close(gate)
+		b.wait()
+		synctest.Wait()
+		want := []int{1, 1, 10, 10, 2}
+		if len(sizes) != len(want) {
+			t.Fatalf("batches of %v, want %v", sizes, want)
+		}
+		for i := range want {
+			if i != 2 && i != 3 && sizes[i] != want[i] {
+				t.Errorf("batches of %v, want %v", sizes, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// lease is the worker's hold on its session, and so on all of its jobs. All of its times are of the process's monotonic clock.
+type lease struct {
+	mu      sync.Mutex
+	session string
+	renewed time.Time         // when the newest beat that was answered was sent
+	claims  map[int]time.Time // claims under way, by when they were sent
+	next    int
+
+	wake     chan struct{}        // asks for a beat at once
+	strange  map[runKey]time.Time // what the Store said we run and we did not know, by when it first said so
+	lost     bool                 // everything has been abandoned since the last renewal
+	troubled bool                 // the last beat failed
+}
+
+func (l *lease) id() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session
+}
+
+// fresh reports whether nobody else can have been given our jobs yet.
+func (l *lease) fresh(ttl time.Duration) bool { return l.younger(ttl) }
+
+// mayClaim is stricter than fresh: new work is begun only with time to spare.
+func (l *lease) mayClaim(ttl time.Duration) bool { return l.younger(ttl * 6 / 10) }
+
+func (l *lease) younger(age time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != "" && time.Since(l.renewed) < age
+}
+
+func (l *lease) renew(session string, sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session, l.renewed, l.lost, l.troubled = session, sent, false, false
+}
+
+// claiming runs f, which claims jobs for the session and registers those it got. While it does, a job that the Store says is ours and that
+// we do not know may just be one of them.
+func (l *lease) claiming(f func(session string)) {
+	l.mu.Lock()
+	n, session := l.next, l.session
+	l.next++
+	if l.claims == nil {
+		l.claims = map[int]time.Time{}
+	}
+	l.claims[n] = time.Now()
+	l.mu.Unlock()
+	f(session)
+	l.mu.Lock()
+	delete(l.claims, n)
+	l.mu.Unlock()
+}
+
+// settledBy reports whether all claims that were sent before t have been answered and registered.
+func (l *lease) settledBy(t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, sent := range l.claims {
+		if sent.Before(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *lease) beatNow() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// open registers a new session. It tries until it has one; it reports false when ctx ends first.
+func (w *Worker) open(ctx context.Context) bool {
+	for {
+		sent := time.Now()
+		s := w.session(uuid.NewString())
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := w.opts.Store.Register(call, s, w.opts.Registry.Types(), w.opts.LeaseTTL)
+		cancel()
+		if err == nil {
+			w.lease.renew(s.ID, sent)
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		w.log.Warn("store unreachable, trying again", "error", err)
+		if !pause(ctx, time.Second) {
+			return false
+		}
+	}
+}
+
+// keepLease beats until ctx ends.
+func (w *Worker) keepLease(ctx context.Context) {
+	tick := time.NewTicker(w.opts.LeaseTTL / 6)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-w.lease.wake:
+		}
+		w.beat(ctx)
+	}
+}
+
+func (w *Worker) beat(ctx context.Context) {
+	l := &w.lease
+	p := jobs.Pulse{Session: l.id(), State: jobs.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.slots.taken(), SinceCompletion: -1}
+	if w.draining.Load() {
+		p.State = jobs.SessionDraining
+	}
+	if at := w.counters.completedAt.Load(); at > 0 {
+		p.SinceCompletion = time.Duration(since() - at)
+	}
+	sent := time.Now()
+	call, cancel := context.WithTimeout(ctx, min(w.opts.LeaseTTL/3, storeTimeout))
+	v, err := w.opts.Store.Beat(call, p)
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		if !l.troubled {
+			l.troubled = true
+			w.log.Warn("heartbeat failed", "worker_id", p.Session, "error", err)
+		}
+		if !l.fresh(w.opts.LeaseTTL) && !l.lost {
+			// Others may be given our jobs from now on. The session itself may still live on when the Store is back.
+			l.lost = true
+			w.abandon()
+		}
+	case !v.Alive:
+		w.log.Warn("session lost", "worker_id", p.Session)
+		w.abandon()
+		l.strange = nil
+		if w.open(ctx) {
+			w.log.Info("session opened", "worker_id", l.id())
+		}
+	default:
+		if l.troubled {
+			w.log.Info("heartbeat restored", "worker_id", p.Session)
+		}
+		l.renew(p.Session, sent)
+		w.compare(ctx, v.Held, sent)
+	}
+}
+
+// abandon ends all running handlers without recording what they return.
+func (w *Worker) abandon() {
+	for _, r := range w.runs.all() {
+		r.end(jobs.ErrLeaseLost)
+	}
+}
+
+// compare holds what the Store says we run against what we do run.
+func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) {
+	l := &w.lease
+	session := l.id()
+	ours := make(map[runKey]bool, len(held))
+	strange := map[runKey]time.Time{}
+	var phantoms []jobs.Outcome
+	for _, h := range held {
+		key := runKey{h.ID, h.Fence}
+		ours[key] = true
+		r := w.runs.get(key)
+		switch first, known := l.strange[key]; {
+		case r != nil && h.CancelRequested:
+			r.end(jobs.ErrCancelled)
+		case r != nil:
+		case known && l.settledBy(first):
+			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
+			phantoms = append(phantoms, jobs.Outcome{
+				ID: h.ID, Fence: h.Fence, Session: session, Verb: jobs.VerbRelease, Error: "the answer to the claim was lost; handed back",
+			})
+		case known:
+			strange[key] = first
+		default:
+			strange[key] = time.Now()
+		}
+	}
+	l.strange = strange
+	for _, r := range w.runs.all() {
+		if r.session == session && r.startedAt.Before(sent) && !ours[r.key()] && !r.over.Load() {
+			r.end(jobs.ErrLeaseLost) // taken from us, by the reaper past the job's deadline for one
+		}
+	}
+	if len(phantoms) > 0 {
+		w.releasePhantoms(ctx, phantoms)
+	}
+}
+
+func (w *Worker) releasePhantoms(ctx context.Context, phantoms []jobs.Outcome) {
+	for len(phantoms) > 0 {
+		batch := phantoms[:min(len(phantoms), batchMax)]
+		phantoms = phantoms[len(batch):]
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		settled, err := w.opts.Store.Settle(call, batch)
+		cancel()
+		if err != nil {
+			w.log.Warn("phantom release failed, trying again", "error", err)
+			return // the next beats see them again
+		}
+		for i, s := range settled {
+			if s.Result != jobs.Recorded {
+				continue
+			}
+			w.counters.phantoms.Add(1)
+			w.log.Warn("phantom released", "job_id", batch[i].ID, "fence", batch[i].Fence, "worker_id", batch[i].Session)
+			if s.Hint != nil {
+				w.hurry.push(*s.Hint)
+			}
+		}
+	}
+}
+
+// hearCancels beats at once when somebody cancels a job that runs here. The beat's answer, not the message, ends the job.
+func (w *Worker) hearCancels(ctx context.Context) {
+	for ctx.Err() == nil {
+		events, err := w.opts.Bus.Subscribe(ctx)
+		if err != nil {
+			pause(ctx, queueRest)
+			continue
+		}
+		for e := range events {
+			if e.Kind == jobs.EventCancel && w.runs.has(e.JobID) {
+				w.lease.beatNow()
+			}
+		}
+	}
+}
+
+// closeSession ends the session: what it still holds is free to be taken.
+func (w *Worker) closeSession() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_, err := w.opts.Store.Beat(ctx, jobs.Pulse{Session: w.lease.id(), State: jobs.SessionDead, TTL: w.opts.LeaseTTL, SinceCompletion: -1})
+	if err != nil {
+		w.log.Warn("session not closed; it will expire", "error", err)
+	}
+}

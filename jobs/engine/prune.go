@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	deadMirror   = 1000 // newest dead jobs that the Queue mirrors
+	pruneLimit   = 5000
+	pruneRounds  = 20 // in one turn of the chore
+	sessionsKept = 24 * time.Hour
+)
+
+// mirrorDead brings the Queue's list of the newest dead jobs up to date.
+func (u *Upkeep) mirrorDead(ctx context.Context) error {
+	if !u.hurry.ok() {
+		return nil
+	}
+	var dead []jobs.DeadID
+	q := jobs.ListQuery{State: jobs.StateDead, Limit: 200}
+	for len(dead) < deadMirror {
+		page, err := u.opts.Store.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, j := range page.Jobs {
+			dead = append(dead, jobs.DeadID{ID: j.ID, FinishedAt: j.FinishedAt})
+		}
+		if q.Before = page.Next; q.Before == "" {
+			break
+		}
+	}
+	if err := u.opts.Queue.SetDead(ctx, dead); err != nil {
+		return u.queueFailed(ctx, err)
+	}
+	return nil
+}
+
+// prune removes what is past its retention, in small steps.
+func (u *Upkeep) prune(ctx context.Context) error {
+	var jobsGone, keysGone int
+	for range pruneRounds {
+		p, err := u.opts.Store.Prune(ctx, jobs.Prune{
+			Completed: u.opts.RetentionCompleted, Failed: u.opts.RetentionFailed, Sessions: sessionsKept,
+			After: u.pruned, Limit: pruneLimit,
+		})
+		if err != nil {
+			return err
+		}
+		jobsGone, keysGone = jobsGone+p.Jobs, keysGone+p.Keys
+		if u.pruned = p.Next; u.pruned == "" {
+			break
+		}
+	}
+	if jobsGone+keysGone > 0 {
+		u.log.Info("pruned", "jobs", jobsGone, "idempotency_keys", keysGone)
+	}
+	return nil
+}

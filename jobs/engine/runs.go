@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// run is one attempt on this worker, from its claim until its outcome is durable.
+type run struct {
+	job       jobs.Job
+	session   string
+	startedAt time.Time
+	ctx       context.Context
+	end       context.CancelCauseFunc // the first cause counts
+	over      atomic.Bool             // somebody has taken it on to record how it ended
+
+	mu   sync.Mutex
+	note *jobs.ProgressNote // newest progress, not written yet
+}
+
+// runKey tells apart two attempts at one job: an abandoned handler may still be running when the job comes back to the same worker.
+type runKey struct {
+	id    string
+	fence int64
+}
+
+func (r *run) key() runKey { return runKey{r.job.ID, r.job.Fence} }
+
+// runs are the attempts on this worker.
+type runs struct {
+	mu      sync.Mutex
+	m       map[runKey]*run
+	suspect bool          // a suspect is running, or is being looked for
+	empty   chan struct{} // closed when the last one goes, where somebody waits for that
+}
+
+func (rs *runs) add(r *run) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.m[r.key()] = r
+}
+
+func (rs *runs) remove(r *run) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.m[r.key()] != r {
+		return
+	}
+	delete(rs.m, r.key())
+	if r.job.Suspect() {
+		rs.suspect = false
+	}
+	if len(rs.m) == 0 && rs.empty != nil {
+		close(rs.empty)
+		rs.empty = nil
+	}
+}
+
+func (rs *runs) get(key runKey) *run {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.m[key]
+}
+
+func (rs *runs) has(id string) bool {
+	for _, r := range rs.all() {
+		if r.job.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (rs *runs) all() []*run {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	list := make([]*run, 0, len(rs.m))
+	for _, r := range rs.m {
+		list = append(list, r)
+	}
+	return list
+}
+
+func (rs *runs) endAll(cause error) {
+	for _, r := range rs.all() {
+		r.end(cause)
+	}
+}
+
+// idle waits until nothing runs; it reports false when that takes longer than patience.
+func (rs *runs) idle(patience time.Duration) bool {
+	rs.mu.Lock()
+	if len(rs.m) == 0 {
+		rs.mu.Unlock()
+		return true
+	}
+	if rs.empty == nil {
+		rs.empty = make(chan struct{})
+	}
+	empty := rs.empty
+	rs.mu.Unlock()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-empty:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// reserveSuspect reports whether a suspect may be looked for, and reserves the place for it.
+func (rs *runs) reserveSuspect() bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.suspect {
+		return false
+	}
+	rs.suspect = true
+	return true
+}
+
+// returnSuspect gives a reserved place back.
+func (rs *runs) returnSuspect(reserved bool) {
+	if !reserved {
+		return
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.suspect = false
+}

@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// DefaultLeaseTTL is how long a worker may be silent before its jobs are given to others.
+const DefaultLeaseTTL = 30 * time.Second
+
+// WorkerOptions are what a Worker needs. Store, Queue, Bus and Registry are required.
+type WorkerOptions struct {
+	Store    jobs.Work
+	Queue    jobs.Queue
+	Bus      jobs.Bus
+	Registry *jobs.Registry
+	Log      *slog.Logger // slog.Default() if nil
+
+	Concurrency     int           // jobs at once; 5 if 0
+	Queues          []QueueWeight // empty: every queue there is
+	LeaseTTL        time.Duration // DefaultLeaseTTL if 0; everything about the lease derives from it
+	ShutdownTimeout time.Duration // how long running jobs may go on after the stop; 25 s if 0
+	Version         string        // of the program, for people
+
+	// ExitWhenStuck makes Run return ErrStuck when more than a quarter of the slots are held by handlers that
+	// did not return 10 s after their context ended, so that a supervisor can start afresh.
+	ExitWhenStuck bool
+}
+
+// QueueWeight is a queue to serve. Of two queues with work, one with twice the weight is asked first twice as often.
+type QueueWeight struct {
+	Name   string
+	Weight int // 1 or more
+}
+
+// ErrStuck is what Run returns when handlers ignore the end of their context: see WorkerOptions.ExitWhenStuck.
+var ErrStuck = errors.New("too many handlers ignore the end of their context")
+
+// Worker claims jobs and runs them. Its life is one call of Run.
+type Worker struct {
+	opts  WorkerOptions
+	log   *slog.Logger
+	types []string
+
+	hurry    *hurrier
+	settler  *batcher[jobs.Outcome, jobs.Settled]
+	slots    slots
+	lease    lease
+	runs     runs
+	draining atomic.Bool
+	stuck    chan struct{} // closed when too many handlers are stuck
+	giveUp   func()        // closes it
+
+	recording     context.Context // ends when Run gives up on outcomes that cannot be recorded
+	stopRecording context.CancelFunc
+
+	counters counters
+}
+
+// counters are what a Worker tells of itself.
+type counters struct {
+	completed, failed, stale, leasesLost, phantoms, stuck atomic.Int64
+	completedAt                                           atomic.Int64 // see since; 0: never
+}
+
+// WorkerStats counts what a Worker has done since its start.
+type WorkerStats struct {
+	Slots, Running int
+	Completed      int64 // outcomes recorded as completed
+	Failed         int64 // attempts recorded as failed, timed out or cancelled
+	Stale          int64 // results that were dropped because another worker had taken over
+	LeasesLost     int64 // attempts that were cut off because the worker lost touch with the Store
+	Phantoms       int64 // jobs handed back that the Store said were running here, but were not
+	Stuck          int   // slots held by handlers that ignore the end of their context
+	LeaseFresh     bool  // whether the worker may claim
+}
+
+// NewWorker returns a Worker.
+func NewWorker(opts WorkerOptions) *Worker {
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	if opts.Concurrency == 0 {
+		opts.Concurrency = 5
+	}
+	if opts.LeaseTTL == 0 {
+		opts.LeaseTTL = DefaultLeaseTTL
+	}
+	if opts.ShutdownTimeout == 0 {
+		opts.ShutdownTimeout = 25 * time.Second
+	}
+	w := &Worker{
+		opts: opts, log: opts.Log, types: opts.Registry.Names(),
+		hurry: &hurrier{queue: opts.Queue, log: opts.Log},
+		stuck: make(chan struct{}),
+	}
+	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
+	w.recording, w.stopRecording = context.WithCancel(context.Background())
+	w.slots.init(opts.Concurrency)
+	w.runs.m = map[runKey]*run{}
+	w.lease.wake = make(chan struct{}, 1)
+	w.settler = newBatcher(opts.Store.Settle, func(o jobs.Outcome) int {
+		return 4<<10 + len(o.Result) + len(o.Error)
+	}, batchMax*(4<<10+256))
+	return w
+}
+
+// Stats counts.
+func (w *Worker) Stats() WorkerStats {
+	c := &w.counters
+	return WorkerStats{
+		Slots: w.opts.Concurrency, Running: w.slots.taken(), Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
+		LeasesLost: c.leasesLost.Load(), Phantoms: c.phantoms.Load(), Stuck: int(c.stuck.Load()), LeaseFresh: w.lease.fresh(w.opts.LeaseTTL),
+	}
+}
+
+// shutdownGrace is how long handlers may take to return once their context has ended with ErrShutdown.
+const shutdownGrace = 3 * time.Second
+
+// Run works until ctx ends, then shuts down: it claims nothing more, lets running jobs go on for ShutdownTimeout, ends their contexts with
+// jobs.ErrShutdown, and hands back those that stop without a result, so that no attempt is used up. It returns nil then, or ErrStuck.
+//
+// The Store may be unreachable at any time, also at the start: Run waits for it.
+func (w *Worker) Run(ctx context.Context) error {
+	// What keeps the lease, records results and notes progress goes on while jobs run, longer than ctx.
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	var background, fetchers sync.WaitGroup
+	if !w.open(ctx) {
+		stopBeating()
+		return nil
+	}
+	background.Go(func() { w.keepLease(beating) })
+	background.Go(func() { w.hearCancels(beating) })
+	background.Go(func() { w.writeProgress(beating) })
+	fetching, stopFetching := context.WithCancel(ctx)
+	for range batchesInFlight {
+		fetchers.Go(func() { w.fetch(fetching) })
+	}
+	w.log.Info("worker started", "worker_id", w.lease.id(), "slots", w.opts.Concurrency, "types", w.types)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-w.stuck:
+		err = ErrStuck
+	}
+	w.draining.Store(true)
+	stopFetching()
+	fetchers.Wait()
+	w.lease.beatNow() // tells others that this one is draining
+	w.log.Info("worker draining", "worker_id", w.lease.id(), "running", w.slots.taken())
+	if !w.runs.idle(w.opts.ShutdownTimeout) {
+		w.runs.endAll(jobs.ErrShutdown)
+		if !w.runs.idle(shutdownGrace) {
+			w.log.Warn("handlers still running at exit", "running", w.slots.taken())
+		}
+	}
+	w.stopRecording()
+	w.settler.wait()
+	w.hurry.wait()
+	stopBeating()
+	background.Wait()
+	w.closeSession()
+	w.log.Info("worker stopped", "worker_id", w.lease.id())
+	return err
+}
+
+// Draining reports whether the worker has begun to stop.
+func (w *Worker) Draining() bool { return w.draining.Load() }
+
+// session describes this worker.
+func (w *Worker) session(id string) jobs.Session {
+	host, _ := os.Hostname()
+	s := jobs.Session{
+		ID: id, Hostname: host, PID: os.Getpid(), Version: w.opts.Version, Slots: w.opts.Concurrency, Types: w.types,
+	}
+	for _, q := range w.opts.Queues {
+		s.Queues = append(s.Queues, q.Name)
+	}
+	return s
+}
+
+// slots counts the jobs that may still be started.
+type slots struct {
+	mu    sync.Mutex
+	free  int
+	total int
+	wake  chan struct{} // holds a token while some are free
+}
+
+func (s *slots) init(n int) {
+	s.free, s.total, s.wake = n, n, make(chan struct{}, 1)
+	s.wake <- struct{}{}
+}
+
+// take waits until a slot is free, then takes all there are, up to most. It returns 0 when ctx ends.
+func (s *slots) take(ctx context.Context, most int) int {
+	for {
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-s.wake:
+		}
+		s.mu.Lock()
+		n := min(s.free, most)
+		s.free -= n
+		s.signal()
+		s.mu.Unlock()
+		if n > 0 {
+			return n
+		}
+	}
+}
+
+func (s *slots) give(n int) {
+	s.mu.Lock()
+	s.free += n
+	s.signal()
+	s.mu.Unlock()
+}
+
+func (s *slots) signal() {
+	if s.free > 0 {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *slots) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total - s.free
+}
+
+// pause waits about d, or until ctx ends; it reports whether ctx goes on. The jitter keeps workers from asking in step.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d/2 + rand.N(d))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,278 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCanonical(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"Spaces":              {" {\t\"a\" :\r\n[ 1 , 2 ] } ", `{"a":[1,2]}`},
+		"ShortKeysFirst":      {`{"aa":1,"b":2,"":3,"a":4}`, `{"":3,"a":4,"b":2,"aa":1}`},
+		"KeysByBytes":         {`{"é":1,"zz":2,"ab":3}`, `{"ab":3,"zz":2,"é":1}`},
+		"KeysByUnescapedForm": {`{"\n":1,"\u0061\t":2,"b":3,"\u0001":4}`, `{"\u0001":4,"\n":1,"b":3,"a\t":2}`},
+		"NestedObjects":       {`{"b":{"d":1,"c":{"z":0,"y":[{"n":1,"m":2}]}},"a":1}`, `{"a":1,"b":{"c":{"y":[{"m":2,"n":1}],"z":0},"d":1}}`},
+		"Scalars":             {`[true,false,null,"",0]`, `[true,false,null,"",0]`},
+		"Empty":               {`{"a":{},"b":[]}`, `{"a":{},"b":[]}`},
+		"TopLevelScalar":      {` "x" `, `"x"`},
+		"Escapes":             {`"\"\\\/\b\f\n\r\t\u0041\u00e9\u20AC"`, `"\"\\/\b\f\n\r\tAé€"`},
+		"Controls":            {`"\u0001\u001F\u007f\u2028"`, "\"\\u0001\\u001f\u007f\u2028\""},
+		"SurrogatePair":       {`"\ud83d\ude00"`, `"😀"`},
+		"MarkupStays":         {`"<script>&'"`, `"<script>&'"`},
+		"Integer":             {`12345678901234567890`, `12345678901234567890`},
+		"Fraction":            {`1.50`, `1.50`},
+		"Exponent":            {`1e2`, `100`},
+		"ExponentPlus":        {`1E+2`, `100`},
+		"ExponentEatsScale":   {`1.0e1`, `10`},
+		"ExponentLeavesScale": {`1.00e1`, `10.0`},
+		"ExponentGrows":       {`1.5e5`, `150000`},
+		"NegativeExponent":    {`1e-3`, `0.001`},
+		"Shift":               {`123.45e-1`, `12.345`},
+		"ShiftPastTheStart":   {`12e-3`, `0.012`},
+		"LeadingZerosGo":      {`0.05e1`, `0.5`},
+		"LeadingZerosGo2":     {`0.00123e5`, `123`},
+		"NegativeZero":        {`-0`, `0`},
+		"NegativeZeroScale":   {`-0.0`, `0.0`},
+		"NegativeZeroExp":     {`-0e3`, `0`},
+		"ZeroScaled":          {`0e-5`, `0.00000`},
+		"Negative":            {`-1.5e1`, `-15`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Canonical([]byte(c.in), JSONLimits{})
+			if err != nil || string(got) != c.want {
+				t.Fatalf("got %s, %v; want %s", got, err, c.want)
+			}
+			again, err := Canonical(got, JSONLimits{})
+			if err != nil || !bytes.Equal(again, got) {
+				t.Fatalf("canonical form %s became %s, %v", got, again, err)
+			}
+		})
+	}
+}
+
+func TestCanonicalRefuses(t *testing.T) {
+	nest := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for name, c := range map[string]struct {
+		in      string
+		kind    JSONErrorKind
+		pointer string
+	}{
+		"Empty":               {``, JSONSyntax, ""},
+		"OnlySpace":           {" \n", JSONSyntax, ""},
+		"Truncated":           {`{`, JSONSyntax, ""},
+		"TruncatedKey":        {`{"a`, JSONSyntax, ""},
+		"TruncatedEscape":     {`"\`, JSONSyntax, ""},
+		"TruncatedUnicode":    {`"\u12`, JSONSyntax, ""},
+		"TruncatedPair":       {`"\ud83d\u12"`, JSONSyntax, ""},
+		"TrailingComma":       {`{"a":1,}`, JSONSyntax, ""},
+		"TrailingCommaArray":  {`[1,]`, JSONSyntax, "/1"},
+		"LeadingComma":        {`[,1]`, JSONSyntax, "/0"},
+		"NoComma":             {`[1 2]`, JSONSyntax, ""},
+		"NoColon":             {`{"a" 1}`, JSONSyntax, ""},
+		"BareKey":             {`{a:1}`, JSONSyntax, ""},
+		"SingleQuotes":        {`{'a':1}`, JSONSyntax, ""},
+		"TwoDocuments":        {`{} {}`, JSONSyntax, ""},
+		"TrailingBracket":     {`{}]`, JSONSyntax, ""},
+		"Comment":             {`{}//`, JSONSyntax, ""},
+		"ByteOrderMark":       {"\ufeff{}", JSONSyntax, ""},
+		"InvalidUTF8":         {"{\"a\":\"\xff\"}", JSONSyntax, "/a"},
+		"OverlongUTF8":        {"\"\xc0\x80\"", JSONSyntax, ""},
+		"EncodedSurrogate":    {"\"\xed\xa0\x80\"", JSONSyntax, ""},
+		"InvalidUTF8Key":      {"{\"\xff\":1}", JSONSyntax, ""},
+		"RawControl":          {"\"\n\"", JSONSyntax, ""},
+		"RawNUL":              {"\"\x00\"", JSONSyntax, ""},
+		"UnknownEscape":       {`"\x41"`, JSONSyntax, ""},
+		"BadHex":              {`"\u00g0"`, JSONSyntax, ""},
+		"DuplicateKey":        {`{"a":1,"b":2,"a":3}`, JSONSyntax, "/a"},
+		"DuplicateEscapedKey": {`{"a":1,"\u0061":3}`, JSONSyntax, "/a"},
+		"DuplicateInside":     {`{"x":[{"b":1,"a":1,"a":1}]}`, JSONSyntax, "/x/0/a"},
+		"NUL":                 {`{"a":["\u0000"]}`, JSONInvalid, "/a/0"},
+		"NULInKey":            {`{"a\u0000":1}`, JSONInvalid, ""},
+		"LoneHigh":            {`"\ud800"`, JSONInvalid, ""},
+		"LoneLow":             {`"\udc00"`, JSONInvalid, ""},
+		"HighThenText":        {`"\ud800x"`, JSONInvalid, ""},
+		"HighThenEscape":      {`"\ud800\n"`, JSONInvalid, ""},
+		"TwoHighs":            {`"\ud800\ud800"`, JSONInvalid, ""},
+		"NaN":                 {`NaN`, JSONSyntax, ""},
+		"Infinity":            {`-Infinity`, JSONSyntax, ""},
+		"Hex":                 {`0x1`, JSONSyntax, ""},
+		"LeadingZero":         {`01`, JSONSyntax, ""},
+		"NegativeLeadingZero": {`-01`, JSONSyntax, ""},
+		"Plus":                {`+1`, JSONSyntax, ""},
+		"NoWhole":             {`.5`, JSONSyntax, ""},
+		"NoFraction":          {`1.`, JSONSyntax, ""},
+		"NoExponent":          {`1e`, JSONSyntax, ""},
+		"Minus":               {`-`, JSONSyntax, ""},
+		"Truth":               {`True`, JSONSyntax, ""},
+		"TruthTooLong":        {`truee`, JSONSyntax, ""},
+		"HugeExponent":        {`1e400`, JSONInvalid, ""},
+		"HugerExponent":       {`1e99999999999999999999`, JSONInvalid, ""},
+		"TinyExponent":        {`1e-20000`, JSONInvalid, ""},
+		"ManyHugeNumbers":     {"[" + strings.Repeat("1e308,", 900) + "1]", JSONInvalid, "/845"},
+		"FractionTooLong":     {`0.` + strings.Repeat("1", 16_384), JSONInvalid, ""},
+		"WholeTooLong":        {strings.Repeat("1", 131_073), JSONInvalid, ""},
+		"Depth":               {nest(33), JSONInvalid, strings.Repeat("/0", 32)},
+		"DepthFarOff":         {strings.Repeat("[", 100_000), JSONInvalid, strings.Repeat("/0", 32)},
+		"DepthOfObjects":      {strings.Repeat(`{"a":`, 100_000), JSONInvalid, strings.Repeat("/a", 32)},
+		"Nodes":               {"[" + strings.Repeat("1,", 9_999) + "1]", JSONInvalid, "/9999"},
+		"LongKey":             {`{"` + strings.Repeat("k", 257) + `":1}`, JSONInvalid, ""},
+		"HugeKey":             {`{"` + strings.Repeat("k", 1_000_000) + `":1}`, JSONTooLarge, ""},
+		"TooLarge":            {`"` + strings.Repeat("x", MaxPayloadBytes-1) + `"`, JSONTooLarge, ""},
+		"OddKeyNotRepeated":   {`{"a":{"<b>":{"c":"\u0000"}}}`, JSONInvalid, "/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Canonical([]byte(c.in), JSONLimits{})
+			var e *JSONError
+			if !errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer {
+				t.Fatalf("got %.40s, %#v; want kind %d at %q", got, err, c.kind, c.pointer)
+			}
+			if e.Offset < 0 || e.Offset > len(c.in) || e.Detail == "" {
+				t.Errorf("offset %d, detail %q", e.Offset, e.Detail)
+			}
+		})
+	}
+}
+
+func TestCanonicalAllows(t *testing.T) {
+	for name, in := range map[string]string{
+		"Depth":    strings.Repeat("[", 32) + strings.Repeat("]", 32),
+		"Nodes":    "[" + strings.Repeat("1,", 9_998) + "1]",
+		"Key":      `{"` + strings.Repeat("k", 256) + `":1}`,
+		"Size":     `"` + strings.Repeat("x", MaxPayloadBytes-2) + `"`,
+		"Exponent": `1e308`,
+		"Fraction": `0.` + strings.Repeat("1", 16_383),
+		"Whole":    strings.Repeat("1", 131_072),
+	} {
+		if _, err := Canonical([]byte(in), JSONLimits{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCanonicalEnvelope(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1) }
+	one := JSONLimits{Envelope: 1, Bytes: 100, Nodes: 20}
+	for name, c := range map[string]struct {
+		in      string
+		limits  JSONLimits
+		kind    JSONErrorKind
+		pointer string
+	}{
+		"DepthCountsFromTheValue":   {`{"payload":` + deep(32) + `}`, JSONLimits{Envelope: 1}, 0, ""},
+		"DepthOfTheValueIsBounded":  {`{"payload":` + deep(33) + `}`, JSONLimits{Envelope: 1}, JSONInvalid, "/payload" + strings.Repeat("/a", 32)},
+		"DepthInBulk":               {`{"jobs":[{"payload":` + deep(32) + `}]}`, JSONLimits{Envelope: 3}, 0, ""},
+		"EachValueHasItsOwnSize":    {`{"a":"` + strings.Repeat("x", 98) + `","b":"` + strings.Repeat("x", 98) + `"}`, one, 0, ""},
+		"TheSizeOfAValueIsBounded":  {`{"a":"` + strings.Repeat("x", 99) + `"}`, one, JSONTooLarge, "/a"},
+		"EachValueHasItsOwnNodes":   {`{"a":[` + strings.Repeat("1,", 18) + `1],"b":[` + strings.Repeat("1,", 18) + `1]}`, one, 0, ""},
+		"TheMembersAreBounded":      {`[` + strings.Repeat("1,", 20) + `1]`, one, JSONInvalid, "/19"},
+		"AScalarNeedsNoEnvelope":    {`5`, one, 0, ""},
+		"TheEnvelopeMayBeAnArray":   {`[{"a":1}]`, one, 0, ""},
+		"NumbersAreCheckedAsBefore": {`{"a":1e400}`, one, JSONInvalid, "/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Canonical([]byte(c.in), c.limits)
+			var e *JSONError
+			if c.kind == 0 && err != nil || c.kind != 0 && (!errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer) {
+				t.Fatalf("got %#v; want kind %d at %q", err, c.kind, c.pointer)
+			}
+		})
+	}
+	got, err := Canonical([]byte(`{"n":1e1,"m":-0,"p":{"n":1e1}}`), JSONLimits{Envelope: 1})
+	if want := `{"m":-0,"n":1e1,"p":{"n":10}}`; err != nil || string(got) != want {
+		t.Errorf("got %s, %v; want %s", got, err, want)
+	}
+}
+
+// TestCanonicalEndsAtOnce holds documents that are built to be slow against a limit that is generous for a linear pass.
+func TestCanonicalEndsAtOnce(t *testing.T) {
+	var backward, reversed strings.Builder
+	for i := 9_000; i > 0; i-- {
+		fmt.Fprintf(&backward, `"%05d":1,`, i)
+	}
+	for range 31 {
+		reversed.WriteString(`{"zz":1,"b":`)
+	}
+	for name, in := range map[string]string{
+		"Depth":        strings.Repeat("[", 100_000),
+		"BackwardKeys": "{" + backward.String() + `"x":1}`,
+		"NestedSorts":  reversed.String() + `"` + strings.Repeat("x", MaxPayloadBytes-1000) + `"` + strings.Repeat(`,"a":1}`, 31),
+		"HugeNumbers":  "[" + strings.Repeat("1e131071,", 1000) + "1]",
+		"Digits":       strings.Repeat("9", 200_000) + "e1",
+		"Exponent":     "1e" + strings.Repeat("0", 200_000),
+	} {
+		begin := time.Now()
+		_, err := Canonical([]byte(in), JSONLimits{})
+		if took := time.Since(begin); took > 500*time.Millisecond {
+			t.Errorf("%s took %s (%v)", name, took, err)
+		}
+	}
+}
+
+// FuzzCanonical holds the pass against encoding/json: whatever we accept is JSON of the same meaning, canonical, and within its limits; whatever
+// encoding/json refuses, we refuse.
+func FuzzCanonical(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"b":1,"aa":[1.50,-0,1e2,{"x":null}],"a":"é\ud83d\ude00\n\u001f"}`, `[1e-3,12345678901234567890]`, `{"a":1,"a":2}`, `"\ud800"`,
+		`{"a\u0000":1}`, `01`, "\"\xff\"", `[[[[`, `1e400`, `{"\u0061":1,"b":{"\/":true}}`, ` [ ] x`,
+	} {
+		f.Add([]byte(seed), 0)
+		f.Add([]byte(seed), 1)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, envelope int) {
+		limits := JSONLimits{Bytes: 4096, Nodes: 200, Envelope: min(max(envelope, 0), 3)}
+		got, err := Canonical(raw, limits)
+		if err != nil {
+			var e *JSONError
+			if !errors.As(err, &e) || e.Offset > len(raw) || e.Kind == 0 {
+				t.Fatalf("%#v", err)
+			}
+			return
+		}
+		if !json.Valid(raw) || !json.Valid(got) {
+			t.Fatalf("accepted %q as %q", raw, got)
+		}
+		again, err := Canonical(got, limits)
+		if err != nil || !bytes.Equal(got, again) {
+			t.Fatalf("%q became %q, then %q, %v", raw, got, again, err)
+		}
+		if a, b := plainMeaning(t, raw), plainMeaning(t, got); a != b {
+			t.Fatalf("%q means %s, but %q means %s", raw, a, got, b)
+		}
+	})
+}
+
+// plainMeaning is a document as encoding/json understands it, numbers as float64.
+func plainMeaning(t *testing.T, raw []byte) string {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		if strings.Contains(err.Error(), "cannot unmarshal number") {
+			return "" // too large for a float64
+		}
+		t.Fatalf("%q: %v", raw, err)
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%v", v), "-0", "0")
+}
+
+func BenchmarkCanonical(b *testing.B) {
+	for name, doc := range map[string]string{
+		"Sorted": `{"to":"someone@example.com","body":"a few words of text that fill it up","subject":"hello","duration_ms":12}`,
+		"Mixed":  `{"subject":"hello","to":"someone@example.com","duration_ms":12,"body":"a few words of text that fill it up"}`,
+		"Large":  `{"data":"` + strings.Repeat("some text, ", 20_000) + `"}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			raw := []byte(doc)
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Canonical(raw, JSONLimits{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

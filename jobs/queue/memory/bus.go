@@ -1,0 +1,66 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// backlog is how many events a subscriber may lag behind before it loses some.
+const backlog = 256
+
+type subscriber struct {
+	events chan jobs.Event
+	stop   func() bool // detaches from the subscriber's context
+}
+
+// Publish hands events to the subscribers; see jobs.Bus.
+func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.open(); err != nil {
+		return err
+	}
+	for s := range q.subscribers {
+		for _, e := range events {
+			select {
+			case s.events <- e:
+			default: // it does not keep up, and nobody waits for it
+			}
+		}
+	}
+	return nil
+}
+
+// Subscribe delivers what is published until ctx ends or the Queue is closed; see jobs.Bus.
+func (q *Queue) Subscribe(ctx context.Context) (<-chan jobs.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.open(); err != nil {
+		return nil, err
+	}
+	s := &subscriber{events: make(chan jobs.Event, backlog)}
+	q.subscribers[s] = struct{}{}
+	s.stop = context.AfterFunc(ctx, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.unsubscribe(s)
+	})
+	return s.events, nil
+}
+
+// unsubscribe closes the channel once, whether the context or the Queue ended first. The caller holds the lock.
+func (q *Queue) unsubscribe(s *subscriber) {
+	if _, there := q.subscribers[s]; !there {
+		return
+	}
+	delete(q.subscribers, s)
+	s.stop()
+	close(s.events)
+}

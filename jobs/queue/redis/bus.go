@@ -1,0 +1,134 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	backlog   = 256             // how many events a subscriber may lag behind before it loses some
+	quiet     = 3 * time.Second // without a message, before the connection is asked for a sign of life; twice that, and it is given up
+	reconnect = time.Second     // at most, between attempts
+)
+
+// Publish sends events in one message; see jobs.Bus.
+func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	message, err := json.Marshal(events)
+	if err == nil {
+		err = q.client.Publish(ctx, q.keys.events, message).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("publish %d events: %w", len(events), err)
+	}
+	return nil
+}
+
+// Subscribe delivers what is published until ctx ends or the Queue is closed; see jobs.Bus. When it returns without an error the
+// subscription stands; it fails where Redis is out of reach at this moment.
+func (q *Queue) Subscribe(ctx context.Context) (<-chan jobs.Event, error) {
+	subscription, err := q.subscribe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	events := make(chan jobs.Event, backlog)
+	spawned := q.spawn(func() {
+		defer close(events)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(q.ended, cancel)()
+		for ctx.Err() == nil {
+			if subscription != nil {
+				q.listen(ctx, subscription, events)
+			}
+			if !pause(ctx) {
+				return
+			}
+			subscription, _ = q.subscribe(ctx) // until it succeeds
+		}
+		if subscription != nil {
+			_ = subscription.Close()
+		}
+	})
+	if !spawned {
+		_ = subscription.Close()
+		return nil, fmt.Errorf("subscribe: %w", goredis.ErrClosed)
+	}
+	return events, nil
+}
+
+// subscribe returns a subscription that Redis has confirmed.
+func (q *Queue) subscribe(ctx context.Context) (*goredis.PubSub, error) {
+	s := q.client.Subscribe(ctx, q.keys.events)
+	if _, err := s.ReceiveTimeout(ctx, q.client.Options().ReadTimeout); err != nil {
+		_ = s.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	return s, nil
+}
+
+// listen passes events on until ctx ends or the connection breaks, and closes the subscription.
+func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- jobs.Event) {
+	defer s.Close()
+	// Closing is what ends a read.
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+	for asked := false; ctx.Err() == nil; {
+		received, err := s.ReceiveTimeout(ctx, quiet)
+		var timeout net.Error
+		switch {
+		case err == nil:
+			asked = false
+		case errors.As(err, &timeout) && timeout.Timeout() && !asked:
+			asked = true
+			if s.Ping(ctx) != nil {
+				return
+			}
+		default:
+			return
+		}
+		if m, ok := received.(*goredis.Message); ok {
+			deliver(m.Payload, events)
+		}
+	}
+}
+
+// deliver hands a message's events to a subscriber who keeps up.
+func deliver(message string, events chan<- jobs.Event) {
+	var list []jobs.Event
+	if json.Unmarshal([]byte(message), &list) != nil {
+		return // a stranger's; nobody here could do anything about it
+	}
+	for _, e := range list {
+		select {
+		case events <- e:
+		default: // it does not keep up, and nobody waits for it
+		}
+	}
+}
+
+// pause waits for a random time before the next attempt, so that not all processes come back in the same moment. It returns false when
+// ctx ends first.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(50*time.Millisecond + rand.N(reconnect))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,239 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+func TestScriptFlush(t *testing.T) {
+	server := servers.StartRedis(t)
+	q, admin := strict(t, server.URL), raw(t, server.URL)
+	for round := range 3 {
+		for name, call := range calls(q) {
+			if name == "wait" {
+				continue
+			}
+			if err := call(t.Context()); err != nil {
+				t.Errorf("%s in round %d: %v", name, round, err)
+			}
+		}
+		if err := admin.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPushIsOneRoundTrip(t *testing.T) {
+	server := servers.StartRedis(t)
+	q, admin := strict(t, server.URL), raw(t, server.URL)
+	batch := hints(1000)
+	for i := range batch {
+		batch[i].Queue = fmt.Sprintf("queue-%d", i%50)
+		batch[i].Suspect = i%3 == 0
+		batch[i].In = time.Duration(i%2) * time.Hour
+	}
+	if _, err := q.Push(t.Context(), batch); err != nil { // which also makes the script known
+		t.Fatal(err)
+	}
+	if err := admin.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Push(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := admin.Info(t.Context(), "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stats, "cmdstat_evalsha:calls=1,") {
+		t.Fatalf("not one call:\n%s", stats)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	server := servers.StartRedis(t)
+	admin := raw(t, server.URL)
+	ctx := t.Context()
+	check := func(url, want string) {
+		t.Helper()
+		got, err := strict(t, url).Check(ctx)
+		if err != nil || want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("check says %q, %v; want %q", got, err, want)
+		}
+	}
+	check(server.URL, "")
+	if err := admin.ConfigSet(ctx, "maxmemory-policy", "allkeys-lru").Err(); err != nil {
+		t.Fatal(err)
+	}
+	check(server.URL, "allkeys-lru")
+
+	// What managed services deny.
+	user := func(name string, rules ...any) string {
+		t.Helper()
+		args := append([]any{"ACL", "SETUSER", name, "on", ">secret", "~*", "&*", "+@all"}, rules...)
+		if err := admin.Do(ctx, args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return "redis://" + name + ":secret@" + server.Addr + "/0"
+	}
+	check(user("noconfig", "-config"), "allkeys-lru")
+	blind := user("blind", "-config", "-info")
+	check(blind, "cannot read")
+	q := strict(t, blind)
+	first, err := q.Depths(ctx)
+	if err != nil || first.Epoch == "" {
+		t.Fatalf("depths without INFO: %+v, %v", first, err)
+	}
+	if err := admin.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if second, err := q.Depths(ctx); err != nil || second.Epoch == first.Epoch {
+		t.Fatalf("epoch without INFO stays %q over a FLUSHALL, %v", second.Epoch, err)
+	}
+	// These rights are enough: its own keys and channels, nothing dangerous but INFO.
+	own := user("own", "resetkeys", "resetchannels", "~{windlass}:*", "&{windlass}:*", "-@dangerous", "+info")
+	for name, call := range calls(strict(t, own)) {
+		if name == "wait" {
+			continue
+		}
+		if err := call(ctx); err != nil {
+			t.Errorf("%s with few rights: %v", name, err)
+		}
+	}
+}
+
+func TestPrefixesShareAServer(t *testing.T) {
+	url := servers.Redis(t)
+	one, two := open(t, url, "one-"+rand.Text(), 100), open(t, url, "two-"+rand.Text(), 100)
+	if _, err := one.Push(t.Context(), hints(3)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := two.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 0 {
+		t.Fatalf("%d ids of another system, %v", len(got), err)
+	}
+	for _, key := range one.raw.Keys(t.Context(), "*").Val() {
+		if !strings.HasPrefix(key, "{"+one.prefix+"}:") && !strings.HasPrefix(key, "{"+two.prefix+"}:") {
+			t.Errorf("key %q is outside of its hash tag", key)
+		}
+	}
+}
+
+// TestAbandonedWait cancels a Pop whose command goes on in Redis for a moment: the token that it may still take has to come back.
+func TestAbandonedWait(t *testing.T) {
+	q := open(t, servers.Redis(t), rand.Text(), 100)
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := q.Pop(ctx, jobs.Pop{N: 1, Wait: time.Minute})
+			ended <- err
+		}()
+		until(t, "a blocked pop", func() bool { return q.blocked() == 1 })
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if _, err := q.Push(t.Context(), hints(1)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "a token for the next", func() bool { return q.blocked() == 0 && q.do("LLEN", q.key("wake")) == int64(1) })
+		if got, err := q.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 1 {
+			t.Fatalf("%d ids, %v", len(got), err)
+		}
+		if left := q.do("LLEN", q.key("wake")); left != int64(0) {
+			t.Fatalf("%d stale tokens", left)
+		}
+	}
+}
+
+// TestTokensAreBounded leaves no more tokens behind than a list may hold, and none once the queues are empty.
+func TestTokensAreBounded(t *testing.T) {
+	q := open(t, servers.Redis(t), rand.Text(), 0)
+	for range 3 {
+		for n := range 5 {
+			batch := hints(1000)
+			for i := range batch {
+				batch[i].ID = fmt.Sprintf("%d-%d", n, i)
+			}
+			if _, err := q.Push(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, list := range []string{"wake", "wake:a"} {
+			if n := q.do("LLEN", q.key(list)).(int64); n < 1 || n > 128 {
+				t.Fatalf("%s holds %d tokens", list, n)
+			}
+		}
+		if got, err := q.Pop(t.Context(), jobs.Pop{N: 10_000}); err != nil || len(got) != 5000 {
+			t.Fatal(len(got), err)
+		}
+	}
+	if _, err := q.Depths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"wake", "wake:a", "queues", "ready:a"} {
+		if q.do("EXISTS", q.key(name)) != int64(0) {
+			t.Errorf("%s is left of empty queues", name)
+		}
+	}
+}
+
+// TestDeadMirror shows people the newest dead ids in the order of their end.
+func TestDeadMirror(t *testing.T) {
+	q := open(t, servers.Redis(t), rand.Text(), 100)
+	now := time.UnixMilli(1_772_600_767_890)
+	if err := q.SetDead(t.Context(), []jobs.DeadID{{ID: "b", FinishedAt: now}, {ID: "a", FinishedAt: now.Add(-time.Second)}}); err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(q.do("ZREVRANGE", q.key("dead"), 0, -1, "WITHSCORES"))
+	if want := "[b 1772600767890 a 1772600766890]"; got != want {
+		t.Errorf("the mirror shows %s, want %s", got, want)
+	}
+}
+
+// TestStrangers puts what is none of ours where Windlass reads.
+func TestStrangers(t *testing.T) {
+	q := open(t, servers.Redis(t), rand.Text(), 100)
+	events, err := q.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.do("PUBLISH", q.key("events"), "no JSON")
+	want := jobs.Event{Kind: jobs.EventCancel, JobID: "x"}
+	if err := q.Publish(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-events:
+		if got != want {
+			t.Errorf("got %+v", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the subscription did not survive a stranger")
+	}
+	if _, err := q.Push(t.Context(), hints(1, dueIn(time.Millisecond))); err != nil {
+		t.Fatal(err)
+	}
+	q.do("ZADD", q.key("later:a"), 0, "rubbish")
+	q.do("ZADD", q.key("later:a"), 0, "r12:")
+	moved := 0
+	until(t, "promotion", func() bool {
+		n, err := q.Promote(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved += n
+		return moved == 3
+	})
+	if got, err := q.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 1 || got[0].ID != hints(1)[0].ID {
+		t.Errorf("popped %+v, %v", got, err)
+	}
+}

@@ -1,0 +1,136 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Pop takes ready ids away; see jobs.Queue. With a Wait it blocks in Redis, not on a timer of its own.
+func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+	if p.N <= 0 {
+		return nil, ctx.Err()
+	}
+	end := time.Now().Add(p.Wait)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hints, err := q.take(ctx, p)
+		if err != nil || len(hints) > 0 {
+			return hints, err
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return nil, nil
+		}
+		if err := q.wait(ctx, p.Queues, min(left, slice)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// take pops without waiting.
+func (q *Queue) take(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+	ctx, cancel := last(ctx)
+	defer cancel()
+	args := make([]any, 0, 4+len(p.Queues))
+	args = append(args, q.keys.prefix, p.N, p.Suspects, rand.Int32())
+	for _, name := range p.Queues {
+		args = append(args, name)
+	}
+	fields, err := popScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.wake}, args...).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("pop: %w", err)
+	}
+	var hints []jobs.Hint
+	for r := (&reader{fields: fields}); r.more(); {
+		queue := r.text()
+		for _, suspect := range []bool{true, false} {
+			for set := (&reader{fields: r.list()}); set.more(); {
+				h, err := scored(set.text(), queue, set.text(), suspect)
+				if err = errors.Join(set.err, err); err != nil {
+					return hints, fmt.Errorf("pop: %w", err)
+				}
+				hints = append(hints, h)
+			}
+		}
+		if r.err != nil {
+			return hints, fmt.Errorf("pop: %w", r.err)
+		}
+	}
+	return hints, nil
+}
+
+// wait blocks until there is a token for one of the queues, or for any where none is named, or d is over. It returns an
+// error when ctx ends or Redis is out of reach. Whoever returns has to look for himself: a token may be stale.
+func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case q.slots <- struct{}{}:
+	case <-timer.C: // every connection is waiting already
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	answer := make(chan error)
+	// go-redis does not give up a read when its context ends: so the command has a goroutine, which may outlast us by one slice.
+	spawned := q.spawn(func() {
+		defer func() { <-q.slots }()
+		key, err := q.block(queues, d)
+		select {
+		case answer <- err:
+		case <-ctx.Done():
+			q.giveBack(key)
+		}
+	})
+	if !spawned {
+		<-q.slots
+		return goredis.ErrClosed
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// block takes a token from one of the lists and returns that list's key, "" when d is over without any.
+func (q *Queue) block(queues []string, d time.Duration) (key string, err error) {
+	args := make([]any, 0, 2+max(1, len(queues)))
+	args = append(args, "BLPOP")
+	for _, name := range queues {
+		args = append(args, q.keys.wakeOf(name))
+	}
+	if len(queues) == 0 {
+		args = append(args, q.keys.wake)
+	}
+	// Fractions of a second: go-redis' own BLPop has none. Zero would be for ever.
+	args = append(args, strconv.FormatFloat(max(d, time.Millisecond).Seconds(), 'f', 3, 64))
+	token, err := q.waiter.Do(q.ended, args...).StringSlice()
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("wait: %w", err)
+	}
+	return token[0], nil
+}
+
+// giveBack returns a token that came for a Pop which has left, so that another wakes up.
+func (q *Queue) giveBack(key string) {
+	if key == "" {
+		return
+	}
+	// Where this fails the others find the id at the end of their slice.
+	_ = q.client.LPush(q.ended, key, "1").Err()
+}

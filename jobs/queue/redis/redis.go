@@ -1,0 +1,175 @@
+// Package redis is the Queue and the Bus over Redis, for any number of processes.
+//
+// It keeps ids and never a payload, and nothing of it is a record: whatever Redis forgets, the Store repeats. A call
+// that fails, or whose answer is lost, is not tried again here; who calls has a rhythm of its own. So a Pop whose answer is lost
+// loses its ids until the Store's head of the queue is pushed again, about a second later.
+//
+// It needs Redis 7.0 or newer (script flags); tested with 7.0.15. All keys share the hash tag {windlass}, hence one slot, so that one script spans the queues:
+//
+//	{windlass}:queues             names of the queues that hold something
+//	{windlass}:ready:<queue>      due ids; score (10-priority)*1e13 + run_at in milliseconds
+//	{windlass}:suspects:<queue>   the same, of jobs that may have taken a worker down
+//	{windlass}:later:<queue>      ids that are due later, by the time of Redis' clock when they are; see scripts/promote.lua
+//	{windlass}:wake               a token for each id that became ready, for Pops that wait for any queue
+//	{windlass}:wake:<queue>       the same, for Pops that wait for named queues
+//	{windlass}:dead               the newest dead ids, by the time they finished
+//	{windlass}:epoch              a random value that tells when everything was lost
+//	{windlass}:events             the channel of the Bus; channels know no databases, all of a server's share it
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// DefaultCap is how many ids each set of a queue holds where Options say nothing: some 13 MB of Redis' memory.
+const DefaultCap = 100_000
+
+// DefaultPrefix is the hash tag in all keys where Options say nothing.
+const DefaultPrefix = "windlass"
+
+var (
+	_ jobs.Queue = (*Queue)(nil)
+	_ jobs.Bus   = (*Queue)(nil)
+)
+
+// Options of Open. Only URL is needed.
+type Options struct {
+	// URL of the server:
+	//
+	//	redis://user:password@host:6379/0     rediss:// for TLS, unix:// for a socket
+	//	redis://host1:26379/0?master_name=main&addr=host2:26379&addr=host3:26379&username=u&password=p     Sentinel
+	//
+	// In the second form the addresses are those of the Sentinels, and so are the user and password before the @; username and
+	// password among the parameters are for Redis. Both forms take go-redis' other parameters, of which dial_timeout (default 1s),
+	// read_timeout and write_timeout (250ms) and pool_size (8) matter here.
+	URL    string
+	Prefix string       // of all keys; empty: DefaultPrefix. Systems that share a server need one each
+	Cap    int          // ids that each set of a queue holds at most; 0: DefaultCap
+	Log    *slog.Logger // for what go-redis has to say, at level debug; nil: nowhere
+}
+
+// Queue is a jobs.Queue and a jobs.Bus over Redis. Its methods fail fast, within about half a second when Redis hangs and at once
+// when it is not there, and work again by themselves when Redis is back.
+type Queue struct {
+	cap  int
+	keys keys
+
+	client *goredis.Client // for all but waiting
+	waiter *goredis.Client // for blocking commands only, so that no other ever queues for a connection behind a wait
+	slots  chan struct{}   // one for each wait that may block in Redis at once
+
+	mu     sync.Mutex
+	closed bool
+	busy   sync.WaitGroup     // goroutines: waits and subscriptions
+	ended  context.Context    //nolint:containedctx // the life of the Queue, for its goroutines
+	end    context.CancelFunc // ends it
+}
+
+// Open returns a Queue. It does not talk to Redis, which may be down as well: only a URL that cannot be read is an error.
+// Close it when done.
+func Open(_ context.Context, o Options) (*Queue, error) {
+	if o.Cap <= 0 {
+		o.Cap = DefaultCap
+	}
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if strings.ContainsAny(o.Prefix, "{} \n") {
+		return nil, fmt.Errorf("redis: prefix %q holds a brace or a space", o.Prefix)
+	}
+	logTo(o.Log)
+	client, waiter, err := connect(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	ended, end := context.WithCancel(context.Background())
+	return &Queue{
+		cap: o.Cap, keys: newKeys(o.Prefix), client: client, waiter: waiter,
+		slots: make(chan struct{}, waiterPool), ended: ended, end: end,
+	}, nil
+}
+
+// Close ends the waits and the subscriptions and closes the connections. Later calls fail.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	first := !q.closed
+	q.closed = true
+	q.mu.Unlock()
+	if !first {
+		return nil
+	}
+	q.end()
+	err := errors.Join(q.waiter.Close(), q.client.Close())
+	q.busy.Wait()
+	return err
+}
+
+// spawn runs f in a goroutine that Close waits for, unless the Queue is closed already.
+func (q *Queue) spawn(f func()) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.busy.Go(f)
+	return true
+}
+
+// Ping asks Redis for a sign of life.
+func (q *Queue) Ping(ctx context.Context) error {
+	if err := q.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("ping redis: %w", err)
+	}
+	return nil
+}
+
+// Check looks for what makes Redis a poor Queue, and returns a sentence for the log, or "". An error means that
+// Redis cannot be reached now.
+func (q *Queue) Check(ctx context.Context) (warning string, err error) {
+	if err := q.Ping(ctx); err != nil {
+		return "", err
+	}
+	policy := q.policy(ctx)
+	switch policy {
+	case "noeviction":
+		return "", nil
+	case "":
+		return "cannot read Redis' maxmemory-policy (INFO and CONFIG are denied): make sure that it is noeviction", nil
+	default:
+		return fmt.Sprintf("Redis' maxmemory-policy is %s: when memory is short it drops whole queues at once, which then have to be "+
+			"read from the store again; set it to noeviction", policy), nil
+	}
+}
+
+// policy reads maxmemory-policy, "" where nobody tells. INFO has it as well, for those who may not use CONFIG.
+func (q *Queue) policy(ctx context.Context) string {
+	if conf, err := q.client.ConfigGet(ctx, "maxmemory-policy").Result(); err == nil && conf["maxmemory-policy"] != "" {
+		return conf["maxmemory-policy"]
+	}
+	info, err := q.client.Info(ctx, "memory").Result()
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(info) {
+		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
+			return strings.TrimSpace(policy)
+		}
+	}
+	return ""
+}
+
+// last returns a context for a call that is not to be given up half-way though ctx ends: ids that were taken, or a token, would be
+// lost with its answer. The client's time limits bound it.
+func last(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+}

@@ -1,0 +1,61 @@
+#!lua flags=allow-oom
+-- pop takes ready ids away, queue after queue: of each its suspects first, as far as they are wanted, then the others.
+--
+-- KEYS[1]   queues: the set of queue names
+-- KEYS[2]   wake: the tokens for those who wait for any queue
+-- ARGV[1]   the prefix of the other keys: <prefix>ready:<queue>, suspects:<queue>, wake:<queue> (all in the slot of KEYS)
+-- ARGV[2]   how many ids to take at most
+-- ARGV[3]   how many of them may be suspects
+-- ARGV[4]   a random number, for the order of queues that were not named
+-- ARGV[5..] the queues to look at, in this order; none: all, in random order
+-- returns   {queue, suspects, others, …}, where suspects and others are {id, score, …}; queues without any are left out
+--
+-- It must work in a full Redis, or nothing could be drained: hence allow-oom.
+
+local prefix, left, suspects = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local names, all = {}, #ARGV < 5
+if all then
+  names = redis.call('SMEMBERS', KEYS[1])
+  math.randomseed(tonumber(ARGV[4]))
+  for i = #names, 2, -1 do
+    local j = math.random(i)
+    names[i], names[j] = names[j], names[i]
+  end
+else
+  for i = 5, #ARGV do
+    names[#names + 1] = ARGV[i]
+  end
+end
+
+local function take(key, n)
+  if n <= 0 then
+    return {}
+  end
+  return redis.call('ZPOPMIN', key, n)
+end
+
+local found, idle = {}, true
+for _, queue in ipairs(names) do
+  local wary = take(prefix .. 'suspects:' .. queue, math.min(suspects, left))
+  left, suspects = left - #wary / 2, suspects - #wary / 2
+  local ready = take(prefix .. 'ready:' .. queue, left)
+  left = left - #ready / 2
+  if #wary + #ready > 0 then
+    found[#found + 1] = queue
+    found[#found + 1] = wary
+    found[#found + 1] = ready
+  end
+  if left <= 0 then
+    return found
+  end
+  -- Nothing more is ready here. Tokens would only wake somebody in vain, unless suspects are left that another may want.
+  if redis.call('EXISTS', prefix .. 'suspects:' .. queue) == 0 then
+    redis.call('DEL', prefix .. 'wake:' .. queue)
+  else
+    idle = false
+  end
+end
+if all and idle then
+  redis.call('DEL', KEYS[2])
+end
+return found

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+// bare opens a Store without the trigger, as in production.
+func bare(b *testing.B) *Store {
+	b.Helper()
+	s, err := Open(b.Context(), Options{URL: servers.Postgres(b), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(s.Close)
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// report tells the rate, and what this process (not the server) spent on a job.
+func report(b *testing.B, jobs int, before time.Duration) {
+	b.Helper()
+	b.ReportMetric(float64(jobs)/b.Elapsed().Seconds(), "jobs/s")
+	b.ReportMetric(float64((cpu() - before).Microseconds())/float64(jobs), "client-us/job")
+}
+
+func cpu() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+func batchOf(n int) []jobs.Submission {
+	subs := make([]jobs.Submission, n)
+	for i := range subs {
+		job := newJob()
+		job.Payload = []byte(`{"to":"ada@example.com","subject":"hello","body":"some hundred bytes of text, as in a typical message"}`)
+		subs[i].Jobs = []jobs.New{job}
+	}
+	return subs
+}
+
+// BenchmarkInsert stores jobs from two goroutines, so many in a call; "keyed" with an idempotency key each.
+func BenchmarkInsert(b *testing.B) {
+	for _, size := range []int{1, 100, 1000} {
+		for _, keyed := range []bool{false, true} {
+			b.Run(fmt.Sprintf("jobs=%d/keyed=%t", size, keyed), func(b *testing.B) {
+				s := bare(b)
+				b.ResetTimer()
+				before := cpu()
+				inTwo(b, func(int) error {
+					subs := batchOf(size)
+					for i := range subs {
+						if keyed {
+							subs[i].Key = &jobs.Key{Key: uuid.NewString()}
+						}
+					}
+					_, err := s.Insert(b.Context(), subs)
+					return err
+				})
+				report(b, b.N*size, before)
+			})
+		}
+	}
+}
+
+// inTwo runs b.N rounds in two goroutines.
+func inTwo(b *testing.B, round func(i int) error) {
+	var next atomic.Int64
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return
+				}
+				if err := round(i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	both.Wait()
+}
+
+// BenchmarkDrain claims jobs by id and completes them, 1,000 in a call, from two goroutines. With -benchtime=100x it drains 100,000.
+func BenchmarkDrain(b *testing.B) {
+	const size = 1000
+	s := bare(b)
+	worker := session(b, s)
+	batches := make([][]string, b.N)
+	for i := range batches {
+		subs := batchOf(size)
+		if _, err := s.Insert(b.Context(), subs); err != nil {
+			b.Fatal(err)
+		}
+		for _, sub := range subs {
+			batches[i] = append(batches[i], sub.Jobs[0].ID)
+		}
+	}
+	exec(b, s, "VACUUM ANALYZE jobs")
+	b.ResetTimer()
+	before := cpu()
+	inTwo(b, func(i int) error {
+		got, err := s.Claim(b.Context(), jobs.Claim{Session: worker, Types: []string{"email"}, IDs: batches[i]})
+		if err != nil {
+			return err
+		}
+		outcomes := make([]jobs.Outcome, len(got.Jobs))
+		for k, j := range got.Jobs {
+			outcomes[k] = jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: worker, Verb: jobs.VerbComplete}
+		}
+		settled, err := s.Settle(b.Context(), outcomes)
+		if err == nil && (len(settled) != size || settled[0].Result != jobs.Recorded) {
+			err = fmt.Errorf("settled %d", len(settled))
+		}
+		return err
+	})
+	report(b, b.N*size, before)
+}

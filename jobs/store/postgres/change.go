@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const cancelJob = `UPDATE jobs j SET
+		status = CASE WHEN j.status = 'pending' THEN 'failed' ELSE j.status END,
+		failure_kind = CASE WHEN j.status = 'pending' THEN 'cancelled' END,
+		finished_at = CASE WHEN j.status = 'pending' THEN now() END,
+		fence = j.fence + (j.status = 'pending')::int,
+		cancel_requested_at = coalesce(j.cancel_requested_at, now()), updated_at = now()
+	WHERE j.id = $1::uuid AND (j.status IN ('pending', 'processing')) IS TRUE
+	RETURNING ` + whole
+
+// Cancel ends a pending job, or notes the request on a processing one.
+func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
+	parsed, ok := parseID(id)
+	if !ok {
+		return jobs.Job{}, fmt.Errorf("cancel: %w", jobs.ErrNotFound)
+	}
+	// What is neither is read afterwards; by then it may have become pending again, and then the cancel is tried again.
+	for range 3 {
+		var changed []jobs.Job
+		err := s.work.write(ctx, "cancel job "+id, statement{cancelJob, []any{parsed}, newJobRow(true).into(&changed)})
+		if err != nil {
+			return jobs.Job{}, err
+		}
+		if len(changed) > 0 {
+			return changed[0], nil
+		}
+		job, _, err := s.Get(ctx, id)
+		switch {
+		case err != nil:
+			return jobs.Job{}, fmt.Errorf("cancel: %w", err)
+		case job.Status == jobs.Failed && job.FailureKind == jobs.KindCancelled:
+			return job, nil
+		case job.Status.Terminal():
+			return job, fmt.Errorf("cancel job %s: %w", id, jobs.ErrConflict)
+		}
+	}
+	return jobs.Job{}, fmt.Errorf("cancel job %s: %w", id, jobs.ErrBusy)
+}
+
+const (
+	deleteJob = `WITH d AS (
+			DELETE FROM jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE RETURNING j.id, j.status
+		), a AS (
+			DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+		), t AS (` + addToTally + ` SELECT ` + tallyRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeTally + `)
+		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM jobs j WHERE j.id = $1::uuid)`
+
+	// The pieces of a statement that adds to the tally. Only one transaction at a time runs on a backend, so nobody ever waits for its row.
+	addToTally = `INSERT INTO tally AS t (at, backend, completed, deleted)`
+	tallyRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
+	mergeTally = `ON CONFLICT (at, backend) DO UPDATE SET completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
+)
+
+// Delete removes a completed or failed job and its history.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	parsed, ok := parseID(id)
+	if !ok {
+		return fmt.Errorf("delete: %w", jobs.ErrNotFound)
+	}
+	var deleted, was bool
+	err := s.work.write(ctx, "delete job "+id, statement{deleteJob, []any{parsed}, one(&deleted, &was)})
+	switch {
+	case err != nil || deleted:
+		return err
+	case was:
+		return fmt.Errorf("delete job %s: %w", id, jobs.ErrConflict)
+	}
+	return fmt.Errorf("delete job %s: %w", id, jobs.ErrNotFound)
+}
+
+// redriveJobs picks failed jobs before it changes any, so that the limit holds and nobody waits for a locked one.
+const redriveJobs = `
+	WITH v AS MATERIALIZED (
+		SELECT j.id FROM jobs j
+		WHERE j.status = 'failed' AND (NOT $1::bool OR j.failure_kind <> 'cancelled')
+			AND ($2::text = '' OR j.type = $2::text) AND ($3::text = '' OR j.queue = $3::text)
+			AND ($4::text = '' OR strpos(lower(j.error_message), lower($4::text)) > 0) %s
+		ORDER BY j.finished_at DESC, j.id DESC LIMIT $5::int FOR UPDATE SKIP LOCKED
+	)
+	UPDATE jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0, fence = j.fence + 1, redrives = j.redrives + 1,
+		run_at = now() + random() * $6::bigint * interval '1 microsecond', failure_kind = NULL, finished_at = NULL,
+		cancel_requested_at = NULL, updated_at = now()
+	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))
+	RETURNING ` + hinted
+
+var (
+	redriveAny  = fmt.Sprintf(redriveJobs, "")
+	redriveByID = fmt.Sprintf(redriveJobs, "AND j.id = ANY ($7::uuid[])")
+)
+
+// Redrive sends failed jobs back to pending.
+func (s *Store) Redrive(ctx context.Context, r jobs.Redrive) ([]jobs.Hint, error) {
+	limit := min(max(r.Limit, 0), 1000)
+	sql, args := redriveAny, []any{r.DeadOnly, r.Type, r.Queue, r.Error, limit, micros(r.Spread)}
+	if len(r.IDs) > 0 {
+		if limit == 0 {
+			args[4] = len(r.IDs)
+		}
+		sql, args = redriveByID, append(args, parseIDs(r.IDs))
+	}
+	var hints []jobs.Hint
+	err := s.work.write(ctx, "redrive", statement{sql, args, (&hintRow{}).into(&hints)})
+	return hints, err
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	notServed = time.Second      // until a job that this worker does not serve is offered again
+	parkedFor = 30 * time.Second // the same for one that nobody serves
+
+	// slowClaim is what a claim of the next jobs takes only where it has to pass over many that it cannot have.
+	slowClaim = 50 * time.Millisecond
+)
+
+// A claim locks candidates l, keeps those that fit, and of the suspects as many as are wanted, and moves these.
+//
+// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a long history, goes through
+// all pending rows instead of the primary key. Locked rows are skipped and the others locked in the order of their ids, so
+// claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest version.
+const (
+	aliveSession = `EXISTS (SELECT FROM worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
+
+	claimFitting = `, p AS (
+		SELECT l.id, l.suspect, row_number() OVER (PARTITION BY l.suspect) AS nth FROM l WHERE l.fits
+	)
+	UPDATE jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
+		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(),
+		progress_at = NULL, progress_percent = NULL, progress_message = NULL
+	WHERE j.id = ANY (ARRAY(SELECT p.id FROM p WHERE NOT p.suspect OR p.nth <= $3::int))
+	RETURNING ` + whole
+
+	claimByID = `WITH l AS MATERIALIZED (
+		SELECT j.id, j.lease_losses > 0 AS suspect,
+			j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts AS fits
+		FROM jobs j WHERE j.id = ANY ($4::uuid[]) AND ` + aliveSession + `
+		ORDER BY j.id FOR UPDATE SKIP LOCKED
+	)` + claimFitting
+
+	// claimNext goes through the queues in the order given (all of them in random order, where none is), and in each through the
+	// priorities: so future rows of an urgent priority cost nothing.
+	claimNext = `WITH RECURSIVE ` + pendingQueues + `, q AS MATERIALIZED (
+		SELECT n.name, n.nth FROM unnest($5::text[]) WITH ORDINALITY AS n (name, nth)
+		UNION ALL (SELECT a.name, 0 FROM all_queues a WHERE cardinality($5::text[]) = 0 AND a.name IS NOT NULL ORDER BY random())
+	), l AS MATERIALIZED (
+		SELECT d.id, d.suspect, true AS fits
+		FROM q CROSS JOIN LATERAL (
+			SELECT e.id, e.suspect
+			FROM generate_series(10, -10, -1) AS s (priority) CROSS JOIN LATERAL (
+				SELECT j.id, j.lease_losses > 0 AS suspect FROM jobs j
+				WHERE j.status = 'pending' AND j.queue = q.name AND j.priority = s.priority::smallint AND j.run_at <= now()
+					AND (j.type = ANY ($2::text[])) IS TRUE AND j.attempts < j.max_attempts AND (j.lease_losses = 0 OR $3::int > 0)
+				ORDER BY j.run_at, j.id LIMIT $4::int FOR UPDATE SKIP LOCKED
+			) AS e LIMIT $4::int -- this limit also keeps the loops in this order
+		) AS d
+		WHERE ` + aliveSession + ` LIMIT $4::int
+	)` + claimFitting
+)
+
+// Claim moves pending jobs to processing. It reads the answer to its end, and so returns jobs only after their claim is committed.
+func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
+	session, ok := parseID(c.Session)
+	ids := parseIDs(c.IDs)
+	if !ok || (len(ids) == 0 && (len(c.IDs) > 0 || c.Next <= 0)) {
+		return jobs.Claimed{}, nil
+	}
+	var claimed jobs.Claimed
+	move := statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, newJobRow(true).into(&claimed.Jobs)}
+	if len(c.IDs) == 0 {
+		move.sql, move.args[3] = claimNext, min(c.Next, 1000)
+		move.args = append(move.args, notNil(c.Queues))
+	}
+	begun := time.Now()
+	if err := s.work.write(ctx, "claim", move); err != nil {
+		return jobs.Claimed{}, err
+	}
+	var err error
+	switch {
+	case len(c.IDs) == 0 && (len(claimed.Jobs) < c.Next || time.Since(begun) > slowClaim):
+		err = s.parkHead(ctx, session, c.Queues)
+	case len(claimed.Jobs) < len(c.IDs):
+		claimed.Later, err = s.later(ctx, session, c, claimed.Jobs)
+	}
+	if err != nil {
+		// The claims stand and their attempts have begun: to hand them out matters more than hints, which upkeep gives anew.
+		s.log.WarnContext(ctx, "claim: jobs that could not be had are left to upkeep", "error", err)
+	}
+	return claimed, nil
+}
+
+// Nobody serves a type that no session lists which is still there.
+const unserved = `j.type <> ALL (ARRAY(SELECT unnest(w.types) FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
+
+// leftBehind looks at what a claim by id did not get. What is due and of a type that nobody serves is put off, unless somebody has just locked it.
+const leftBehind = `
+	WITH v AS MATERIALIZED (
+		SELECT j.id FROM jobs j
+		WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND j.type <> ALL ($2::text[])
+			AND ` + unserved + ` AND ` + aliveSession + `
+		ORDER BY j.id FOR UPDATE SKIP LOCKED
+	), u AS (
+		UPDATE jobs j SET run_at = now() + $3::bigint * interval '1 microsecond', updated_at = now()
+		WHERE j.id = ANY (ARRAY(SELECT v.id FROM v)) RETURNING ` + hinted + `, true
+	)
+	SELECT * FROM u
+	UNION ALL
+	SELECT ` + hinted + `, j.type = ANY ($2::text[]) FROM jobs j
+	WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.id <> ALL (ARRAY(SELECT v.id FROM v))`
+
+// later tells what is pending among the ids that the claim did not get, and why not.
+func (s *Store) later(ctx context.Context, session pgtype.UUID, c jobs.Claim, got []jobs.Job) ([]jobs.Hint, error) {
+	have := make(map[string]bool, len(got))
+	for i := range got {
+		have[got[i].ID] = true
+	}
+	left := make([]string, 0, len(c.IDs)-len(got))
+	for _, id := range c.IDs {
+		if !have[id] {
+			left = append(left, id)
+		}
+	}
+	var hints []jobs.Hint
+	var row hintRow
+	var settled bool // served, or put off just now
+	dest := append(row.dest(), &settled)
+	err := s.work.write(ctx, "put off", statement{
+		sql:  leftBehind,
+		args: []any{session, notNil(c.Types), micros(parkedFor), parseIDs(left)},
+		scan: each(func(rows pgx.Rows) error {
+			if err := rows.Scan(dest...); err != nil {
+				return err
+			}
+			h := row.value()
+			switch {
+			case h.In > 0:
+			case !settled:
+				h.In = notServed
+			case h.Suspect:
+				h.In = 0
+			default:
+				return nil // it could have been had, but for somebody's lock
+			}
+			hints = append(hints, h)
+			return nil
+		}),
+	})
+	return hints, err
+}
+
+const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
+		SELECT j.id FROM jobs j
+		WHERE j.id = ANY (ARRAY(
+			SELECT h.id FROM all_queues a CROSS JOIN LATERAL (
+				SELECT j.id FROM jobs j WHERE j.status = 'pending' AND j.queue = a.name ORDER BY j.priority DESC, j.run_at, j.id LIMIT 1000
+			) AS h WHERE a.name = ANY ($3::text[]) OR cardinality($3::text[]) = 0 LIMIT 5000
+		)) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND ` + unserved + ` AND ` + aliveSession + `
+		ORDER BY j.id FOR UPDATE SKIP LOCKED
+	)
+	UPDATE jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now() WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))`
+
+// parkHead puts off due jobs at the head of the queues whose type nobody serves, so that a claim of the next jobs need not pass them again
+// and again. It looks at a bounded number of rows.
+func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string) error {
+	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor), notNil(queues)}, nil})
+}

@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// history fills the table with completed jobs, and with some of each other status, analysed: the state in which planners go astray.
+func history(t testing.TB, s *Store, completed int) {
+	t.Helper()
+	exec(t, s, `SET LOCAL session_replication_role = replica; -- the trigger would take most of the time
+		INSERT INTO jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, created_at, status,
+			attempts, fence, worker_id, started_at, finished_at, deadline_at, failure_kind, error_message)
+		SELECT ('01900000' || lpad(to_hex(n), 8, '0') || '70008000000000000000')::uuid, 'email', 'default', '{"to": "ada"}', n % 3, 5, 60,
+			now() - interval '1 hour', now() - interval '1 day', status, (status <> 'pending')::int, (status <> 'pending')::int,
+			CASE WHEN status <> 'pending' THEN gen_random_uuid() END, CASE WHEN status <> 'pending' THEN now() END,
+			CASE WHEN status IN ('completed', 'failed') THEN now() - interval '10 minutes' END,
+			CASE WHEN status = 'processing' THEN now() + interval '1 hour' END,
+			CASE WHEN status = 'failed' THEN 'error' END, CASE WHEN status = 'failed' THEN 'it broke' END
+		FROM (SELECT n, CASE n % 100 WHEN 1 THEN 'failed' WHEN 2 THEN 'pending' ELSE 'completed' END AS status
+			FROM generate_series(1, `+fmt.Sprint(completed)+`) AS n) AS all_of_them`)
+	exec(t, s, `INSERT INTO tally SELECT '-infinity', 0, count(*), 0 FROM jobs WHERE status = 'completed'`)
+	exec(t, s, "VACUUM (ANALYZE) jobs")
+}
+
+// plan is a node of EXPLAIN (FORMAT JSON).
+type plan struct {
+	Node     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Index    string  `json:"Index Name"`
+	Rows     float64 `json:"Actual Rows"`
+	Loops    float64 `json:"Actual Loops"`
+	Filtered float64 `json:"Rows Removed by Filter"`
+	Joined   float64 `json:"Rows Removed by Join Filter"`
+	Plans    []plan
+}
+
+// explain runs a statement and returns its plan's nodes. It is rolled back.
+func explain(t *testing.T, s *Store, generic bool, st statement) []plan {
+	t.Helper()
+	tx, err := s.work.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if generic {
+		if _, err := tx.Exec(t.Context(), "SET LOCAL plan_cache_mode = force_generic_plan"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var raw []byte
+	if err := tx.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+st.sql, st.args...).Scan(&raw); err != nil {
+		t.Fatal(err)
+	}
+	var top []struct{ Plan plan }
+	if err := json.Unmarshal(raw, &top); err != nil {
+		t.Fatal(err)
+	}
+	return flatten(top[0].Plan)
+}
+
+func flatten(p plan) []plan {
+	all := []plan{p}
+	for _, sub := range p.Plans {
+		all = append(all, flatten(sub)...)
+	}
+	return all
+}
+
+// touched is how many rows of a table the scans of a plan have looked at, and by which indexes.
+func touched(nodes []plan, table string) (rows float64, indexes string) {
+	var names []string
+	for _, n := range nodes {
+		if n.Relation == table && strings.Contains(n.Node, "Scan") {
+			rows += (n.Rows + n.Filtered + n.Joined) * max(n.Loops, 1)
+			names = append(names, n.Node+" "+n.Index)
+		}
+	}
+	return rows, strings.Join(names, ", ")
+}
+
+// What a worker and a client do by id has to cost the same whatever lies around. Both kinds of plan are tried: the one made for the arguments at hand,
+// and the one that the server keeps for all arguments.
+func TestHotStatementsGoByPrimaryKey(t *testing.T) {
+	s := open(t)
+	history(t, s, 60_000)
+	const n = 500
+	ids := submit(t, s, n)
+	running := submit(t, s, n)
+	w := session(t, s)
+	owner, _ := parseID(w)
+	var g guarded
+	var blank, verbs, errors []string
+	var delays []int64
+	percents := make([]float64, n)
+	for _, j := range claim(t, s, w, running...) {
+		g.add(&jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
+		blank, verbs, errors, delays = append(blank, ""), append(verbs, "retry"), append(errors, "it broke"), append(delays, 1000)
+	}
+	types := []string{"email"}
+	hot := map[string]statement{
+		"claim":      {claimByID, []any{owner, types, int32(1), parseIDs(ids)}, nil},
+		"put off":    {leftBehind, []any{owner, []string{"image"}, int64(1000), parseIDs(ids)}, nil},
+		"complete":   {completeJobs, append(g.args(), blank), nil},
+		"retry":      {endAttempts, append(g.args(), verbs, blank, blank, errors, delays, int32(5)), nil},
+		"recognise":  {earlierSettled, g.args(), nil},
+		"progress":   {noteProgress, append(g.args(), percents, blank), nil},
+		"read by id": {jobsByID, []any{parseIDs(ids)}, nil},
+	}
+	for name, st := range hot {
+		for _, generic := range []bool{false, true} {
+			nodes := explain(t, s, generic, st)
+			rows, indexes := touched(nodes, "jobs")
+			if strings.Contains(indexes, "jobs_due") || strings.Contains(indexes, "jobs_owner") || strings.Contains(indexes, "Seq Scan") {
+				t.Errorf("%s (generic %t) uses %s", name, generic, indexes)
+			}
+			if rows == 0 || rows > 4*n {
+				t.Errorf("%s (generic %t) looks at %.0f rows for %d jobs: %s", name, generic, rows, n, indexes)
+			}
+			for _, node := range nodes {
+				if work := node.Joined * max(node.Loops, 1); work > 4*n {
+					t.Errorf("%s (generic %t) compares %.0f pairs of rows in a %s", name, generic, work, node.Node)
+				}
+			}
+		}
+	}
+}
+
+// What chores and lists do must not depend on how much is finished, or is due later.
+func TestReadsAreBounded(t *testing.T) {
+	s := open(t)
+	history(t, s, 60_000) // 600 pending, 600 failed
+	exec(t, s, `INSERT INTO jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
+		SELECT gen_random_uuid(), 'email', 'default', '{}', 10, 5, 60, now() + interval '1 day' FROM generate_series(1, 20000)`)
+	exec(t, s, "VACUUM (ANALYZE) jobs")
+	w := session(t, s)
+	owner, _ := parseID(w)
+	top, _ := parseID("ffffffff-ffff-ffff-ffff-ffffffffffff")
+	after, _ := parseID("00000000-0000-0000-0000-000000000000")
+	past := value[any](t, s, "SELECT timestamptz 'epoch'")
+	reads := map[string]struct {
+		statement
+		most float64
+	}{
+		"due":           {statement{dueJobs, []any{"default", int32(11), past, after, int64(0), int32(100)}, nil}, 150},
+		"queues":        {statement{nameQueues, nil, nil}, 10},
+		"claim next":    {statement{claimNext, []any{owner, []string{"email"}, int32(1), 100, []string{"default"}}, nil}, 450},
+		"count":         {statement{countAll, nil, nil}, 22_500},
+		"reap":          {statement{takeBack, []any{int32(500), int32(3)}, nil}, 10},
+		"redrive":       {statement{redriveAny, []any{true, "", "", "", 100, int64(0)}, nil}, 450},
+		"prune failed":  {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
+		"prune":         {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},
+		"newest listed": {statement{"SELECT " + listed + " FROM jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50", []any{top}, nil}, 60},
+	}
+	for name, r := range reads {
+		for _, generic := range []bool{false, true} {
+			rows, indexes := touched(explain(t, s, generic, r.statement), "jobs")
+			if rows > r.most || strings.Contains(indexes, "Seq Scan") {
+				t.Errorf("%s (generic %t) looks at %.0f rows, want at most %.0f: %s", name, generic, rows, r.most, indexes)
+			}
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// walked is how many rows a call of List looks at, at most.
+const walked = 10_000
+
+// route is a way to the rows of a list.
+type route struct {
+	where  string // of the index that is walked
+	status string // the same for the rows, in words that do not tempt the planner to take another index
+	small  bool   // few enough to be read all and sorted
+}
+
+var (
+	everything = route{where: "true", status: "true"}
+	failedOnes = route{where: "j.status = 'failed'", status: "j.status = 'failed'"}
+)
+
+// stateFilters are the states in terms of the columns, as jobs.Job.State has it.
+var stateFilters = map[jobs.State]string{
+	jobs.StateScheduled:  "j.attempts = 0 AND j.run_at > now() AND j.run_at > j.created_at",
+	jobs.StateWaiting:    "j.attempts = 0 AND NOT (j.run_at > now() AND j.run_at > j.created_at)",
+	jobs.StateRetrying:   "j.attempts > 0",
+	jobs.StateRunning:    "j.cancel_requested_at IS NULL",
+	jobs.StateCancelling: "j.cancel_requested_at IS NOT NULL",
+	jobs.StateCompleted:  "true",
+	jobs.StateCancelled:  "j.failure_kind = 'cancelled'",
+	jobs.StateDead:       "j.failure_kind <> 'cancelled'",
+}
+
+var stateStatus = map[jobs.State]jobs.Status{
+	jobs.StateScheduled: jobs.Pending, jobs.StateWaiting: jobs.Pending, jobs.StateRetrying: jobs.Pending,
+	jobs.StateRunning: jobs.Processing, jobs.StateCancelling: jobs.Processing,
+	jobs.StateCompleted: jobs.Completed, jobs.StateCancelled: jobs.Failed, jobs.StateDead: jobs.Failed,
+}
+
+// List returns jobs that match. It walks an index in the order of the list, so that a page deep down costs what the first costs.
+func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
+	status, filter, ok := q.Status, []string{}, true
+	if q.State != "" {
+		of, known := stateStatus[q.State]
+		ok = known && (status == "" || status == of)
+		status, filter = of, append(filter, stateFilters[q.State])
+	}
+	before, bok := pgtype.UUID{Bytes: [16]byte(slices.Repeat([]byte{0xff}, 16)), Valid: true}, true
+	if q.Before != "" {
+		before, bok = parseID(q.Before)
+	}
+	if !ok || !bok || (status != "" && !slices.Contains(jobs.Statuses, status)) {
+		return jobs.Page{}, nil // nothing can match
+	}
+	args := []any{before}
+	where := func(condition string, value any) {
+		args = append(args, value)
+		filter = append(filter, fmt.Sprintf(condition, len(args)))
+	}
+	if q.Type != "" {
+		where("j.type = $%d::text", q.Type)
+	}
+	if q.Queue != "" {
+		where("j.queue = $%d::text", q.Queue)
+	}
+	way, err := s.route(ctx, status)
+	if err != nil {
+		return jobs.Page{}, err
+	}
+	if way.status != "true" {
+		filter = append(filter, way.status)
+	}
+	return s.page(ctx, way, filter, args, before, min(max(q.Limit, 1), 200))
+}
+
+// route picks what is cheapest for a status: failed jobs have an index in the order of the list. Pending and processing ones have indexes in other
+// orders, good where they are few; where they are many, they are dense enough to be met on the way.
+func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
+	switch status {
+	case "":
+		return everything, nil
+	case jobs.Failed:
+		return failedOnes, nil
+	case jobs.Completed:
+		return route{where: "true", status: "(j.status = 'completed') IS TRUE"}, nil
+	}
+	is := fmt.Sprintf("j.status = '%s'", status)
+	var few bool
+	err := s.work.read(ctx, "list jobs", statement{
+		sql:  fmt.Sprintf(`SELECT count(*) <= %d FROM (SELECT FROM jobs j WHERE %s LIMIT %d) AS n`, walked, is, walked+1),
+		scan: one(&few),
+	})
+	if few {
+		return route{where: is, status: is, small: true}, err
+	}
+	return route{where: "true", status: "(" + is + ") IS TRUE"}, err
+}
+
+// page reads one page along a route. args start with the id to go on from.
+func (s *Store) page(ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int) (jobs.Page, error) {
+	bound := ""
+	if len(filter) > 0 && !way.small {
+		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is deleted
+		// between the two statements only makes the walk shorter.
+		sql := fmt.Sprintf(`SELECT j.id::text FROM jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`, way.where, walked-1)
+		err := s.work.read(ctx, "list jobs", statement{sql, []any{before}, each(func(rows pgx.Rows) error { return rows.Scan(&bound) })})
+		if err != nil {
+			return jobs.Page{}, err
+		}
+	}
+	if bound != "" {
+		last, _ := parseID(bound)
+		args = append(args, last)
+		filter = append(filter, fmt.Sprintf("j.id >= $%d::uuid", len(args)))
+	}
+	args = append(args, limit+1) // one more tells whether there is more
+	sql := fmt.Sprintf(`SELECT %s FROM jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
+		listed, strings.Join(append(filter, "j.id < $1::uuid"), " AND "), len(args))
+	var page jobs.Page
+	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(false).into(&page.Jobs)}); err != nil {
+		return jobs.Page{}, err
+	}
+	page.Next = bound
+	if len(page.Jobs) > limit {
+		page.Jobs = page.Jobs[:limit]
+		page.Next = page.Jobs[limit-1].ID
+	}
+	return page, nil
+}

@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+// Every process migrates at its start, and they start together.
+func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
+	url := servers.Postgres(t)
+	var all sync.WaitGroup
+	for range 8 {
+		s := openPlain(t, url)
+		for range 2 { // and twice in each
+			all.Go(func() {
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	s := openPlain(t, url)
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := value[int](t, s, "SELECT count(*) FROM "+migrationTable+" WHERE version_id > 0"); n != len(files) {
+		t.Errorf("%d migrations are noted, want %d", n, len(files))
+	}
+	submit(t, s, 1)
+}
+
+// An old binary may be started after a new one has migrated: while an update rolls out, or when it is rolled back.
+func TestMigrateLeavesNewerDatabaseAlone(t *testing.T) {
+	s := open(t)
+	exec(t, s, "INSERT INTO "+migrationTable+" (version_id, is_applied) VALUES (9999, true)")
+	exec(t, s, "ALTER TABLE jobs ADD COLUMN of_the_future text")
+	if err := second(t, s).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := session(t, s)
+	claim(t, s, w, submit(t, s, 1)...)
+	if n := value[int](t, s, "SELECT max(version_id) FROM "+migrationTable); n != 9999 {
+		t.Errorf("version %d, want 9999", n)
+	}
+}
+
+func TestMigrateKeepsToTheSchemaOfTheConnection(t *testing.T) {
+	url := servers.Postgres(t)
+	exec(t, openPlain(t, url), "CREATE SCHEMA elsewhere")
+	s := openURL(t, url, "search_path=elsewhere")
+	submit(t, s, 3)
+	if n := value[int](t, s, "SELECT count(*) FROM elsewhere.jobs"); n != 3 {
+		t.Errorf("%d jobs in the schema, want 3", n)
+	}
+	if n := value[int](t, s, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"); n != 0 {
+		t.Errorf("%d tables were made outside of the schema", n)
+	}
+}
+
+// The kit's Age must not miss a column, or a test of expiry would pass for the wrong reason.
+func TestAgingKnowsEveryTime(t *testing.T) {
+	s := open(t)
+	rows, err := s.work.Query(t.Context(), `SELECT table_name::text, column_name::text FROM information_schema.columns
+		WHERE table_schema = current_schema AND data_type = 'timestamp with time zone' AND table_name <> $1`, migrationTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	seen := 0
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		if !slices.Contains(aging[table], column) {
+			t.Errorf("%s.%s is not aged", table, column)
+		}
+	}
+	if seen == 0 {
+		t.Error("no column was found")
+	}
+}

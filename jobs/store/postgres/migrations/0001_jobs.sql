@@ -1,0 +1,138 @@
+-- +goose Up
+
+-- The record of all work. Wide columns come first so that no row carries padding; text columns compare by bytes (COLLATE "C"), as Go does.
+CREATE TABLE jobs (
+    id                  uuid        NOT NULL PRIMARY KEY, -- UUIDv7: its order is the order of creation
+    worker_id           uuid,                             -- the session that runs it, or that ran it last
+    fence               bigint      NOT NULL DEFAULT 0,
+    run_at              timestamptz NOT NULL,
+    created_at          timestamptz NOT NULL DEFAULT now(),
+    updated_at          timestamptz NOT NULL DEFAULT now(),
+    started_at          timestamptz,
+    deadline_at         timestamptz,
+    finished_at         timestamptz,
+    cancel_requested_at timestamptz,
+    progress_at         timestamptz,
+    progress_percent    double precision,
+    timeout_seconds     integer     NOT NULL,
+    releases            integer     NOT NULL DEFAULT 0,   -- hand-backs by a worker that stopped
+    redrives            integer     NOT NULL DEFAULT 0,
+    attempts            smallint    NOT NULL DEFAULT 0,
+    max_attempts        smallint    NOT NULL,
+    priority            smallint    NOT NULL,
+    lease_losses        smallint    NOT NULL DEFAULT 0,   -- in a row
+    status              text COLLATE "C" NOT NULL DEFAULT 'pending',
+    type                text COLLATE "C" NOT NULL,
+    queue               text COLLATE "C" NOT NULL,
+    failure_kind        text COLLATE "C",
+    error_message       text,
+    progress_message    text,
+    payload             jsonb       NOT NULL,
+    result              jsonb,
+
+    -- What holds of every job at every moment, whoever writes.
+    CONSTRAINT jobs_status      CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
+    CONSTRAINT jobs_attempts    CHECK (attempts BETWEEN 0 AND max_attempts),
+    CONSTRAINT jobs_owned       CHECK (status <> 'processing' OR (worker_id IS NOT NULL AND started_at IS NOT NULL)),
+    CONSTRAINT jobs_deadline    CHECK ((status = 'processing') = (deadline_at IS NOT NULL)),
+    CONSTRAINT jobs_finished    CHECK ((status IN ('completed', 'failed')) = (finished_at IS NOT NULL)),
+    CONSTRAINT jobs_kind        CHECK ((status = 'failed') = (failure_kind IS NOT NULL)),
+    CONSTRAINT jobs_kinds       CHECK (failure_kind IN ('error', 'timeout', 'worker_lost', 'permanent', 'cancelled')),
+    CONSTRAINT jobs_result      CHECK (status = 'completed' OR result IS NULL),
+    CONSTRAINT jobs_no_error    CHECK (status <> 'completed' OR error_message IS NULL),
+    CONSTRAINT jobs_payload     CHECK (jsonb_typeof(payload) = 'object'),
+    CONSTRAINT jobs_priority    CHECK (priority BETWEEN -10 AND 10)
+) WITH (
+    -- A job is updated at least twice, and never in place: free space keeps its versions together. The default of autovacuum would wait
+    -- for millions of dead rows.
+    fillfactor = 85,
+    autovacuum_vacuum_scale_factor = 0.01,
+    autovacuum_vacuum_insert_scale_factor = 0.05,
+    autovacuum_analyze_scale_factor = 0.02,
+    autovacuum_vacuum_cost_delay = 1
+);
+
+-- The order in which a queue is served. attempts and lease_losses ride along so that counting and feeding need no table.
+CREATE INDEX jobs_due ON jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses) WHERE status = 'pending';
+-- What each worker holds.
+CREATE INDEX jobs_owner ON jobs (worker_id) WHERE status = 'processing';
+-- Failed jobs, by when they failed and by when they were created.
+CREATE INDEX jobs_dead ON jobs (finished_at DESC, id DESC) WHERE status = 'failed';
+CREATE INDEX jobs_failed ON jobs (id) INCLUDE (failure_kind) WHERE status = 'failed';
+-- For people who ask for a span of time; Windlass itself lists by id.
+CREATE INDEX jobs_created ON jobs USING brin (created_at) WITH (autosummarize = on);
+
+-- Unsuccessful attempts. They are deleted with their job, by the same statement: a foreign key would cost a lock and a look-up for each.
+CREATE TABLE job_attempts (
+    job_id      uuid        NOT NULL,
+    fence       bigint      NOT NULL,
+    worker_id   uuid        NOT NULL,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL,
+    attempt     smallint    NOT NULL,
+    outcome     text COLLATE "C" NOT NULL,
+    error       text        NOT NULL,
+    PRIMARY KEY (job_id, fence),
+    CONSTRAINT job_attempts_outcome CHECK (outcome IN ('failed', 'timeout', 'cancelled', 'lease_lost', 'released'))
+);
+
+-- What can be submitted, as workers announce it.
+CREATE TABLE job_types (
+    name            text COLLATE "C" NOT NULL PRIMARY KEY,
+    description     text        NOT NULL,
+    queue           text COLLATE "C" NOT NULL,
+    max_attempts    integer     NOT NULL,
+    timeout_seconds integer     NOT NULL,
+    schema          json,
+    example         json,
+    seen_at         timestamptz NOT NULL
+);
+
+-- One row for each run of a worker process: the lease on all of its jobs.
+CREATE TABLE worker_sessions (
+    id                 uuid        NOT NULL PRIMARY KEY,
+    started_at         timestamptz NOT NULL,
+    beat_at            timestamptz NOT NULL,
+    expires_at         timestamptz NOT NULL,
+    ended_at           timestamptz, -- when it was marked dead
+    last_completion_at timestamptz,
+    pid                integer     NOT NULL,
+    slots              integer     NOT NULL,
+    running            integer     NOT NULL DEFAULT 0,
+    state              text COLLATE "C" NOT NULL DEFAULT 'alive',
+    hostname           text        NOT NULL,
+    version            text        NOT NULL,
+    types              text[] COLLATE "C" NOT NULL,
+    queues             text[] COLLATE "C" NOT NULL,
+    CONSTRAINT worker_sessions_state CHECK (state IN ('alive', 'draining', 'dead')),
+    CONSTRAINT worker_sessions_ended CHECK ((state = 'dead') = (ended_at IS NOT NULL))
+) WITH (fillfactor = 50);
+
+CREATE TABLE idempotency_keys (
+    scope       text COLLATE "C" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
+    fingerprint bytea       NOT NULL,
+    job_ids     uuid[]      NOT NULL, -- in the order of the submission
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+
+-- Roles of which one process at a time has each.
+CREATE TABLE leases (
+    role       text COLLATE "C" NOT NULL PRIMARY KEY,
+    holder     text        NOT NULL,
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- How many completed jobs there are, as a sum: counting them takes seconds once there are millions. Each statement that completes or deletes jobs
+-- adds its part to the row of the present five seconds and of its own backend, so that no two of them ever wait for each other. Old rows
+-- are merged into the one at -infinity. Whoever changes completed jobs by hand has to change this too.
+CREATE TABLE tally (
+    at        timestamptz NOT NULL,
+    backend   integer     NOT NULL,
+    completed bigint      NOT NULL, -- jobs that became completed
+    deleted   bigint      NOT NULL, -- completed jobs that were deleted
+    PRIMARY KEY (at, backend)
+) WITH (fillfactor = 50);

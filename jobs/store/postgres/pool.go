@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// The limits nest: the server gives up first, so that its answer, which is certain, arrives before our patience ends.
+const (
+	lockWithin    = 2 * time.Second         // waiting for a lock
+	executeWithin = 4 * time.Second         // a statement
+	answerWithin  = 4800 * time.Millisecond // a call, from waiting for a connection to the answer: a dead server is told within 5 s
+	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
+
+	idleInTransaction = 10 * time.Second
+)
+
+// settings are what every statement runs under.
+//
+// The server keeps plans for long, and it makes them by guesses: it may have seen the table when that was empty, takes any array for ten elements,
+// and from what it knows of a long history concludes that nothing is ever processing. So the plans are left no room for guesses. Tables are
+// never read as a whole, for every query has an index to go by. Joins are hashed, which is linear whatever the sizes turn out to be; where rows
+// are to be looked up one by one, LATERAL says so, and by id it is j.id = ANY (…). Compiling plans never pays off for statements this small.
+var settings = [][2]string{
+	{"statement_timeout", strconv.FormatInt(executeWithin.Milliseconds(), 10)},
+	{"lock_timeout", strconv.FormatInt(lockWithin.Milliseconds(), 10)},
+	{"idle_in_transaction_session_timeout", strconv.FormatInt(idleInTransaction.Milliseconds(), 10)},
+	{"enable_seqscan", "off"},
+	{"enable_nestloop", "off"},
+	{"jit", "off"},
+}
+
+// pool is a connection pool that knows how to run our statements.
+type pool struct {
+	*pgxpool.Pool
+	pooler pooler
+}
+
+// newPool makes a pool of at most size connections. ownMode: the URL chooses how queries are executed, so nobody else does.
+func newPool(config *pgxpool.Config, size int, ownMode bool) (*pool, error) {
+	p := &pool{pooler: pooler{keepMode: ownMode}}
+	config.MaxConns = int32(size)
+	config.PingTimeout = connectWithin
+	config.BeforeConnect = p.pooler.beforeConnect
+	config.AfterConnect = p.pooler.afterConnect
+	var err error
+	// The context is for the pool's life, not for this call.
+	if p.Pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
+		return nil, fmt.Errorf("connection pool: %w", err)
+	}
+	return p, nil
+}
+
+// statement is one piece of SQL with its arguments. scan reads its rows, where it has any that matter.
+type statement struct {
+	sql  string
+	args []any
+	scan func(pgx.Rows) error
+}
+
+// write runs statements in one transaction and one round trip. When it returns nil the transaction is committed: the server confirms
+// the commit after the last row, and that confirmation has been read.
+func (p *pool) write(ctx context.Context, what string, statements ...statement) error {
+	return p.run(ctx, what, true, statements)
+}
+
+// read is write for what changes nothing, so that no error leaves an outcome unknown.
+func (p *pool) read(ctx context.Context, what string, statements ...statement) error {
+	return p.run(ctx, what, false, statements)
+}
+
+func (p *pool) run(ctx context.Context, what string, writes bool, statements []statement) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	for try := 1; ; try++ {
+		sent, err := p.exchange(ctx, statements)
+		switch {
+		case err == nil:
+			return nil
+		case try <= 2 && p.pooler.discovered(err):
+			p.Reset() // connections made before carry settings that do not hold
+		case try <= 2 && sent && lostBefore(err) && ctx.Err() == nil:
+			p.Reset() // the server has cut this connection off, and then most likely all others
+		default:
+			return classify(what, err, sent, writes)
+		}
+	}
+}
+
+// lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent again.
+func lostBefore(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code == "57P01"
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+// exchange sends the statements and reads the answers to the end. sent is false where there was not even a connection.
+func (p *pool) exchange(ctx context.Context, statements []statement) (sent bool, err error) {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	if len(statements) == 1 && !p.pooler.there() {
+		rows, _ := conn.Query(ctx, statements[0].sql, statements[0].args...) // its error is in rows too
+		return true, drain(rows, statements[0].scan)
+	}
+	// Without a Sync between them the statements are one transaction, committed by the Sync at the end.
+	var batch pgx.Batch
+	if p.pooler.there() {
+		batch.Queue(carriedSettings)
+	}
+	for _, s := range statements {
+		batch.Queue(s.sql, s.args...)
+	}
+	results := conn.SendBatch(ctx, &batch)
+	if p.pooler.there() {
+		_, err = results.Exec()
+	}
+	for i := 0; i < len(statements) && err == nil; i++ {
+		rows, _ := results.Query()
+		err = drain(rows, statements[i].scan)
+	}
+	if cerr := results.Close(); err == nil {
+		err = cerr
+	}
+	return true, err
+}
+
+// drain reads all rows. Its error includes one that only the commit brought.
+func drain(rows pgx.Rows, scan func(pgx.Rows) error) error {
+	var err error
+	if rows.Err() == nil && scan != nil {
+		err = scan(rows)
+	}
+	rows.Close()
+	if rerr := rows.Err(); rerr != nil {
+		return rerr
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	// pruneCompleted walks the primary key, for no index knows when a job was completed. It ends at a row that is younger than the retention:
+	// what was created later has finished later. The answer is where it stopped, NULL at the end.
+	pruneCompleted = `
+	WITH w AS MATERIALIZED (
+		SELECT j.id, j.created_at, (j.status = 'completed' AND j.finished_at < now() - $2::bigint * interval '1 microsecond') IS TRUE AS past
+		FROM jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
+	), d AS (
+		DELETE FROM jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past)) AND (j.status = 'completed') IS TRUE RETURNING j.id
+	), a AS (
+		DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+	), t AS (` + addToTally + ` SELECT ` + tallyRow + `, 0, count(*) FROM d HAVING count(*) > 0 ` + mergeTally + `)
+	SELECT (SELECT count(*) FROM d), (
+		SELECT w.id FROM w WHERE (SELECT count(*) FROM w) = $3::int
+			AND NOT EXISTS (SELECT FROM w WHERE w.created_at >= now() - $2::bigint * interval '1 microsecond')
+		ORDER BY w.id DESC LIMIT 1)`
+
+	pruneFailed = `
+	WITH d AS (
+		DELETE FROM jobs j WHERE j.id = ANY (ARRAY(
+			SELECT j.id FROM jobs j WHERE j.status = 'failed' AND j.finished_at < now() - $1::bigint * interval '1 microsecond'
+			ORDER BY j.finished_at, j.id LIMIT $2::int FOR UPDATE SKIP LOCKED
+		)) RETURNING j.id
+	), a AS (
+		DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+	)
+	SELECT count(*) FROM d`
+
+	pruneKeys = `
+	WITH d AS (
+		DELETE FROM idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
+			SELECT e.ctid FROM idempotency_keys e WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+		)) RETURNING 1
+	)
+	SELECT count(*) FROM d`
+
+	pruneSessions = `
+	WITH d AS (
+		DELETE FROM worker_sessions w WHERE w.id = ANY (ARRAY(
+			SELECT w.id FROM worker_sessions w WHERE w.state = 'dead' AND w.ended_at < now() - $1::bigint * interval '1 microsecond'
+			LIMIT $2::int FOR UPDATE SKIP LOCKED
+		)) RETURNING 1
+	)
+	SELECT count(*) FROM d`
+
+	// mergeOldTally leaves two minutes: longer than any statement that still adds to a row, and than the last minute that Stats asks for.
+	mergeOldTally = `
+	WITH old AS (
+		DELETE FROM tally t WHERE t.at < now() - interval '2 minutes' AND t.at > '-infinity' RETURNING t.completed, t.deleted
+	)
+	` + addToTally + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old HAVING count(*) > 0 ` + mergeTally
+)
+
+// Prune removes what is past its retention. Its statements are one transaction.
+func (s *Store) Prune(ctx context.Context, p jobs.Prune) (jobs.Pruned, error) {
+	after := pgtype.UUID{Valid: true}
+	if id, ok := parseID(p.After); ok {
+		after = id
+	}
+	limit := int32(max(p.Limit, 1))
+	var completed, failed int
+	var pruned jobs.Pruned
+	var next pgtype.UUID
+	err := s.upkeep.write(ctx, "prune",
+		statement{pruneCompleted, []any{after, micros(p.Completed), limit}, one(&completed, &next)},
+		statement{pruneFailed, []any{micros(p.Failed), limit}, one(&failed)},
+		statement{pruneKeys, []any{limit}, one(&pruned.Keys)},
+		statement{pruneSessions, []any{micros(p.Sessions), limit}, one(&pruned.Sessions)},
+		statement{mergeOldTally, nil, nil},
+	)
+	if err != nil {
+		return jobs.Pruned{}, err
+	}
+	pruned.Jobs = completed + failed
+	if next.Valid {
+		pruned.Next = next.String()
+	}
+	return pruned, nil
+}

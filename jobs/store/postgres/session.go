@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	announceTypes = `INSERT INTO job_types AS t (name, description, queue, max_attempts, timeout_seconds, schema, example, seen_at)
+		SELECT n.name, n.description, n.queue, n.max_attempts, n.timeout_seconds, nullif(n.schema, '')::json, nullif(n.example, '')::json, now()
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
+			AS n (name, description, queue, max_attempts, timeout_seconds, schema, example)
+		ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue, max_attempts = excluded.max_attempts,
+			timeout_seconds = excluded.timeout_seconds, schema = excluded.schema, example = excluded.example, seen_at = excluded.seen_at`
+
+	// A session may be registered again while it lives, for the answer to the first time may have been lost.
+	openSession = `INSERT INTO worker_sessions AS w (id, hostname, pid, version, slots, types, queues, started_at, beat_at, expires_at)
+		VALUES ($1::uuid, $2::text, $3::int, $4::text, $5::int, $6::text[], $7::text[], now(), now(), now() + $8::bigint * interval '1 microsecond')
+		ON CONFLICT (id) DO UPDATE SET hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
+			types = excluded.types, queues = excluded.queues, beat_at = excluded.beat_at, expires_at = excluded.expires_at
+		WHERE w.state <> 'dead'
+		RETURNING true`
+)
+
+// Register opens a session and announces its types.
+func (s *Store) Register(ctx context.Context, w jobs.Session, types []jobs.Type, ttl time.Duration) error {
+	id, ok := parseID(w.ID)
+	if !ok {
+		return fmt.Errorf("register: the session's id is no UUID: %w", jobs.ErrRejected)
+	}
+	// In one order everywhere: two workers that start together must not wait for each other's rows in a circle.
+	types = slices.SortedFunc(slices.Values(types), func(a, b jobs.Type) int { return cmp.Compare(a.Name, b.Name) })
+	var names, descriptions, queues, schemas, examples []string
+	var attempts, timeouts []int32
+	for _, t := range types {
+		names, descriptions, queues = append(names, t.Name), append(descriptions, t.Description), append(queues, t.Queue)
+		attempts, timeouts = append(attempts, int32(t.MaxAttempts)), append(timeouts, int32(t.Timeout/time.Second))
+		schemas, examples = append(schemas, string(t.Schema)), append(examples, string(t.Example))
+	}
+	opened := false
+	err := s.upkeep.write(ctx, "register session "+w.ID,
+		statement{announceTypes, []any{names, descriptions, queues, attempts, timeouts, schemas, examples}, nil},
+		statement{
+			openSession,
+			[]any{id, w.Hostname, int32(w.PID), w.Version, int32(w.Slots), notNil(w.Types), notNil(w.Queues), micros(ttl)},
+			each(func(rows pgx.Rows) error { return rows.Scan(&opened) }),
+		})
+	if err == nil && !opened {
+		err = fmt.Errorf("register session %s: it is dead: %w", w.ID, jobs.ErrRejected)
+	}
+	return err
+}
+
+// notNil keeps an absent list from becoming NULL.
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// renewSession answers with a row for each job held, and with one of NULLs for a session that holds none. A session that is marked dead at
+// this moment is waited for, and then it is not renewed.
+const renewSession = `
+	WITH b AS (
+		UPDATE worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
+			expires_at = CASE WHEN $2::text = 'dead' THEN now() ELSE now() + $4::bigint * interval '1 microsecond' END,
+			ended_at = CASE WHEN $2::text = 'dead' THEN now() END,
+			last_completion_at = CASE WHEN $5::bigint >= 0 THEN now() - $5::bigint * interval '1 microsecond' ELSE w.last_completion_at END
+		WHERE w.id = $1::uuid AND w.state <> 'dead' RETURNING w.id
+	)
+	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL FROM b LEFT JOIN jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
+
+// Beat renews a session, or ends it.
+func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (jobs.Vitals, error) {
+	id, ok := parseID(p.Session)
+	if !ok {
+		return jobs.Vitals{}, nil // never registered
+	}
+	state := cmp.Or(p.State, jobs.SessionAlive)
+	since := int64(-1)
+	if p.SinceCompletion >= 0 {
+		since = p.SinceCompletion.Microseconds()
+	}
+	var v jobs.Vitals
+	err := s.upkeep.write(ctx, "beat of session "+p.Session, statement{
+		sql:  renewSession,
+		args: []any{id, string(state), int32(p.Running), micros(p.TTL), since},
+		scan: each(func(rows pgx.Rows) error {
+			var job pgtype.UUID
+			var fence *int64
+			var h jobs.Held
+			err := rows.Scan(&job, &fence, &h.CancelRequested)
+			v.Alive = true
+			if fence != nil {
+				h.ID, h.Fence = job.String(), *fence
+				v.Held = append(v.Held, h)
+			}
+			return err
+		}),
+	})
+	if err != nil || state == jobs.SessionDead {
+		return jobs.Vitals{}, err
+	}
+	return v, nil
+}
+
+const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.types, w.queues, w.state, w.running,
+		w.started_at, w.beat_at, w.expires_at, w.last_completion_at
+	FROM worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
+
+// Sessions returns the sessions that are not dead.
+func (s *Store) Sessions(ctx context.Context) ([]jobs.Session, error) {
+	var list []jobs.Session
+	err := s.upkeep.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows pgx.Rows) error {
+		var w jobs.Session
+		var completion pgtype.Timestamptz
+		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,
+			&w.StartedAt, &w.BeatAt, &w.ExpiresAt, &completion)
+		w.StartedAt, w.BeatAt, w.ExpiresAt, w.LastCompletionAt = w.StartedAt.UTC(), w.BeatAt.UTC(), w.ExpiresAt.UTC(), utc(completion)
+		list = append(list, w)
+		return err
+	})})
+	return list, err
+}

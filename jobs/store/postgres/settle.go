@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Every write of a worker has this guard: the job is still processing, with this fence, for this session. "IS TRUE" keeps the planner from
+// taking a partial index instead of the primary key.
+const owned = `j.id = o.id AND j.fence = o.fence AND j.worker_id = o.session AND (j.status = 'processing') IS TRUE`
+
+// completeJobs is the way that most attempts end, so it is short.
+const completeJobs = `
+	WITH u AS (
+		UPDATE jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
+			lease_losses = 0, result = nullif(o.result, '')::jsonb
+		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) AS o (id, fence, session, result)
+		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING j.id
+	), t AS (` + addToTally + ` SELECT ` + tallyRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeTally + `)
+	SELECT u.id FROM u`
+
+// endAttempts is for all other ends. The rows are locked first: what becomes of a job depends on what it is then, and history wants it too.
+//
+// A release gives the attempt back, but for a job that was released too often; where a cancel was requested, nothing goes back to pending.
+const endAttempts = `
+	WITH l AS MATERIALIZED (
+		SELECT j.*, o.verb, o.attempt, o.kind, o.error, o.delay,
+			NOT j.cancelled AND (o.verb = 'snooze' OR (o.verb = 'release' AND j.releases < $9::int)) AS given_back
+		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+			AS o (id, fence, session, verb, attempt, kind, error, delay)
+		CROSS JOIN LATERAL (
+			SELECT j.id, j.fence, j.worker_id, j.attempts, j.max_attempts, j.releases, j.started_at, j.cancel_requested_at IS NOT NULL AS cancelled
+			FROM jobs j WHERE ` + owned + ` FOR UPDATE
+		) AS j
+	), n AS (
+		SELECT l.*, CASE
+			WHEN l.cancelled THEN 'cancelled'
+			WHEN l.verb = 'fail' THEN coalesce(nullif(l.kind, ''), 'error')
+			WHEN l.given_back OR l.attempts < l.max_attempts THEN NULL
+			WHEN l.verb = 'release' THEN 'worker_lost'
+			WHEN l.attempt = 'timeout' THEN 'timeout'
+			ELSE 'error' END AS failure
+		FROM l
+	), u AS (
+		UPDATE jobs j SET
+			status = CASE WHEN n.failure IS NULL THEN 'pending' ELSE 'failed' END,
+			failure_kind = n.failure,
+			finished_at = CASE WHEN n.failure IS NOT NULL THEN now() END,
+			run_at = CASE WHEN n.failure IS NULL THEN now() + n.delay * interval '1 microsecond' ELSE j.run_at END,
+			attempts = j.attempts - n.given_back::int,
+			fence = j.fence + (n.verb = 'release')::int,
+			releases = j.releases + (n.verb = 'release')::int,
+			lease_losses = CASE WHEN n.verb = 'release' THEN j.lease_losses ELSE 0 END,
+			error_message = CASE WHEN n.verb = 'snooze' OR n.error = '' THEN j.error_message ELSE n.error END,
+			deadline_at = NULL, updated_at = now()
+		FROM n WHERE j.id = n.id AND j.id = ANY (ARRAY(SELECT n.id FROM n))
+		RETURNING ` + hinted + `, j.status, coalesce(j.failure_kind, '')
+	), h AS (
+		INSERT INTO job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
+		SELECT n.id, n.fence, n.worker_id, n.started_at, now(), n.attempts,
+			CASE WHEN n.cancelled THEN 'cancelled' WHEN n.verb = 'release' THEN 'released' ELSE coalesce(nullif(n.attempt, ''), 'failed') END, n.error
+		FROM n WHERE n.cancelled OR n.verb <> 'snooze'
+	)
+	SELECT * FROM u`
+
+// Settle records how attempts ended.
+func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+	settled := make([]jobs.Settled, len(outcomes))
+	order := make([]int, 0, len(outcomes))
+	at := make(map[pgtype.UUID]int, len(outcomes))
+	for i := range outcomes {
+		settled[i].Result = jobs.Stale // until a row says otherwise
+		if id, ok := parseID(outcomes[i].ID); ok {
+			at[id] = i
+			order = append(order, i)
+		}
+	}
+	// All who change several jobs and wait for locks do so in the order of the ids.
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(outcomes[a].ID, outcomes[b].ID) })
+
+	var done, ended guarded
+	var results, verbs, attempts, kinds, errors []string
+	var delays []int64
+	for _, i := range order {
+		o := &outcomes[i]
+		if o.Verb == jobs.VerbComplete {
+			done.add(o)
+			results = append(results, string(o.Result))
+			continue
+		}
+		ended.add(o)
+		verbs, attempts, kinds = append(verbs, string(o.Verb)), append(attempts, string(o.Attempt)), append(kinds, string(o.Kind))
+		errors = append(errors, o.Error)
+		delay := o.Delay
+		if o.Verb != jobs.VerbRetry && o.Verb != jobs.VerbSnooze {
+			delay = 0
+		}
+		delays = append(delays, micros(delay))
+	}
+	var statements []statement
+	recorded := 0
+	if len(done.ids) > 0 {
+		statements = append(statements, statement{completeJobs, append(done.args(), results), each(func(rows pgx.Rows) error {
+			var id pgtype.UUID
+			err := rows.Scan(&id)
+			settled[at[id]] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+			recorded++
+			return err
+		})})
+	}
+	if len(ended.ids) > 0 {
+		args := append(ended.args(), verbs, attempts, kinds, errors, delays, int32(jobs.MaxReleases))
+		statements = append(statements, statement{endAttempts, args, func(rows pgx.Rows) error {
+			n, err := scanEnded(rows, at, settled, jobs.Recorded)
+			recorded += n
+			return err
+		}})
+	}
+	if len(statements) == 0 {
+		return settled, nil
+	}
+	if err := s.work.write(ctx, "settle", statements...); err != nil {
+		return nil, err
+	}
+	if recorded == len(outcomes) {
+		return settled, nil
+	}
+	return settled, s.recognise(ctx, outcomes, settled, at)
+}
+
+// guarded are the columns of the guard.
+type guarded struct {
+	ids      []pgtype.UUID
+	fences   []int64
+	sessions []pgtype.UUID
+}
+
+func (g *guarded) add(o *jobs.Outcome) {
+	id, _ := parseID(o.ID)
+	session, _ := parseID(o.Session) // none matches NULL
+	g.ids, g.fences, g.sessions = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session)
+}
+
+func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
+
+// scanEnded reads jobs as they are after their attempts have ended, and returns how many.
+func scanEnded(rows pgx.Rows, at map[pgtype.UUID]int, settled []jobs.Settled, result jobs.SettleResult) (int, error) {
+	var row hintRow
+	var status jobs.Status
+	var kind jobs.FailureKind
+	dest, n := append(row.dest(), &status, &kind), 0
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return n, err
+		}
+		id, _ := parseID(row.hint.ID)
+		answer := jobs.Settled{Result: result, Status: status, Kind: kind}
+		if result == jobs.Recorded && status == jobs.Pending {
+			h := row.value()
+			answer.Hint = &h
+		}
+		settled[at[id]] = answer
+		n++
+	}
+	return n, rows.Err()
+}
+
+// earlierSettled finds outcomes that this session has recorded before: nobody has touched the job since, but the fence may have grown by
+// the release itself.
+const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
+	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
+	CROSS JOIN LATERAL (SELECT j.* FROM jobs j WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0) AS j
+	WHERE j.fence = o.fence OR (j.fence = o.fence + 1 AND (
+		SELECT a.outcome IN ('released', 'cancelled') FROM job_attempts a WHERE a.job_id = o.id AND a.fence = o.fence AND a.worker_id = o.session))`
+
+// recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call, whose connection broke, may
+// have been under way still, and then only a new snapshot sees what it did.
+func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled, at map[pgtype.UUID]int) error {
+	var unsure guarded
+	for _, i := range at {
+		if settled[i].Result == jobs.Stale {
+			unsure.add(&outcomes[i])
+		}
+	}
+	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows pgx.Rows) error {
+		_, err := scanEnded(rows, at, settled, jobs.Already)
+		return err
+	}})
+	if err != nil {
+		// Others of the same call are recorded; called again, they will be recognised too.
+		return fmt.Errorf("settle: %w: %w", jobs.ErrOutcomeUnknown, err)
+	}
+	return nil
+}
+
+const noteProgress = `
+	WITH l AS MATERIALIZED (
+		SELECT j.id, o.percent, o.message
+		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::float8[], $5::text[]) AS o (id, fence, session, percent, message)
+		CROSS JOIN LATERAL (SELECT j.id FROM jobs j WHERE ` + owned + ` FOR UPDATE SKIP LOCKED) AS j
+	)
+	UPDATE jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(), updated_at = now()
+	FROM l WHERE j.id = l.id AND j.id = ANY (ARRAY(SELECT l.id FROM l))`
+
+// Progress notes how far jobs are. A job that is locked is passed over: most likely its outcome is being recorded.
+func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
+	if len(notes) == 0 {
+		return nil
+	}
+	var g guarded
+	percents := make([]float64, 0, len(notes))
+	messages := make([]string, 0, len(notes))
+	for _, n := range notes {
+		if _, ok := parseID(n.ID); ok {
+			g.add(&jobs.Outcome{ID: n.ID, Fence: n.Fence, Session: n.Session})
+			percents, messages = append(percents, n.Percent), append(messages, n.Message)
+		}
+	}
+	return s.work.write(ctx, "note progress", statement{noteProgress, append(g.args(), percents, messages), nil})
+}

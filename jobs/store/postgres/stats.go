@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// countAll counts in one statement, so that the numbers belong to one moment. What is not completed is counted by partial indexes; completed
+// jobs are millions, so their number is the sum of the tally. One row for each queue at work, each with the sums.
+const countAll = `
+	WITH p AS (
+		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due, count(*) FILTER (WHERE j.run_at > now()) AS later,
+			count(*) FILTER (WHERE j.run_at > now() AND j.attempts = 0) AS scheduled, count(*) FILTER (WHERE j.attempts > 0) AS retrying,
+			min(j.run_at) AS first
+		FROM jobs j WHERE j.status = 'pending' GROUP BY j.queue
+	), r AS (
+		SELECT j.queue, count(*) AS running,
+			count(*) FILTER (WHERE j.worker_id NOT IN (SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now())) AS orphans
+		FROM jobs j WHERE j.status = 'processing' GROUP BY j.queue
+	), f AS (
+		SELECT count(*) AS failed, count(*) FILTER (WHERE j.failure_kind = 'cancelled') AS cancelled FROM jobs j WHERE j.status = 'failed'
+	), g AS (
+		SELECT count(*) AS lately FROM jobs j WHERE j.status = 'failed' AND j.finished_at > now() - interval '1 minute'
+	), c AS (
+		SELECT coalesce(sum(t.completed - t.deleted), 0)::bigint AS completed,
+			coalesce(sum(t.completed) FILTER (WHERE t.at > now() - interval '1 minute'), 0)::bigint AS lately
+		FROM tally t
+	)
+	SELECT f.failed, f.cancelled, g.lately, c.completed, c.lately, coalesce(queue, ''), coalesce(p.due, 0), coalesce(p.later, 0),
+		coalesce(p.scheduled, 0), coalesce(p.retrying, 0), coalesce(r.running, 0), coalesce(r.orphans, 0),
+		coalesce(greatest(0, extract(epoch FROM now() - p.first) * 1000000), 0)::bigint
+	FROM f CROSS JOIN g CROSS JOIN c LEFT JOIN (p FULL JOIN r USING (queue)) ON true
+	ORDER BY queue`
+
+// Stats counts.
+func (s *Store) Stats(ctx context.Context) (jobs.Stats, error) {
+	var all jobs.Stats
+	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows pgx.Rows) error {
+		var q jobs.QueueStats
+		var scheduled, retrying, orphans, oldest int64
+		err := rows.Scan(&all.Failed, &all.Cancelled, &all.FailedLastMinute, &all.Completed, &all.CompletedLastMinute,
+			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)
+		if err != nil || q.Name == "" {
+			return err // without a name: the sums alone, for no queue is at work
+		}
+		q.OldestDue = time.Duration(oldest) * time.Microsecond
+		all.Queues = append(all.Queues, q)
+		all.Due += q.Due
+		all.Total += q.Due + q.Later + q.Processing
+		all.Scheduled += scheduled
+		all.Retrying += retrying
+		all.Processing += q.Processing
+		all.Orphans += orphans
+		all.OldestDue = max(all.OldestDue, q.OldestDue)
+		return nil
+	})})
+	all.Dead = all.Failed - all.Cancelled
+	all.Total += all.Failed + all.Completed
+	return all, err
+}

@@ -1,0 +1,138 @@
+// Package postgres keeps jobs in PostgreSQL: the Store of the distributed mode. It fulfils the contract of jobs.Store, whose
+// comments say what each method promises; here is how.
+//
+// Each method is one statement (or a few, sent together) and one round trip in the common case. The SQL stands beside the method
+// that runs it. Every state change is a conditional update on the present status and, for a worker's writes, the fence; the
+// rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand in durations.
+//
+// Tested with PostgreSQL 15.18. It needs PostgreSQL 14 or newer. All tables live in the connection's default schema.
+//
+// PgBouncer in transaction mode works: connections that turn out to lead through a pooler carry their settings with each call
+// (see pooler.go), and statements are not prepared by name there unless the URL chooses a default_query_exec_mode.
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Options says where the database is and how to use it.
+type Options struct {
+	// URL is a connection string as libpq and pgx read it (postgres://… or key=value). Besides the usual parameters it may
+	// hold pgx's own: pool_max_conns (the size of the larger pool), default_query_exec_mode and others.
+	URL string
+	// Application is the application_name of the connections, for pg_stat_activity; default "windlass", unless the URL names one.
+	Application string
+	// Conns bounds the pool that inserts, claims, settles and answers queries; default what the URL says, or 6.
+	Conns int
+	// UpkeepConns bounds the small pool of heartbeats and chores, which a flood of work must not hold up; default 2.
+	UpkeepConns int
+	// Log gets what an operator should know; default slog.Default.
+	Log *slog.Logger
+}
+
+const (
+	defaultConns       = 6
+	defaultUpkeepConns = 2
+)
+
+// Store is a jobs.Store in PostgreSQL. It is safe for use by several goroutines, and many Stores may share a database.
+type Store struct {
+	work   *pool // inserts, claims, settles, and the reads of clients
+	upkeep *pool // heartbeats and chores
+	log    *slog.Logger
+
+	migrating sync.Mutex
+}
+
+var _ jobs.Store = (*Store)(nil)
+
+// Open prepares a Store. It does not connect, so it succeeds while the server is down; it fails where the options make no sense.
+// Call Migrate before anything else, and Close in the end.
+func Open(_ context.Context, o Options) (*Store, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	s := &Store{log: o.Log}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	params := config.ConnConfig.RuntimeParams
+	params["application_name"] = cmp.Or(o.Application, params["application_name"], "windlass")
+	if !strings.Contains(o.URL, "connect_timeout") {
+		config.ConnConfig.ConnectTimeout = connectWithin
+	}
+	ownMode := strings.Contains(o.URL, "default_query_exec_mode")
+
+	conns := o.Conns
+	if conns <= 0 && strings.Contains(o.URL, "pool_max_conns") {
+		conns = int(config.MaxConns)
+	}
+	if s.work, err = newPool(config.Copy(), cmp.Or(max(conns, 0), defaultConns), ownMode); err != nil {
+		return nil, err
+	}
+	if s.upkeep, err = newPool(config.Copy(), cmp.Or(max(o.UpkeepConns, 0), defaultUpkeepConns), ownMode); err != nil {
+		s.work.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends all connections once the calls under way have returned.
+func (s *Store) Close() {
+	s.work.Close()
+	s.upkeep.Close()
+}
+
+// Ping reports whether a job could be accepted now: the server answers, takes writes, and has the tables. It is nil or ErrUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	var readOnly bool
+	err := s.upkeep.read(ctx, "ping", statement{
+		sql:  `SELECT current_setting('transaction_read_only') = 'on' OR EXISTS (SELECT FROM jobs LIMIT 0)`,
+		scan: one(&readOnly),
+	})
+	if err == nil && readOnly {
+		err = fmt.Errorf("ping: the database is read-only: %w", jobs.ErrUnavailable)
+	}
+	return err
+}
+
+// errNoRow is what a statement that always answers with a row has answered with none.
+var errNoRow = errors.New("the server answered without a row")
+
+// one scans the single row of a statement.
+func one(dest ...any) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		if !rows.Next() {
+			return cmp.Or(rows.Err(), errNoRow)
+		}
+		return rows.Scan(dest...)
+	}
+}
+
+// each calls scan for every row.
+func each(scan func(pgx.Rows) error) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
+// micros is how durations travel: whole microseconds, never negative.
+func micros(d time.Duration) int64 { return max(d, 0).Microseconds() }

@@ -1,0 +1,166 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// What Claim tells of jobs whose type its worker does not serve.
+const (
+	foreignDelay = time.Second      // another worker serves it
+	parkDelay    = 30 * time.Second // nobody does
+)
+
+// Claim implements jobs.Work.
+func (s *Store) Claim(ctx context.Context, c jobs.Claim) (claimed jobs.Claimed, err error) {
+	err = s.change(ctx, "claim", func(tx *tx) error {
+		alive, err := first(tx.query, []any{new(int)}, `SELECT 1 FROM worker_sessions WHERE id = ?1 AND state = 'alive' AND expires_at > ?2`,
+			c.Session, tx.now)
+		if err != nil || !alive {
+			return err
+		}
+		if len(c.IDs) == 0 {
+			claimed, err = tx.claimNext(c)
+		} else {
+			claimed, err = tx.claimIDs(c)
+		}
+		return err
+	})
+	if err != nil {
+		return jobs.Claimed{}, err
+	}
+	return claimed, nil
+}
+
+// takeSQL moves those of the ids to processing that are pending, due and of a served type; either suspects or the others.
+// +status keeps the planner on the primary key: by an index on status it would read all that is pending.
+const takeSQL = `UPDATE jobs SET status = 'processing', attempts = attempts + 1, fence = fence + 1, worker_id = ?2,
+	started_at = ?3, deadline_at = ?3 + (timeout_seconds + 30) * 1000000, updated_at = ?3,
+	progress_percent = NULL, progress_message = NULL, progress_at = NULL
+	WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND run_at <= ?3 AND attempts < max_attempts
+		AND type IN (SELECT value FROM json_each(?4)) AND (lease_losses > 0) = ?5
+	RETURNING ` + full
+
+func (tx *tx) take(c jobs.Claim, ids []string, suspects bool) ([]jobs.Job, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return all(tx.query, scanFull, takeSQL, list(ids), c.Session, tx.now, list(c.Types), suspects)
+}
+
+// candidate is an id that was not taken at once.
+type candidate struct {
+	hint jobs.Hint
+	kind string
+}
+
+// claimIDs takes what it can in one statement, and looks at the rest one by one: most often there is none.
+func (tx *tx) claimIDs(c jobs.Claim) (claimed jobs.Claimed, err error) {
+	if claimed.Jobs, err = tx.take(c, c.IDs, false); err != nil || len(claimed.Jobs) == len(c.IDs) {
+		return claimed, err
+	}
+	taken := make(map[string]bool, len(claimed.Jobs))
+	for i := range claimed.Jobs {
+		taken[claimed.Jobs[i].ID] = true
+	}
+	left := slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return taken[id] })
+	rest, err := all(tx.query, func(row *sql.Rows) (r candidate, err error) {
+		var runAt, losses int64
+		err = row.Scan(&r.hint.ID, &r.hint.Queue, &r.hint.Priority, &runAt, &losses, &r.kind)
+		r.hint.RunAt, r.hint.In, r.hint.Suspect = timeOf(runAt), max(0, spanOf(runAt-tx.now)), losses > 0
+		return r, err
+	}, `SELECT `+hint+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND attempts < max_attempts
+		ORDER BY priority DESC, run_at, id`, list(left))
+	if err != nil {
+		return claimed, err
+	}
+	var suspects, parked []string
+	var served []string // by any living session; nil: not looked up yet
+	for _, r := range rest {
+		switch {
+		case r.hint.In > 0:
+			claimed.Later = append(claimed.Later, r.hint)
+		case !slices.Contains(c.Types, r.kind):
+			if served == nil {
+				if served, err = tx.servedTypes(); err != nil {
+					return claimed, err
+				}
+			}
+			r.hint.In = foreignDelay
+			if !slices.Contains(served, r.kind) {
+				parked = append(parked, r.hint.ID)
+				r.hint.In, r.hint.RunAt = parkDelay, timeOf(tx.now+parkDelay.Microseconds())
+			}
+			claimed.Later = append(claimed.Later, r.hint)
+		case len(suspects) < c.Suspects:
+			suspects = append(suspects, r.hint.ID)
+		default:
+			claimed.Later = append(claimed.Later, r.hint)
+		}
+	}
+	if len(parked) > 0 {
+		if _, err := tx.exec(`UPDATE jobs SET run_at = ?2, updated_at = ?3 WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'`,
+			list(parked), tx.now+parkDelay.Microseconds(), tx.now); err != nil {
+			return claimed, err
+		}
+	}
+	more, err := tx.take(c, suspects, true)
+	claimed.Jobs = append(claimed.Jobs, more...)
+	return claimed, err
+}
+
+// servedTypes lists what the living sessions serve. It is never nil.
+func (tx *tx) servedTypes() ([]string, error) {
+	types, err := all(tx.query, scanText, `SELECT DISTINCT t.value FROM worker_sessions s, json_each(s.types) t
+		WHERE s.state = 'alive' AND s.expires_at > ?1`, tx.now)
+	return append([]string{}, types...), err
+}
+
+// claimNext takes the first of the queues.
+func (tx *tx) claimNext(c jobs.Claim) (claimed jobs.Claimed, err error) {
+	queues := c.Queues
+	if len(queues) == 0 {
+		if queues, err = pendingQueues(tx.query); err != nil {
+			return claimed, err
+		}
+	}
+	var plain, suspects []string
+	for _, queue := range queues {
+		err := walk(tx.query, jobs.Due{Queue: queue}, tx.now, func(priority int) (bool, error) {
+			enough := false
+			err := each(tx.query, func(row *sql.Rows) (bool, error) {
+				var id string
+				var losses int
+				if err := row.Scan(&id, &losses); err != nil {
+					return false, err
+				}
+				switch {
+				case losses == 0:
+					plain = append(plain, id)
+				case len(suspects) < c.Suspects:
+					suspects = append(suspects, id)
+				}
+				enough = len(plain)+len(suspects) >= c.Next
+				return !enough, nil
+			}, `SELECT id, lease_losses FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3
+				AND attempts < max_attempts AND type IN (SELECT value FROM json_each(?4)) ORDER BY run_at, id`, queue, priority, tx.now, list(c.Types))
+			return !enough, err
+		})
+		if err != nil {
+			return claimed, err
+		}
+		if len(plain)+len(suspects) >= c.Next {
+			break
+		}
+	}
+	if claimed.Jobs, err = tx.take(c, plain, false); err != nil {
+		return claimed, err
+	}
+	more, err := tx.take(c, suspects, true)
+	claimed.Jobs = append(claimed.Jobs, more...)
+	return claimed, err
+}

@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Insert implements jobs.Ledger.
+func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
+	if err := checkSubmissions(subs); err != nil {
+		return nil, fmt.Errorf("insert: %w", err)
+	}
+	receipts := make([]jobs.Receipt, len(subs))
+	err := s.change(ctx, "insert", func(tx *tx) error {
+		var rows []jobs.Job
+		for i, sub := range subs {
+			if sub.Key != nil {
+				known, err := tx.replay(sub, &receipts[i])
+				if err != nil {
+					return err
+				}
+				if known {
+					continue
+				}
+			}
+			receipts[i].Jobs = make([]jobs.Job, len(sub.Jobs))
+			for k, n := range sub.Jobs {
+				receipts[i].Jobs[k] = begin(n, tx.now)
+			}
+			rows = append(rows, receipts[i].Jobs...)
+		}
+		return tx.insertJobs(rows)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+func checkSubmissions(subs []jobs.Submission) error {
+	for _, sub := range subs {
+		if sub.Key != nil {
+			if err := checkText("idempotency key", sub.Key.Scope, sub.Key.Key); err != nil {
+				return err
+			}
+		}
+		for _, n := range sub.Jobs {
+			if err := checkText("id, type or queue", n.ID, n.Type, n.Queue); err != nil {
+				return err
+			}
+			if n.Payload == nil {
+				return fmt.Errorf("%w: no payload", jobs.ErrRejected)
+			}
+			if err := checkJSON("payload", n.Payload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replay answers a submission whose key is known, or else takes the key for it.
+func (tx *tx) replay(sub jobs.Submission, r *jobs.Receipt) (known bool, err error) {
+	key := sub.Key
+	var fingerprint []byte
+	var ids string
+	known, err = first(tx.query, []any{&fingerprint, &ids},
+		`SELECT fingerprint, job_ids FROM idempotency_keys WHERE scope = ?1 AND key = ?2 AND expires_at > ?3`, key.Scope, key.Key, tx.now)
+	switch {
+	case err != nil:
+		return false, err
+	case known && !bytes.Equal(fingerprint, key.Fingerprint[:]):
+		r.Err = jobs.ErrKeyReused
+		return true, nil
+	case known:
+		r.Jobs, r.Err, err = tx.submitted(ids)
+		r.Replayed = r.Err == nil
+		return true, err
+	}
+	order := make([]string, len(sub.Jobs))
+	for i, n := range sub.Jobs {
+		order[i] = n.ID
+	}
+	_, err = tx.exec(`INSERT INTO idempotency_keys (scope, key, fingerprint, job_ids, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids, expires_at = excluded.expires_at
+		WHERE expires_at <= ?6`,
+		key.Scope, key.Key, key.Fingerprint[:], list(order), tx.now+jobs.KeyTTL.Microseconds(), tx.now)
+	return false, err
+}
+
+// submitted returns the jobs of an earlier submission as they are now, in its order. gone is jobs.ErrKeyGone where any is missing.
+func (tx *tx) submitted(idList string) (found []jobs.Job, gone, err error) {
+	var order []string
+	if err := json.Unmarshal([]byte(idList), &order); err != nil {
+		return nil, nil, fmt.Errorf("job ids of a key: %w", err)
+	}
+	byID := make(map[string]jobs.Job, len(order))
+	err = each(tx.query, func(row *sql.Rows) (bool, error) {
+		j, err := scanFull(row)
+		byID[j.ID] = j
+		return true, err
+	}, `SELECT `+full+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))`, idList)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range order {
+		j, ok := byID[id]
+		if !ok {
+			return nil, jobs.ErrKeyGone, nil
+		}
+		found = append(found, j)
+	}
+	return found, nil, nil
+}
+
+// begin is a job as it is stored first.
+func begin(n jobs.New, now int64) jobs.Job {
+	runAt := now + n.Delay.Microseconds()
+	if !n.RunAt.IsZero() {
+		runAt = max(n.RunAt.UnixMicro(), now)
+	}
+	return jobs.Job{
+		ID: n.ID, Type: n.Type, Queue: n.Queue, Payload: n.Payload, Status: jobs.Pending, Priority: n.Priority,
+		MaxAttempts: n.MaxAttempts, Timeout: n.Timeout.Truncate(time.Second),
+		RunAt: timeOf(runAt), CreatedAt: timeOf(now), UpdatedAt: timeOf(now),
+	}
+}
+
+func (tx *tx) insertJobs(rows []jobs.Job) error {
+	for _, j := range rows {
+		_, err := tx.exec(`INSERT INTO jobs (id, type, queue, priority, max_attempts, timeout_seconds, run_at, created_at, updated_at, payload)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)`,
+			j.ID, j.Type, j.Queue, j.Priority, j.MaxAttempts, int64(j.Timeout/time.Second), j.RunAt.UnixMicro(), tx.now, string(j.Payload))
+		if err != nil {
+			return fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// window is how many rows a call of List looks at, at most.
+const window = 10_000
+
+// filter is a ListQuery as SQL.
+type filter struct {
+	status jobs.Status // that all matches have; empty: any
+	where  []string
+	args   []any // ?1 is always the id to stay below
+}
+
+// and adds a condition; ? in it stands for arg.
+func (f *filter) and(condition string, arg any) {
+	f.args = append(f.args, arg)
+	f.where = append(f.where, strings.ReplaceAll(condition, "?", fmt.Sprintf("?%d", len(f.args))))
+}
+
+// stateSQL says how a state is told from others of its status, at the moment ?.
+var stateSQL = map[jobs.State]struct {
+	status    jobs.Status
+	condition string
+}{
+	jobs.StateScheduled:  {jobs.Pending, `attempts = 0 AND run_at > ? AND run_at > created_at`},
+	jobs.StateWaiting:    {jobs.Pending, `attempts = 0 AND NOT (run_at > ? AND run_at > created_at)`},
+	jobs.StateRetrying:   {jobs.Pending, `attempts > 0`},
+	jobs.StateRunning:    {jobs.Processing, `cancel_requested_at IS NULL`},
+	jobs.StateCancelling: {jobs.Processing, `cancel_requested_at IS NOT NULL`},
+	jobs.StateCompleted:  {jobs.Completed, `TRUE`},
+	jobs.StateCancelled:  {jobs.Failed, `failure_kind = 'cancelled'`},
+	jobs.StateDead:       {jobs.Failed, `failure_kind <> 'cancelled'`},
+}
+
+// filterOf turns a query into SQL. possible is false where nothing can match.
+func filterOf(l jobs.ListQuery, now int64) (f filter, possible bool) {
+	f = filter{status: l.Status}
+	before := l.Before
+	if before == "" {
+		before = "\U0010FFFF" // greater than any id
+	}
+	f.and(`id < ?`, before)
+	if l.State != "" {
+		state, known := stateSQL[l.State]
+		if !known || f.status != "" && f.status != state.status {
+			return f, false
+		}
+		f.status = state.status
+		if strings.Contains(state.condition, "?") {
+			f.and(state.condition, now)
+		} else {
+			f.where = append(f.where, state.condition)
+		}
+	}
+	if l.Type != "" {
+		f.and(`type = ?`, l.Type)
+	}
+	if l.Queue != "" {
+		f.and(`queue = ?`, l.Queue)
+	}
+	return f, true
+}
+
+// statusIndex names the partial index that holds a status; there is none for completed.
+var statusIndex = map[jobs.Status]string{jobs.Pending: "jobs_due", jobs.Processing: "jobs_owner", jobs.Failed: "jobs_dead"}
+
+// List implements jobs.Ledger. Where there are no more jobs of the wanted status than a window, it reads just these, so that the few that
+// run or are dead are found at once among millions. Otherwise it walks the primary key down by a window.
+func (s *Store) List(ctx context.Context, l jobs.ListQuery) (page jobs.Page, err error) {
+	err = s.view(ctx, "list", func(q query) error {
+		f, possible := filterOf(l, s.now())
+		if !possible {
+			return nil
+		}
+		index := statusIndex[f.status]
+		few, err := fewOf(q, index, f.status)
+		if err != nil {
+			return err
+		}
+		from, rest := `jobs`, ""
+		if few {
+			from += ` INDEXED BY ` + index
+			f.where = append(f.where, fmt.Sprintf(`status = '%s'`, f.status))
+		} else {
+			if f.status != "" {
+				f.and(`+status = ?`, string(f.status)) // with the plus no index by status can be taken
+			}
+			if rest, err = windowEnd(q, f.args[0]); err != nil {
+				return err
+			}
+			if rest != "" {
+				f.and(`id >= ?`, rest)
+			}
+		}
+		f.args = append(f.args, l.Limit+1)
+		page.Jobs, err = all(q, scanBrief, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT ?%d`,
+			brief, from, strings.Join(f.where, " AND "), len(f.args)), f.args...)
+		page.Next = rest
+		if len(page.Jobs) > l.Limit {
+			page.Jobs = page.Jobs[:l.Limit]
+			page.Next = page.Jobs[l.Limit-1].ID
+		}
+		return err
+	})
+	if err != nil {
+		return jobs.Page{}, err
+	}
+	return page, nil
+}
+
+// fewOf reports whether a window holds all jobs of a status that has an index.
+func fewOf(q query, index string, status jobs.Status) (bool, error) {
+	if index == "" {
+		return false, nil
+	}
+	n := 0
+	_, err := first(q, []any{&n}, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY %s WHERE status = '%s' LIMIT %d)`,
+		index, status, window+1))
+	return n <= window, err
+}
+
+// windowEnd finds the last id of the window below an id, reading nothing but the primary key. It is empty where no row follows the window.
+func windowEnd(q query, before any) (last string, err error) {
+	ids, err := all(q, scanText,
+		`SELECT id FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT 2 OFFSET ?2`, before, window-1)
+	if err != nil || len(ids) < 2 {
+		return "", err
+	}
+	return ids[0], nil
+}

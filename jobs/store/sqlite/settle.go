@@ -1,0 +1,225 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Settle implements jobs.Work.
+func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+	for _, o := range outcomes {
+		if err := checkText("error", o.Error); err != nil {
+			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
+		}
+		if err := checkJSON("result", o.Result); err != nil {
+			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
+		}
+	}
+	settled := make([]jobs.Settled, len(outcomes))
+	err := s.change(ctx, "settle", func(tx *tx) (err error) {
+		var completed int64
+		for i, o := range outcomes {
+			if o.Verb == jobs.VerbComplete {
+				settled[i], err = tx.complete(o)
+			} else {
+				settled[i], err = tx.settle(o)
+			}
+			if err != nil {
+				return fmt.Errorf("%s of %s: %w", o.Verb, o.ID, err)
+			}
+			if settled[i].Result == jobs.Recorded && settled[i].Status == jobs.Completed {
+				completed++
+			}
+		}
+		return tx.completions(completed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return settled, nil
+}
+
+// complete is the one verb that needs nothing from the row.
+func (tx *tx) complete(o jobs.Outcome) (jobs.Settled, error) {
+	changed, err := tx.exec(`UPDATE jobs SET status = 'completed', result = ?4, error_message = NULL, finished_at = ?5, updated_at = ?5,
+		deadline_at = NULL, lease_losses = 0 WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+		o.ID, o.Fence, o.Session, document(o.Result), tx.now)
+	if err != nil {
+		return jobs.Settled{}, err
+	}
+	if changed == 0 {
+		return tx.earlier(o)
+	}
+	return jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}, nil
+}
+
+// running is what the other verbs need to know of a job that its worker still holds.
+type running struct {
+	job       jobs.Job // of it: Queue, Priority, Attempts, MaxAttempts, LeaseLosses, Error, Fence
+	releases  int
+	cancel    bool
+	runAt     int64
+	startedAt int64
+}
+
+// next is what becomes of a job after an attempt without success.
+type next struct {
+	status   jobs.Status
+	kind     jobs.FailureKind
+	attempts int
+	releases int
+	losses   int
+	fence    int64
+	runAt    int64
+	errText  string
+	history  jobs.AttemptOutcome // empty: none
+}
+
+// settle records an attempt that was no success.
+func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
+	var r running
+	found, err := first(tx.query, []any{
+		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases, &r.cancel,
+		&r.runAt, &r.startedAt,
+	}, `SELECT queue, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases, cancel_requested_at IS NOT NULL, run_at, started_at
+		FROM jobs WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`, o.ID, o.Fence, o.Session)
+	if err != nil {
+		return jobs.Settled{}, err
+	}
+	if !found {
+		return tx.earlier(o)
+	}
+	n := decide(o, r, tx.now)
+	var finishedAt any
+	if n.status == jobs.Failed {
+		finishedAt = tx.now
+		tx.ended.failed(n.kind, 1)
+	}
+	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, attempts = ?6, releases = ?7, lease_losses = ?8, fence = ?9, run_at = ?10,
+		error_message = ?11, finished_at = ?12, updated_at = ?13, deadline_at = NULL
+		WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+		o.ID, o.Fence, o.Session, string(n.status), orNull(string(n.kind)), n.attempts, n.releases, n.losses, n.fence, n.runAt,
+		orNull(n.errText), finishedAt, tx.now)); err != nil {
+		return jobs.Settled{}, err
+	}
+	if n.history != "" {
+		if err := tx.remember(o.ID, jobs.Attempt{
+			Attempt: r.job.Attempts, Fence: o.Fence, WorkerID: o.Session, StartedAt: timeOf(r.startedAt), Outcome: n.history, Error: o.Error,
+		}); err != nil {
+			return jobs.Settled{}, err
+		}
+	}
+	settled := jobs.Settled{Result: jobs.Recorded, Status: n.status, Kind: n.kind}
+	if n.status == jobs.Pending {
+		settled.Hint = &jobs.Hint{
+			ID: o.ID, Queue: r.job.Queue, Priority: r.job.Priority, RunAt: timeOf(n.runAt), In: spanOf(n.runAt - tx.now), Suspect: n.losses > 0,
+		}
+	}
+	return settled, nil
+}
+
+// decide says what an outcome makes of a job.
+func decide(o jobs.Outcome, r running, now int64) next {
+	n := next{
+		status: jobs.Pending, attempts: r.job.Attempts, releases: r.releases, fence: o.Fence, runAt: r.runAt,
+		errText: o.Error, history: o.Attempt,
+	}
+	if o.Verb == jobs.VerbRelease {
+		n.losses = r.job.LeaseLosses
+	}
+	fail := func(kind jobs.FailureKind) next {
+		n.status, n.kind = jobs.Failed, kind
+		return n
+	}
+	if n.history == "" {
+		n.history = jobs.AttemptFailed
+	}
+	if r.cancel {
+		n.history = jobs.AttemptCancelled
+		return fail(jobs.KindCancelled)
+	}
+	switch o.Verb {
+	case jobs.VerbRetry:
+		if r.job.Attempts >= r.job.MaxAttempts {
+			return fail(kindOf(o))
+		}
+		n.runAt = now + o.Delay.Microseconds()
+	case jobs.VerbSnooze:
+		n.attempts--
+		n.runAt = now + o.Delay.Microseconds()
+		n.errText, n.history = r.job.Error, ""
+	case jobs.VerbRelease:
+		n.history = jobs.AttemptReleased
+		n.releases++
+		switch {
+		case n.releases <= jobs.MaxReleases:
+			n.attempts--
+		case n.attempts >= r.job.MaxAttempts:
+			return fail(jobs.KindWorkerLost)
+		}
+		n.fence++
+		n.errText = r.job.Error // an orderly hand-back is nothing to show as the job's error
+	default:
+		return fail(kindOf(o))
+	}
+	return n
+}
+
+// kindOf is an outcome's kind of failure, or what its attempt suggests where it names none.
+func kindOf(o jobs.Outcome) jobs.FailureKind {
+	switch {
+	case o.Kind != "":
+		return o.Kind
+	case o.Attempt == jobs.AttemptTimeout:
+		return jobs.KindTimeout
+	default:
+		return jobs.KindError
+	}
+}
+
+// earlier answers an outcome that changed nothing: recorded before and its answer lost, or stale. Fence and worker that still stand
+// in a row that is not processing can only come from this worker's own settlement, for all that others do makes the fence grow.
+func (tx *tx) earlier(o jobs.Outcome) (jobs.Settled, error) {
+	var status, kind string
+	found, err := first(tx.query, []any{&status, &kind}, `SELECT status, ifnull(failure_kind, '') FROM jobs
+		WHERE id = ?1 AND worker_id = ?3 AND +status <> 'processing' AND (fence = ?2
+			OR fence = ?2 + 1 AND EXISTS (SELECT 1 FROM job_attempts WHERE job_id = ?1 AND fence = ?2 AND worker_id = ?3 AND outcome = 'released'))`,
+		o.ID, o.Fence, o.Session)
+	if err != nil || !found {
+		return jobs.Settled{Result: jobs.Stale}, err
+	}
+	return jobs.Settled{Result: jobs.Already, Status: jobs.Status(status), Kind: jobs.FailureKind(kind)}, nil
+}
+
+// remember adds an attempt that ends now to a job's history.
+func (tx *tx) remember(id string, a jobs.Attempt) error {
+	_, err := tx.exec(`INSERT INTO job_attempts (job_id, fence, attempt, worker_id, started_at, finished_at, outcome, error)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+		id, a.Fence, a.Attempt, a.WorkerID, a.StartedAt.UnixMicro(), tx.now, string(a.Outcome), a.Error)
+	return err
+}
+
+// Progress implements jobs.Work.
+func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
+	for _, n := range notes {
+		if err := checkText("progress", n.Message); err != nil {
+			return fmt.Errorf("progress of %s: %w", n.ID, err)
+		}
+		if math.IsNaN(n.Percent) { // SQLite would store it as NULL
+			return fmt.Errorf("progress of %s: %w: the percentage is no number", n.ID, jobs.ErrRejected)
+		}
+	}
+	return s.change(ctx, "progress", func(tx *tx) error {
+		for _, n := range notes {
+			if _, err := tx.exec(`UPDATE jobs SET progress_percent = ?4, progress_message = ?5, progress_at = ?6, updated_at = ?6
+				WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+				n.ID, n.Fence, n.Session, n.Percent, n.Message, tx.now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

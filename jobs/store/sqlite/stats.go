@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Stats implements jobs.Ledger. What has not ended is counted by its indexes, what has ended is kept as totals: millions of finished jobs cost
+// nothing.
+func (s *Store) Stats(ctx context.Context) (stats jobs.Stats, err error) {
+	err = s.view(ctx, "stats", func(q query) error {
+		// One statement first, so that the clock is not behind what the view shows.
+		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled}, `SELECT completed, dead, cancelled FROM totals`); err != nil {
+			return err
+		}
+		now := s.now()
+		queues := map[string]*jobs.QueueStats{}
+		if err := countPending(q, now, &stats, queues); err != nil {
+			return err
+		}
+		if err := countProcessing(q, now, &stats, queues); err != nil {
+			return err
+		}
+		stats.Failed = stats.Dead + stats.Cancelled
+		stats.Total += stats.Processing + stats.Completed + stats.Failed
+		for _, name := range slices.Sorted(maps.Keys(queues)) {
+			stats.Queues = append(stats.Queues, *queues[name])
+		}
+		minuteAgo := now - time.Minute.Microseconds()
+		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completions WHERE since > ?1`, minuteAgo-span/2); err != nil {
+			return err
+		}
+		_, err := first(q, []any{&stats.FailedLastMinute}, `SELECT count(*) FROM jobs INDEXED BY jobs_dead WHERE status = 'failed' AND finished_at > ?1`,
+			minuteAgo)
+		return err
+	})
+	if err != nil {
+		return jobs.Stats{}, err
+	}
+	return stats, nil
+}
+
+// countPending reads jobs_due alone. It leaves the pending jobs in stats.Total.
+func countPending(q query, now int64, stats *jobs.Stats, queues map[string]*jobs.QueueStats) error {
+	oldest := int64(0)
+	err := each(q, func(row *sql.Rows) (bool, error) {
+		var name string
+		var pending, due, retrying, scheduled, since int64
+		if err := row.Scan(&name, &pending, &due, &retrying, &scheduled, &since); err != nil {
+			return false, err
+		}
+		queue := &jobs.QueueStats{Name: name, Due: due, Later: pending - due}
+		if due > 0 {
+			queue.OldestDue = spanOf(now - since)
+			if oldest == 0 || since < oldest {
+				oldest = since
+			}
+		}
+		queues[name] = queue
+		stats.Total += pending
+		stats.Due += due
+		stats.Retrying += retrying
+		stats.Scheduled += scheduled
+		return true, nil
+	}, `SELECT queue, count(*), count(*) FILTER (WHERE run_at <= ?1), count(*) FILTER (WHERE attempts > 0),
+		count(*) FILTER (WHERE attempts = 0 AND run_at > ?1), min(run_at)
+		FROM jobs INDEXED BY jobs_due WHERE status = 'pending' GROUP BY queue`, now)
+	if stats.Due > 0 {
+		stats.OldestDue = spanOf(now - oldest)
+	}
+	return err
+}
+
+// countProcessing counts what is running, and the orphans among it: jobs whose session is dead, gone, or has expired.
+func countProcessing(q query, now int64, stats *jobs.Stats, queues map[string]*jobs.QueueStats) error {
+	return each(q, func(row *sql.Rows) (bool, error) {
+		var name string
+		var n, orphans int64
+		if err := row.Scan(&name, &n, &orphans); err != nil {
+			return false, err
+		}
+		if queues[name] == nil {
+			queues[name] = &jobs.QueueStats{Name: name}
+		}
+		queues[name].Processing = n
+		stats.Processing += n
+		stats.Orphans += orphans
+		return true, nil
+	}, `SELECT j.queue, count(*), count(*) FILTER (WHERE s.id IS NULL) FROM jobs j INDEXED BY jobs_owner
+		LEFT JOIN worker_sessions s ON s.id = j.worker_id AND s.state <> 'dead' AND s.expires_at > ?1
+		WHERE j.status = 'processing' GROUP BY j.queue`, now)
+}

@@ -1,0 +1,182 @@
+// Package sqlite keeps the jobs of one process in a SQLite database: the embedded counterpart of the PostgreSQL driver, under
+// the same contract (jobs.Store).
+//
+// It is not for several processes: a lock file gives the directory to one of them. All writes go through one connection, one transaction
+// at a time; a transaction is durable when its call returns (WAL, synchronous=FULL). Reads have connections of their own and never wait for a write.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver's name is "sqlite"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Names of the files in the Store's directory.
+const (
+	dataFile = "windlass.db"
+	lockFile = "windlass.lock"
+)
+
+// readers is how many reads run at once.
+const readers = 4
+
+// Store is a jobs.Store on a SQLite file. Open makes one.
+type Store struct {
+	write *sql.DB
+	conn  *sql.Conn // the one connection that writes
+	stmts statements
+	turn  chan struct{} // held by the transaction that is under way; waiters are served in their order
+	read  *sql.DB
+
+	lock   *os.File
+	closed atomic.Bool
+	gone   chan struct{} // closed by Close
+	ending sync.Once
+	wall   func() time.Time
+	latest atomic.Int64 // the newest time given out, in microseconds
+}
+
+var _ jobs.Store = (*Store)(nil)
+
+// Options say where the data is.
+type Options struct {
+	Dir string           // made where it is missing; one process at a time may have it
+	Now func() time.Time // the wall clock; nil: time.Now
+}
+
+// Open takes the directory for this process, brings the database up to date and marks all sessions of earlier processes dead, so that
+// their jobs can be reaped at once. It fails where another process, or another Store of this one, has the directory.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store in %q: %w", o.Dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	lock, err := lockDir(filepath.Join(dir, lockFile))
+	if err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", dir, err)
+	}
+	s := &Store{turn: make(chan struct{}, 1), gone: make(chan struct{}), lock: lock, wall: o.Now}
+	if s.wall == nil {
+		s.wall = time.Now
+	}
+	if err := s.start(ctx, filepath.Join(dir, dataFile)); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open store in %s: %w", dir, translate(err))
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, file string) (err error) {
+	if s.write, err = sql.Open("sqlite", dsn(file, "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.conn, err = s.write.Conn(ctx); err != nil {
+		return err
+	}
+	s.stmts.from = s.conn
+	if s.read, err = sql.Open("sqlite", dsn(file, "query_only(1)")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return s.change(ctx, "end earlier sessions", func(tx *tx) error {
+		_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1 WHERE state <> 'dead'`, tx.now)
+		return err
+	})
+}
+
+// dsn names the file with the settings that each of its connections gets.
+func dsn(file string, pragmas ...string) string {
+	settings := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)"}, pragmas...)}
+	path := filepath.ToSlash(file)
+	if !strings.HasPrefix(path, "/") { // a drive's letter comes first on Windows
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String()
+}
+
+// migrate applies the migrations that are missing, each in a transaction. The directory's lock keeps others out.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Ping asks the database for a row; an error means that it does not answer.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.view(ctx, "ping", func(q query) error {
+		var n int
+		_, err := first(q, []any{&n}, `SELECT count(*) FROM totals`)
+		return err
+	})
+}
+
+// Close waits for the transaction that is under way, closes the database and gives the directory free. Calls after it fail
+// with jobs.ErrUnavailable; a second Close does nothing.
+func (s *Store) Close() (err error) {
+	s.ending.Do(func() {
+		s.closed.Store(true)
+		close(s.gone)
+		s.turn <- struct{}{} // never given back: nothing writes any more
+		errs := []error{s.stmts.close()}
+		if s.read != nil {
+			errs = append(errs, s.read.Close())
+		}
+		if s.conn != nil {
+			errs = append(errs, s.conn.Close())
+		}
+		if s.write != nil {
+			errs = append(errs, s.write.Close()) // the last connection moves the log into the database
+		}
+		errs = append(errs, s.lock.Close()) // the lock goes with its file, last of all
+		if err = errors.Join(errs...); err != nil {
+			err = fmt.Errorf("close store: %w", err)
+		}
+	})
+	return err
+}
+
+// now is the Store's clock in microseconds: the wall clock, but never going back while the process lives.
+func (s *Store) now() int64 {
+	for {
+		latest := s.latest.Load()
+		now := max(latest, s.wall().UnixMicro())
+		if s.latest.CompareAndSwap(latest, now) {
+			return now
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// statements keeps prepared statements by their text: each is compiled once for a connection.
+type statements struct {
+	from interface {
+		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	}
+	lock  sync.Mutex
+	known map[string]*sql.Stmt
+}
+
+func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if stmt := s.known[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.from.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s.known == nil {
+		s.known = map[string]*sql.Stmt{}
+	}
+	s.known[query] = stmt
+	return stmt, nil
+}
+
+func (s *statements) close() error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	var errs []error
+	for _, stmt := range s.known {
+		errs = append(errs, stmt.Close())
+	}
+	s.known = nil
+	return errors.Join(errs...)
+}
+
+// tx is the one transaction that is writing.
+type tx struct {
+	store *Store
+	now   int64 // of the Store's clock, the same throughout
+	ended ended // what to add to the totals
+}
+
+// ended counts jobs that came to an end by a transaction, or were taken back from it.
+type ended struct{ completed, dead, cancelled int64 }
+
+// failed notes n jobs that are failed from now on, or with n below 0 are not any more.
+func (e *ended) failed(kind jobs.FailureKind, n int64) {
+	if kind == jobs.KindCancelled {
+		e.cancelled += n
+	} else {
+		e.dead += n
+	}
+}
+
+// change runs a transaction. It waits for its turn as long as ctx allows; once begun it is carried through, for it lasts
+// milliseconds and a caller that has gone away is no reason to throw a batch of others away.
+func (s *Store) change(ctx context.Context, what string, work func(tx *tx) error) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-s.gone:
+		return s.gaveUp(ctx, what)
+	case <-ctx.Done():
+		return s.gaveUp(ctx, what)
+	}
+	if ctx.Err() != nil {
+		return s.gaveUp(ctx, what)
+	}
+	tx := &tx{store: s}
+	if _, err := tx.exec(`BEGIN IMMEDIATE`); err != nil {
+		return fmt.Errorf("%s: %w", what, translate(err))
+	}
+	done := false
+	defer func() {
+		if !done {
+			// It fails only where SQLite has rolled back by itself.
+			_, _ = tx.exec(`ROLLBACK`)
+		}
+	}()
+	tx.now = s.now()
+	if err := work(tx); err != nil {
+		return fmt.Errorf("%s: %w", what, translate(err))
+	}
+	if err := tx.total(); err != nil {
+		return fmt.Errorf("%s: %w", what, translate(err))
+	}
+	if _, err := tx.exec(`COMMIT`); err != nil {
+		return fmt.Errorf("%s: %w", what, translateCommit(err))
+	}
+	done = true
+	return nil
+}
+
+// gaveUp is for a caller whose time was up before its turn came, or for one that comes after Close.
+func (s *Store) gaveUp(ctx context.Context, what string) error {
+	if s.closed.Load() {
+		return fmt.Errorf("%s: %w: closed", what, jobs.ErrUnavailable)
+	}
+	return fmt.Errorf("%s: %w: %w", what, jobs.ErrBusy, ctx.Err())
+}
+
+// span is the length of a tally of completions, in microseconds.
+const span = 5_000_000
+
+// total adds what has ended to the totals.
+func (tx *tx) total() error {
+	if tx.ended == (ended{}) {
+		return nil
+	}
+	_, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3`,
+		tx.ended.completed, tx.ended.dead, tx.ended.cancelled)
+	return err
+}
+
+// completions notes n jobs that have just been completed.
+func (tx *tx) completions(n int64) error {
+	if n == 0 {
+		return nil
+	}
+	tx.ended.completed += n
+	_, err := tx.exec(`INSERT INTO completions (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n`,
+		tx.now-tx.now%span, n)
+	return err
+}
+
+// exec runs a statement and returns how many rows it changed. It does not end with the caller's context: see change.
+func (tx *tx) exec(query string, args ...any) (int64, error) {
+	stmt, err := tx.store.stmts.get(context.Background(), query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query runs a statement that answers with rows.
+func (tx *tx) query(text string, args ...any) (*sql.Rows, error) {
+	stmt, err := tx.store.stmts.get(context.Background(), text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Query(args...)
+}
+
+// query runs a statement that answers with rows, in a transaction or in a view.
+type query func(text string, args ...any) (*sql.Rows, error)
+
+// view runs reads that see the database at one moment. They see all that was committed before, and end with ctx.
+func (s *Store) view(ctx context.Context, what string, work func(q query) error) error {
+	err := s.look(ctx, work)
+	switch {
+	case err == nil:
+		return nil
+	case s.closed.Load():
+		return fmt.Errorf("%s: %w: closed", what, jobs.ErrUnavailable)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	default:
+		return fmt.Errorf("%s: %w", what, translate(err))
+	}
+}
+
+func (s *Store) look(ctx context.Context, work func(q query) error) error {
+	tx, err := s.read.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	return work(func(text string, args ...any) (*sql.Rows, error) {
+		// Not from a cache of prepared statements: preparing one may need a second connection, which others that wait for the
+		// cache may hold.
+		return tx.QueryContext(ctx, text, args...)
+	})
+}
+
+// each hands every row of an answer to scan, until scan says that it has enough.
+func each(q query, scan func(row *sql.Rows) (more bool, err error), text string, args ...any) error {
+	rows, err := q(text, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // its error is Err's
+	for rows.Next() {
+		more, err := scan(rows)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// all reads every row of an answer.
+func all[T any](q query, scan func(row *sql.Rows) (T, error), text string, args ...any) (list []T, err error) {
+	err = each(q, func(row *sql.Rows) (bool, error) {
+		v, err := scan(row)
+		list = append(list, v)
+		return true, err
+	}, text, args...)
+	return list, err
+}
+
+// first reads the first row of an answer into values. found is false where there is none.
+func first(q query, values []any, text string, args ...any) (found bool, err error) {
+	err = each(q, func(row *sql.Rows) (bool, error) {
+		found = true
+		return false, row.Scan(values...)
+	}, text, args...)
+	return found, err
+}

@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Queues implements jobs.Upkeep.
+func (s *Store) Queues(ctx context.Context) (queues []string, err error) {
+	err = s.view(ctx, "queues", func(q query) (err error) {
+		queues, err = pendingQueues(q)
+		return err
+	})
+	return queues, err
+}
+
+// pendingQueues steps from queue to queue through the index, so it costs nothing that a queue is long.
+func pendingQueues(q query) (queues []string, err error) {
+	at, found := "", true
+	for {
+		// Names are never empty.
+		found, err = first(q, []any{&at}, `SELECT queue FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue > ?1 ORDER BY queue LIMIT 1`, at)
+		if err != nil || !found {
+			return queues, err
+		}
+		queues = append(queues, at)
+	}
+}
+
+// walk steps through the priorities of a queue in its order, from d.After on, until visit has enough. One priority at a time, jobs
+// that are due later cost nothing: they stand behind those that are due.
+func walk(q query, d jobs.Due, now int64, visit func(priority int) (more bool, err error)) error {
+	below := math.MaxInt32
+	if d.After != nil {
+		below = d.After.Priority + 1
+	}
+	for {
+		var priority int
+		found, err := first(q, []any{&priority}, `SELECT priority FROM jobs INDEXED BY jobs_due
+			WHERE status = 'pending' AND queue = ?1 AND priority < ?2 ORDER BY priority DESC LIMIT 1`, d.Queue, below)
+		if err != nil || !found {
+			return err
+		}
+		more, err := visit(priority)
+		if err != nil || !more {
+			return err
+		}
+		below = priority
+	}
+}
+
+// Due implements jobs.Upkeep.
+func (s *Store) Due(ctx context.Context, d jobs.Due) (hints []jobs.Hint, err error) {
+	err = s.view(ctx, "due", func(q query) error {
+		now := s.now()
+		return walk(q, d, now, func(priority int) (bool, error) {
+			afterAt, afterID := int64(math.MinInt64), ""
+			if d.After != nil && d.After.Priority == priority {
+				afterAt, afterID = d.After.RunAt.UnixMicro(), d.After.ID
+			}
+			more, err := all(q, hintScan(now), `SELECT `+hint+` FROM jobs INDEXED BY jobs_due
+				WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3 AND (run_at, id) > (?4, ?5)
+				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Within.Microseconds(), afterAt, afterID, d.Limit-len(hints))
+			hints = append(hints, more...)
+			return len(hints) < d.Limit, err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return hints, nil
+}
+
+// grace is how long after its deadline a job is left to its worker.
+const grace = 5 * time.Second
+
+// Reap implements jobs.Upkeep.
+func (s *Store) Reap(ctx context.Context, limit int) (reaped []jobs.Reaped, err error) {
+	err = s.change(ctx, "reap", func(tx *tx) error {
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0 WHERE state <> 'dead' AND expires_at <= ?1`,
+			tx.now); err != nil {
+			return err
+		}
+		lost, err := all(tx.query, scanBrief, `SELECT `+brief+` FROM jobs INDEXED BY jobs_owner WHERE status = 'processing' AND (deadline_at < ?1
+			OR NOT EXISTS (SELECT 1 FROM worker_sessions s WHERE s.id = worker_id AND s.state <> 'dead')) LIMIT ?2`,
+			tx.now-grace.Microseconds(), limit)
+		if err != nil {
+			return err
+		}
+		for _, j := range lost {
+			r, err := tx.takeBack(j)
+			if err != nil {
+				return fmt.Errorf("job %s: %w", j.ID, err)
+			}
+			reaped = append(reaped, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reaped, nil
+}
+
+// takeBack takes a job from the worker that has lost it.
+func (tx *tx) takeBack(was jobs.Job) (jobs.Reaped, error) {
+	j := was
+	j.Fence++
+	j.LeaseLosses++
+	j.DeadlineAt, j.UpdatedAt = time.Time{}, timeOf(tx.now)
+	j.Error = "the worker was lost: it stopped renewing its session"
+	if was.DeadlineAt.UnixMicro() < tx.now-grace.Microseconds() {
+		j.Error = "the worker was lost: it did not report by the deadline"
+	}
+	switch {
+	case !j.CancelRequestedAt.IsZero():
+		j.Status, j.FailureKind, j.FinishedAt = jobs.Failed, jobs.KindCancelled, timeOf(tx.now)
+	case j.Attempts >= j.MaxAttempts || j.LeaseLosses >= jobs.MaxLeaseLosses:
+		j.Status, j.FailureKind, j.FinishedAt = jobs.Failed, jobs.KindWorkerLost, timeOf(tx.now)
+	default:
+		j.Status, j.RunAt = jobs.Pending, timeOf(tx.now+jobs.Backoff(j.Attempts).Microseconds())
+	}
+	var finishedAt any
+	if j.Status == jobs.Failed {
+		finishedAt = tx.now
+		tx.ended.failed(j.FailureKind, 1)
+	}
+	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, fence = ?6, lease_losses = ?7, run_at = ?8, error_message = ?9,
+		finished_at = ?10, updated_at = ?11, deadline_at = NULL WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+		was.ID, was.Fence, was.WorkerID, string(j.Status), orNull(string(j.FailureKind)), j.Fence, j.LeaseLosses, j.RunAt.UnixMicro(),
+		j.Error, finishedAt, tx.now)); err != nil {
+		return jobs.Reaped{}, err
+	}
+	if err := tx.remember(was.ID, jobs.Attempt{
+		Attempt: was.Attempts, Fence: was.Fence, WorkerID: was.WorkerID, StartedAt: was.StartedAt, Outcome: jobs.AttemptLeaseLost, Error: j.Error,
+	}); err != nil {
+		return jobs.Reaped{}, err
+	}
+	r := jobs.Reaped{Job: j, From: was.WorkerID}
+	if j.Status == jobs.Pending {
+		h := hintOf(&j, tx.now)
+		r.Hint = &h
+	}
+	return r, nil
+}
+
+// up is what Lead answers for the time that the Store's server has been running: there is none that could have been down.
+const up = 365 * 24 * time.Hour
+
+// Lead implements jobs.Upkeep.
+func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (lead jobs.Lead, err error) {
+	err = s.change(ctx, "lead "+role, func(tx *tx) error {
+		lead = jobs.Lead{Now: timeOf(tx.now), Up: up}
+		if ttl <= 0 {
+			_, err := tx.exec(`DELETE FROM leases WHERE role = ?1 AND holder = ?2`, role, holder)
+			return err
+		}
+		changed, err := tx.exec(`INSERT INTO leases (role, holder, expires_at) VALUES (?1, ?2, ?3)
+			ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+			WHERE holder = excluded.holder OR expires_at <= ?4`, role, holder, tx.now+ttl.Microseconds(), tx.now)
+		lead.Held = changed == 1
+		return err
+	})
+	if err != nil {
+		return jobs.Lead{}, err
+	}
+	return lead, nil
+}

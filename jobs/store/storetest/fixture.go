@@ -1,0 +1,342 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// forever is a session's time to live where the test is not about its end: longer than any Age.
+const forever = 10_000 * time.Hour
+
+// fixture is one test with a Store of its own, and the short words for what most tests do.
+type fixture struct {
+	*testing.T
+	store   jobs.Store
+	harness Harness
+}
+
+func newFixture(t *testing.T, h Harness) *fixture {
+	t.Helper()
+	return &fixture{T: t, store: h.Open(t), harness: h}
+}
+
+// age lets d pass for everything that is stored.
+func (f *fixture) age(d time.Duration) {
+	f.Helper()
+	f.harness.Age(f.T, f.store, d)
+}
+
+// now reads the Store's clock.
+func (f *fixture) now() time.Time {
+	f.Helper()
+	lead, err := f.store.Lead(f.Context(), "clock", "kit", time.Minute)
+	f.check(err, "read the clock")
+	return lead.Now
+}
+
+// peers returns two Stores on one database, where the driver can; otherwise the one Store twice.
+func (f *fixture) peers() [2]jobs.Store {
+	f.Helper()
+	if f.harness.Second != nil {
+		if second := f.harness.Second(f.T, f.store); second != nil {
+			return [2]jobs.Store{f.store, second}
+		}
+	}
+	return [2]jobs.Store{f.store, f.store}
+}
+
+// check ends the test where an error came that the test is not about.
+func (f *fixture) check(err error, what string) {
+	f.Helper()
+	if err != nil {
+		f.Fatalf("%s: %v", what, err)
+	}
+}
+
+// wants ends the test where the error is not the one that the contract names.
+func (f *fixture) wants(err, want error, what string) {
+	f.Helper()
+	if !errors.Is(err, want) {
+		f.Fatalf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
+// job is a submission's job as most tests want it.
+func job(edits ...func(*jobs.New)) jobs.New {
+	n := jobs.New{
+		ID: newID(), Type: "email", Queue: jobs.DefaultQueue, Payload: json.RawMessage(`{"to":"ada"}`),
+		MaxAttempts: jobs.DefaultMaxAttempts, Timeout: time.Minute,
+	}
+	for _, edit := range edits {
+		edit(&n)
+	}
+	return n
+}
+
+func ofType(name string) func(*jobs.New)        { return func(n *jobs.New) { n.Type = name } }
+func inQueue(name string) func(*jobs.New)       { return func(n *jobs.New) { n.Queue = name } }
+func priority(p int) func(*jobs.New)            { return func(n *jobs.New) { n.Priority = p } }
+func attempts(most int) func(*jobs.New)         { return func(n *jobs.New) { n.MaxAttempts = most } }
+func after(delay time.Duration) func(*jobs.New) { return func(n *jobs.New) { n.Delay = delay } }
+
+// submit stores one job.
+func (f *fixture) submit(edits ...func(*jobs.New)) jobs.Job {
+	f.Helper()
+	return f.submitAll(job(edits...))[0]
+}
+
+// submitMany stores n jobs alike.
+func (f *fixture) submitMany(n int, edits ...func(*jobs.New)) []jobs.Job {
+	f.Helper()
+	all := make([]jobs.New, n)
+	for i := range all {
+		all[i] = job(edits...)
+	}
+	return f.submitAll(all...)
+}
+
+// submitAll stores jobs in one call, each as a submission of its own.
+func (f *fixture) submitAll(all ...jobs.New) []jobs.Job {
+	f.Helper()
+	subs := make([]jobs.Submission, len(all))
+	for i, n := range all {
+		subs[i].Jobs = []jobs.New{n}
+	}
+	receipts, err := f.store.Insert(f.Context(), subs)
+	f.check(err, "insert")
+	if len(receipts) != len(subs) {
+		f.Fatalf("insert: %d receipts for %d submissions", len(receipts), len(subs))
+	}
+	stored := make([]jobs.Job, len(all))
+	for i, r := range receipts {
+		f.check(r.Err, "insert")
+		if len(r.Jobs) != 1 || r.Jobs[0].ID != all[i].ID {
+			f.Fatalf("insert: receipt %d is not about job %s: %+v", i, all[i].ID, r)
+		}
+		stored[i] = r.Jobs[0]
+	}
+	return stored
+}
+
+// get reads a job.
+func (f *fixture) get(id string) jobs.Job {
+	f.Helper()
+	j, _, err := f.store.Get(f.Context(), id)
+	f.check(err, "get")
+	return j
+}
+
+// history reads a job's unsuccessful attempts.
+func (f *fixture) history(id string) []jobs.Attempt {
+	f.Helper()
+	_, history, err := f.store.Get(f.Context(), id)
+	f.check(err, "get")
+	return history
+}
+
+// picture is everything that the Store tells of a job, to see whether anything has changed.
+func (f *fixture) picture(id string) string {
+	f.Helper()
+	j, history, err := f.store.Get(f.Context(), id)
+	f.check(err, "get")
+	return jsonOf(j) + jsonOf(history)
+}
+
+// worker opens a session that serves these types ("email" where none is named).
+func (f *fixture) worker(types ...string) string {
+	f.Helper()
+	return f.workerFor(forever, types...)
+}
+
+func (f *fixture) workerFor(ttl time.Duration, types ...string) string {
+	f.Helper()
+	if len(types) == 0 {
+		types = []string{"email"}
+	}
+	s := jobs.Session{ID: newID(), Hostname: "host", PID: 7, Version: "1.0", Slots: 10, Types: types}
+	f.check(f.store.Register(f.Context(), s, nil, ttl), "register")
+	return s.ID
+}
+
+// die ends a session.
+func (f *fixture) die(session string) {
+	f.Helper()
+	_, err := f.store.Beat(f.Context(), jobs.Pulse{Session: session, State: jobs.SessionDead, SinceCompletion: -1})
+	f.check(err, "beat")
+}
+
+// claim asks for jobs of the type "email" by id.
+func (f *fixture) claim(session string, ids ...string) jobs.Claimed {
+	f.Helper()
+	return f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)})
+}
+
+func (f *fixture) claimAs(c jobs.Claim) jobs.Claimed {
+	f.Helper()
+	claimed, err := f.store.Claim(f.Context(), c)
+	f.check(err, "claim")
+	return claimed
+}
+
+// take claims one job that must be there to be had.
+func (f *fixture) take(session, id string) jobs.Job {
+	f.Helper()
+	claimed := f.claim(session, id)
+	if len(claimed.Jobs) != 1 || claimed.Jobs[0].ID != id {
+		f.Fatalf("claim of %s got %+v", id, claimed)
+	}
+	return claimed.Jobs[0]
+}
+
+// running stores a job and claims it.
+func (f *fixture) running(session string, edits ...func(*jobs.New)) jobs.Job {
+	f.Helper()
+	return f.take(session, f.submit(edits...).ID)
+}
+
+// outcome fills in whose attempt it is.
+func outcome(j jobs.Job, verb jobs.Verb) jobs.Outcome {
+	o := jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Verb: verb}
+	switch verb {
+	case jobs.VerbRetry:
+		o.Attempt, o.Error = jobs.AttemptFailed, "it broke"
+	case jobs.VerbFail:
+		o.Attempt, o.Kind, o.Error = jobs.AttemptFailed, jobs.KindError, "it broke"
+	case jobs.VerbRelease:
+		o.Error = "shutting down"
+	}
+	return o
+}
+
+// settle records outcomes and returns the answers.
+func (f *fixture) settle(outcomes ...jobs.Outcome) []jobs.Settled {
+	f.Helper()
+	settled, err := f.store.Settle(f.Context(), outcomes)
+	f.check(err, "settle")
+	if len(settled) != len(outcomes) {
+		f.Fatalf("settle: %d answers to %d outcomes", len(settled), len(outcomes))
+	}
+	return settled
+}
+
+// record settles one attempt, which must count.
+func (f *fixture) record(o jobs.Outcome) jobs.Settled {
+	f.Helper()
+	settled := f.settle(o)[0]
+	if settled.Result != jobs.Recorded {
+		f.Fatalf("settle %s: %s, want recorded", o.Verb, settled.Result)
+	}
+	return settled
+}
+
+// completed, dead and cancelled store a job and bring it to its end.
+func (f *fixture) completed(session string, edits ...func(*jobs.New)) jobs.Job {
+	f.Helper()
+	j := f.running(session, edits...)
+	f.record(outcome(j, jobs.VerbComplete))
+	return f.get(j.ID)
+}
+
+func (f *fixture) dead(session, text string, edits ...func(*jobs.New)) jobs.Job {
+	f.Helper()
+	j := f.running(session, edits...)
+	o := outcome(j, jobs.VerbFail)
+	o.Error = text
+	f.record(o)
+	return f.get(j.ID)
+}
+
+func (f *fixture) cancelled(edits ...func(*jobs.New)) jobs.Job {
+	f.Helper()
+	j, err := f.store.Cancel(f.Context(), f.submit(edits...).ID)
+	f.check(err, "cancel")
+	return j
+}
+
+// stats counts.
+func (f *fixture) stats() jobs.Stats {
+	f.Helper()
+	s, err := f.store.Stats(f.Context())
+	f.check(err, "stats")
+	return s
+}
+
+// is compares a field with what the contract says of it.
+func is[T comparable](f *fixture, what string, got, want T) {
+	f.Helper()
+	if got != want {
+		f.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// between checks a time that the Store has set.
+func (f *fixture) between(what string, got, from, to time.Time) {
+	f.Helper()
+	if got.Before(from) || got.After(to) {
+		f.Errorf("%s: got %s, want %s to %s", what, got, from, to)
+	}
+}
+
+// span checks a duration as far as the time that the test itself takes allows: a little less than want is what has passed since.
+func (f *fixture) span(what string, got, want time.Duration) {
+	f.Helper()
+	if got > want || got < want-10*time.Second {
+		f.Errorf("%s: got %s, want %s or a little less", what, got, want)
+	}
+}
+
+// ids lists the jobs' ids.
+func ids(all []jobs.Job) []string {
+	list := make([]string, len(all))
+	for i, j := range all {
+		list[i] = j.ID
+	}
+	return list
+}
+
+// hintIDs lists the hints' ids.
+func hintIDs(hints []jobs.Hint) []string {
+	list := make([]string, len(hints))
+	for i, h := range hints {
+		list[i] = h.ID
+	}
+	return list
+}
+
+// jsonOf writes anything down so that equal things read the same.
+func jsonOf(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprintf("%+v", v)
+	}
+	return string(raw)
+}
+
+var lastID atomic.Int64
+
+// newID makes a UUIDv7 that is greater than all before it.
+func newID() string {
+	var stamp int64 // milliseconds in the upper 48 bits and a counter in the lower 12
+	for {
+		last := lastID.Load()
+		stamp = max(last+1, time.Now().UnixMilli()<<12)
+		if lastID.CompareAndSwap(last, stamp) {
+			break
+		}
+	}
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(stamp>>12)<<16|0x7000|uint64(stamp&0xfff))
+	_, _ = rand.Read(b[8:]) // never fails
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

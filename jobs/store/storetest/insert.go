@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+var inserting = area{"Insert", []behaviour{
+	{"StoresWhatWasSubmitted", insertStores},
+	{"DelayCountsFromNow", insertDelay},
+	{"PastRunAtIsNow", insertPast},
+	{"FutureRunAtIsKept", insertFuture},
+	{"PayloadComesBackAsWritten", insertPayload},
+	{"TimesAreUTCMicroseconds", insertTimes},
+	{"AThousandInOneCall", insertThousand},
+	{"BulkKeepsItsOrder", insertBulk},
+	{"BadTextIsRejectedWithAll", insertBadText},
+	{"TakenIDIsRejectedWithAll", insertTakenID},
+	{"GetOfUnknownIsNotFound", getUnknown},
+}}
+
+func insertStores(f *fixture) {
+	n := jobs.New{
+		ID: newID(), Type: "report.daily", Queue: "critical", Payload: json.RawMessage(`{"rows":3}`),
+		Priority: -7, MaxAttempts: 9, Timeout: 90 * time.Second,
+	}
+	from := f.now()
+	j := f.submitAll(n)[0]
+	to := f.now()
+	is(f, "status", j.Status, jobs.Pending)
+	is(f, "type", j.Type, n.Type)
+	is(f, "queue", j.Queue, n.Queue)
+	is(f, "priority", j.Priority, n.Priority)
+	is(f, "attempts", j.Attempts, 0)
+	is(f, "max attempts", j.MaxAttempts, n.MaxAttempts)
+	is(f, "timeout", j.Timeout, n.Timeout)
+	is(f, "payload", string(j.Payload), string(n.Payload))
+	f.between("created at", j.CreatedAt, from, to)
+	f.between("run at", j.RunAt, from, to)
+	f.between("updated at", j.UpdatedAt, from, to)
+	if !j.StartedAt.IsZero() || !j.FinishedAt.IsZero() || !j.DeadlineAt.IsZero() || !j.CancelRequestedAt.IsZero() {
+		f.Errorf("a new job has times it cannot have: %+v", j)
+	}
+	if j.Error != "" || j.FailureKind != "" || j.Result != nil || j.Progress != nil || j.WorkerID != "" {
+		f.Errorf("a new job has values it cannot have: %+v", j)
+	}
+	is(f, "job as read", jsonOf(f.get(j.ID)), jsonOf(j))
+	is(f, "attempts in the history", len(f.history(j.ID)), 0)
+}
+
+func insertDelay(f *fixture) {
+	j := f.submit(after(90 * time.Minute))
+	is(f, "run at - created at", j.RunAt.Sub(j.CreatedAt), 90*time.Minute)
+	is(f, "state", j.State(f.now()), jobs.StateScheduled)
+}
+
+func insertPast(f *fixture) {
+	from := f.now()
+	j := f.submit(func(n *jobs.New) { n.RunAt = from.Add(-time.Hour) })
+	f.between("run at", j.RunAt, from, f.now())
+	is(f, "state", j.State(j.CreatedAt), jobs.StateWaiting)
+}
+
+func insertFuture(f *fixture) {
+	at := f.now().Add(48 * time.Hour)
+	zone := time.FixedZone("elsewhere", 5*3600)
+	j := f.submit(func(n *jobs.New) { n.RunAt = at.In(zone) })
+	if !j.RunAt.Equal(at) {
+		f.Errorf("run at: got %s, want %s", j.RunAt, at)
+	}
+	is(f, "run at as read", jsonOf(f.get(j.ID).RunAt), jsonOf(at.UTC()))
+}
+
+// documents hold what databases like to change: digits, escapes, the order of keys, long texts.
+var documents = []string{
+	`{}`,
+	`{"b":1.00,"aa":12345678901234567890,"n":{"x":[1,"\u00e9 é <>&"]}}`,
+	`{"a":0.1000,"huge":1234567890123456789012345678901234567890.5,"tiny":1e-300,"z":[[],{},null,true]}`,
+	`{"quote":"\"\\/\b\f\n\r\t","emoji":"🙂","separator":"\u2028"}`,
+}
+
+func insertPayload(f *fixture) {
+	all := slices.Clone(documents)
+	all = append(all, `{"long":"`+strings.Repeat("x", 200<<10)+`"}`)
+	session := f.worker()
+	for _, doc := range all {
+		j := f.submit(func(n *jobs.New) { n.Payload = json.RawMessage(doc) })
+		f.sameJSON("payload in the receipt", j.Payload, doc)
+		f.sameJSON("payload as read", f.get(j.ID).Payload, doc)
+		f.sameJSON("payload as claimed", f.take(session, j.ID).Payload, doc)
+	}
+}
+
+// sameJSON compares documents by the byte, but for white space.
+func (f *fixture) sameJSON(what string, got []byte, want string) {
+	f.Helper()
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, got); err != nil {
+		f.Errorf("%s: %q: %v", what, got, err)
+		return
+	}
+	if compact.String() != want {
+		f.Errorf("%s: got %.200s, want %.200s", what, compact.String(), want)
+	}
+}
+
+func insertTimes(f *fixture) {
+	at := time.Date(2060, 2, 3, 4, 5, 6, 123_456_000, time.UTC)
+	j := f.get(f.submit(func(n *jobs.New) { n.RunAt = at }).ID)
+	is(f, "run at", j.RunAt.Format(time.RFC3339Nano), "2060-02-03T04:05:06.123456Z")
+	for _, got := range []time.Time{j.RunAt, j.CreatedAt, j.UpdatedAt} {
+		is(f, "location", got.Location(), time.UTC)
+		is(f, "part of a microsecond", got.Nanosecond()%1000, 0)
+	}
+}
+
+func insertThousand(f *fixture) {
+	stored := f.submitMany(1000)
+	is(f, "total", f.stats().Total, 1000)
+	for _, i := range []int{0, 499, 999} {
+		is(f, "job as read", jsonOf(f.get(stored[i].ID)), jsonOf(stored[i]))
+	}
+}
+
+func insertBulk(f *fixture) {
+	bulk := make([]jobs.New, jobs.MaxBulk)
+	for i := range bulk {
+		bulk[i] = job(priority(i % 5))
+	}
+	single := job()
+	receipts, err := f.store.Insert(f.Context(), []jobs.Submission{{Jobs: bulk}, {Jobs: []jobs.New{single}}})
+	f.check(err, "insert")
+	f.check(receipts[0].Err, "insert")
+	is(f, "jobs of the bulk", len(receipts[0].Jobs), len(bulk))
+	for i, j := range receipts[0].Jobs {
+		if j.ID != bulk[i].ID || j.Priority != bulk[i].Priority {
+			f.Fatalf("job %d: got %s with priority %d", i, j.ID, j.Priority)
+		}
+	}
+	is(f, "single job", receipts[1].Jobs[0].ID, single.ID)
+	is(f, "replayed", receipts[0].Replayed || receipts[1].Replayed, false)
+}
+
+func insertBadText(f *fixture) {
+	for name, spoil := range map[string]func(*jobs.New){
+		"invalid UTF-8 in the payload": func(n *jobs.New) { n.Payload = json.RawMessage("{\"a\":\"\xff\"}") },
+		"NUL in the payload":           func(n *jobs.New) { n.Payload = json.RawMessage("{\"a\":\"\x00\"}") },
+		"NUL in the type":              func(n *jobs.New) { n.Type = "em\x00ail" },
+		"invalid UTF-8 in the queue":   func(n *jobs.New) { n.Queue = "de\xffault" },
+	} {
+		good, bad := job(), job(spoil)
+		_, err := f.store.Insert(f.Context(), []jobs.Submission{{Jobs: []jobs.New{good}}, {Jobs: []jobs.New{bad}}})
+		f.wants(err, jobs.ErrRejected, name)
+		for _, id := range []string{good.ID, bad.ID} {
+			_, _, err = f.store.Get(f.Context(), id)
+			f.wants(err, jobs.ErrNotFound, name+": get")
+		}
+	}
+	is(f, "total", f.stats().Total, 0)
+}
+
+func insertTakenID(f *fixture) {
+	taken := f.submit(priority(3))
+	before := f.picture(taken.ID)
+	good, bad := job(), job(func(n *jobs.New) { n.ID = taken.ID })
+	_, err := f.store.Insert(f.Context(), []jobs.Submission{{Jobs: []jobs.New{good}}, {Jobs: []jobs.New{bad}}})
+	f.wants(err, jobs.ErrRejected, "insert")
+	is(f, "total", f.stats().Total, 1)
+	is(f, "job that had the id", f.picture(taken.ID), before)
+}
+
+func getUnknown(f *fixture) {
+	_, _, err := f.store.Get(f.Context(), newID())
+	f.wants(err, jobs.ErrNotFound, "get")
+}

@@ -1,0 +1,86 @@
+package storetest
+
+import (
+	"sync"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+var leading = area{"Lead", []behaviour{
+	{"OneHolderAtATime", leadExclusive},
+	{"HolderRenews", leadRenew},
+	{"ExpiresByItself", leadExpiry},
+	{"IsGivenBack", leadGiveBack},
+	{"RolesAreApart", leadRoles},
+	{"ConcurrentHoldersAreOne", leadRace},
+}}
+
+func (f *fixture) lead(role, holder string, ttl time.Duration) jobs.Lead {
+	f.Helper()
+	lead, err := f.store.Lead(f.Context(), role, holder, ttl)
+	f.check(err, "lead")
+	return lead
+}
+
+func leadExclusive(f *fixture) {
+	one := f.lead("upkeep", "one", 10*time.Second)
+	is(f, "one", one.Held, true)
+	two := f.lead("upkeep", "two", 10*time.Second)
+	is(f, "two", two.Held, false)
+	is(f, "clock goes backwards", two.Now.Before(one.Now), false)
+	is(f, "clock is in UTC", one.Now.Location(), time.UTC)
+	is(f, "clock is set", one.Now.IsZero(), false)
+	is(f, "up", one.Up > 0 && two.Up > 0, true)
+}
+
+func leadRenew(f *fixture) {
+	for range 4 {
+		is(f, "one", f.lead("upkeep", "one", 10*time.Second).Held, true)
+		is(f, "two", f.lead("upkeep", "two", 10*time.Second).Held, false)
+		f.age(8 * time.Second)
+	}
+}
+
+func leadExpiry(f *fixture) {
+	is(f, "one", f.lead("upkeep", "one", 10*time.Second).Held, true)
+	f.age(11 * time.Second)
+	is(f, "two", f.lead("upkeep", "two", 10*time.Second).Held, true)
+	is(f, "one, late", f.lead("upkeep", "one", 10*time.Second).Held, false)
+}
+
+func leadGiveBack(f *fixture) {
+	is(f, "one", f.lead("upkeep", "one", time.Hour).Held, true)
+	is(f, "two gives back what it has not", f.lead("upkeep", "two", 0).Held, false)
+	is(f, "two", f.lead("upkeep", "two", time.Hour).Held, false)
+	is(f, "one gives back", f.lead("upkeep", "one", 0).Held, false)
+	is(f, "two, then", f.lead("upkeep", "two", time.Hour).Held, true)
+}
+
+func leadRoles(f *fixture) {
+	is(f, "upkeep", f.lead("upkeep", "one", time.Hour).Held, true)
+	is(f, "feed", f.lead("feed", "two", time.Hour).Held, true)
+}
+
+func leadRace(f *fixture) {
+	stores := f.peers()
+	held := make([]bool, 10)
+	var all sync.WaitGroup
+	for i := range held {
+		all.Go(func() {
+			lead, err := stores[i%2].Lead(f.Context(), "upkeep", newID(), time.Hour)
+			if err != nil {
+				f.Errorf("lead: %v", err)
+			}
+			held[i] = lead.Held
+		})
+	}
+	all.Wait()
+	n := 0
+	for _, h := range held {
+		if h {
+			n++
+		}
+	}
+	is(f, "holders", n, 1)
+}

@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+var listing = area{"List", []behaviour{
+	{"NewestFirst", listOrder},
+	{"LeavesOutPayloadAndResult", listBrief},
+	{"PagesCoverEverythingOnce", listPages},
+	{"PagesStayExactWhileJobsArrive", listWhileInserting},
+	{"EveryFilter", listFilters},
+	{"EmptyStore", listEmpty},
+}}
+
+// pages reads a list to its end.
+func (f *fixture) pages(q jobs.ListQuery) []jobs.Job {
+	f.Helper()
+	var all []jobs.Job
+	for range 10_000 {
+		page, err := f.store.List(f.Context(), q)
+		f.check(err, "list")
+		if len(page.Jobs) > q.Limit {
+			f.Fatalf("list: %d jobs, limit %d", len(page.Jobs), q.Limit)
+		}
+		all = append(all, page.Jobs...)
+		if page.Next == "" {
+			return all
+		}
+		if q.Before != "" && page.Next >= q.Before {
+			f.Fatalf("list does not move on: before %s, next %s", q.Before, page.Next)
+		}
+		q.Before = page.Next
+	}
+	f.Fatal("list has no end")
+	return nil
+}
+
+func newestFirst(all []jobs.Job) []string {
+	list := ids(all)
+	slices.Sort(list)
+	slices.Reverse(list)
+	return list
+}
+
+func listOrder(f *fixture) {
+	want := newestFirst(f.submitMany(5, priority(2)))
+	got := f.pages(jobs.ListQuery{Limit: 200})
+	is(f, "ids", jsonOf(ids(got)), jsonOf(want))
+	got = f.pages(jobs.ListQuery{Limit: 200, Before: want[2]})
+	is(f, "ids before the third", jsonOf(ids(got)), jsonOf(want[3:]))
+}
+
+func listBrief(f *fixture) {
+	session := f.worker()
+	j := f.running(session)
+	f.progress(note(j, 50, "half"))
+	o := outcome(j, jobs.VerbComplete)
+	o.Result = []byte(`{"a":1}`)
+	f.record(o)
+	want := f.get(j.ID)
+	want.Payload, want.Result = nil, nil
+	is(f, "job", jsonOf(f.pages(jobs.ListQuery{Limit: 1})), jsonOf([]jobs.Job{want}))
+}
+
+func listPages(f *fixture) {
+	all := f.submitMany(53)
+	for _, limit := range []int{1, 7, 53, 200} {
+		got := ids(f.pages(jobs.ListQuery{Limit: limit}))
+		is(f, "ids", jsonOf(got), jsonOf(newestFirst(all)))
+	}
+}
+
+func listWhileInserting(f *fixture) {
+	old := newestFirst(f.submitMany(200))
+	stop, stopped := make(chan struct{}), sync.WaitGroup{}
+	stopped.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := f.store.Insert(f.Context(), []jobs.Submission{{Jobs: []jobs.New{job()}}}); err != nil {
+					f.Errorf("insert: %v", err)
+					return
+				}
+			}
+		}
+	})
+	for range 5 {
+		var got []string
+		for _, id := range ids(f.pages(jobs.ListQuery{Limit: 9})) {
+			if id <= old[0] {
+				got = append(got, id)
+			}
+		}
+		is(f, "jobs that were there before", jsonOf(got), jsonOf(old))
+	}
+	close(stop)
+	stopped.Wait()
+}
+
+// population stores at least one job in every state, and of several types and queues.
+func (f *fixture) population() []jobs.Job {
+	f.Helper()
+	session := f.worker()
+	var list []string
+	for _, edit := range []func(*jobs.New){inQueue("default"), inQueue("low"), priority(5)} {
+		list = append(list,
+			f.submit(edit).ID, f.submit(edit, ofType("report")).ID, f.submit(edit, after(time.Hour)).ID,
+			f.running(session, edit).ID, f.completed(session, edit).ID, f.dead(session, "oh", edit).ID, f.cancelled(edit).ID,
+			f.running(session, edit).ID,
+		)
+		f.cancel(list[len(list)-1])
+		for _, delay := range []time.Duration{0, time.Hour} {
+			retry := outcome(f.running(session, edit), jobs.VerbRetry)
+			retry.Delay = delay
+			f.record(retry)
+			list = append(list, retry.ID)
+		}
+		// An attempt that was given back leaves a job that waits, not one that is tried again.
+		snoozed := outcome(f.running(session, edit), jobs.VerbSnooze)
+		snoozed.Delay = time.Hour
+		f.record(snoozed)
+		list = append(list, snoozed.ID)
+	}
+	all := make([]jobs.Job, len(list))
+	for i, id := range list {
+		all[i] = f.get(id)
+	}
+	return all
+}
+
+func listFilters(f *fixture) {
+	all := f.population()
+	now := f.now()
+	check := func(q jobs.ListQuery, match func(j jobs.Job) bool) {
+		f.Helper()
+		var want []jobs.Job
+		for _, j := range all {
+			if match(j) {
+				want = append(want, j)
+			}
+		}
+		for _, limit := range []int{2, 200} {
+			q.Limit = limit
+			if got := ids(f.pages(q)); jsonOf(got) != jsonOf(newestFirst(want)) {
+				f.Errorf("%+v: got %d jobs %v, want %d: %v", q, len(got), got, len(want), newestFirst(want))
+			}
+		}
+	}
+	for _, status := range jobs.Statuses {
+		check(jobs.ListQuery{Status: status}, func(j jobs.Job) bool { return j.Status == status })
+		check(jobs.ListQuery{Status: status, Type: "email", Queue: "low"}, func(j jobs.Job) bool {
+			return j.Status == status && j.Type == "email" && j.Queue == "low"
+		})
+	}
+	for _, state := range jobs.States {
+		check(jobs.ListQuery{State: state}, func(j jobs.Job) bool { return j.State(now) == state })
+		check(jobs.ListQuery{State: state, Queue: "low"}, func(j jobs.Job) bool { return j.State(now) == state && j.Queue == "low" })
+		check(jobs.ListQuery{State: state, Status: jobs.Pending}, func(j jobs.Job) bool {
+			return j.State(now) == state && j.Status == jobs.Pending
+		})
+		is(f, "state occurs: "+string(state), slices.ContainsFunc(all, func(j jobs.Job) bool { return j.State(now) == state }), true)
+	}
+	check(jobs.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
+	check(jobs.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })
+	check(jobs.ListQuery{Type: "none"}, func(jobs.Job) bool { return false })
+}
+
+func listEmpty(f *fixture) {
+	page, err := f.store.List(f.Context(), jobs.ListQuery{Limit: 50})
+	f.check(err, "list")
+	is(f, "jobs", len(page.Jobs), 0)
+	is(f, "next", page.Next, "")
+}

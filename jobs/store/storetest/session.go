@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+var sessions = area{"Sessions", []behaviour{
+	{"RegisterIsListed", sessionListed},
+	{"BeatRenews", sessionRenewed},
+	{"BeatTellsWhatIsHeld", sessionHeld},
+	{"ExpiredButNotReapedLivesOn", sessionLate},
+	{"DeadNeverLivesAgain", sessionDead},
+	{"UnknownIsNotAlive", sessionUnknown},
+	{"OldestFirst", sessionOrder},
+	{"TypesAreOverwritten", sessionTypes},
+}}
+
+// pulse beats once.
+func (f *fixture) pulse(session string, state jobs.SessionState) jobs.Vitals {
+	f.Helper()
+	v, err := f.store.Beat(f.Context(), jobs.Pulse{Session: session, State: state, TTL: forever, SinceCompletion: -1})
+	f.check(err, "beat")
+	return v
+}
+
+func (f *fixture) sessions() []jobs.Session {
+	f.Helper()
+	list, err := f.store.Sessions(f.Context())
+	f.check(err, "sessions")
+	return list
+}
+
+func sessionListed(f *fixture) {
+	s := jobs.Session{
+		ID: newID(), Hostname: "haul", PID: 42, Version: "1.2", Slots: 8,
+		Types: []string{"email", "report"}, Queues: []string{"critical", "default"},
+	}
+	from := f.now()
+	f.check(f.store.Register(f.Context(), s, nil, 30*time.Second), "register")
+	to := f.now()
+	list := f.sessions()
+	if len(list) != 1 {
+		f.Fatalf("sessions: %+v", list)
+	}
+	got := list[0]
+	f.between("started at", got.StartedAt, from, to)
+	f.between("beat at", got.BeatAt, from, to)
+	f.between("expires at", got.ExpiresAt, from.Add(30*time.Second), to.Add(30*time.Second))
+	is(f, "has completed", got.LastCompletionAt.IsZero(), true)
+	want := s
+	want.State, want.StartedAt, want.BeatAt, want.ExpiresAt = jobs.SessionAlive, got.StartedAt, got.BeatAt, got.ExpiresAt
+	is(f, "session", jsonOf(got), jsonOf(want))
+}
+
+func sessionRenewed(f *fixture) {
+	session := f.workerFor(30 * time.Second)
+	f.age(20 * time.Second)
+	from := f.now()
+	v, err := f.store.Beat(f.Context(), jobs.Pulse{
+		Session: session, State: jobs.SessionDraining, TTL: 30 * time.Second, Running: 3, SinceCompletion: 5 * time.Second,
+	})
+	f.check(err, "beat")
+	to := f.now()
+	is(f, "alive", v.Alive, true)
+	got := f.sessions()[0]
+	is(f, "state", got.State, jobs.SessionDraining)
+	is(f, "running", got.Running, 3)
+	f.between("beat at", got.BeatAt, from, to)
+	f.between("expires at", got.ExpiresAt, from.Add(30*time.Second), to.Add(30*time.Second))
+	f.between("last completion at", got.LastCompletionAt, from.Add(-5*time.Second), to.Add(-5*time.Second))
+	f.between("started at", got.StartedAt, from.Add(-time.Hour), from.Add(-20*time.Second))
+}
+
+func sessionHeld(f *fixture) {
+	session, other := f.worker(), f.worker()
+	a, b := f.running(session), f.running(session)
+	f.running(other)
+	f.completed(session)
+	f.cancel(b.ID)
+	held := f.pulse(session, jobs.SessionAlive).Held
+	slices.SortFunc(held, func(x, y jobs.Held) int { return slices.Compare([]byte(x.ID), []byte(y.ID)) })
+	want := []jobs.Held{{ID: a.ID, Fence: a.Fence}, {ID: b.ID, Fence: b.Fence, CancelRequested: true}}
+	is(f, "held", jsonOf(held), jsonOf(want))
+}
+
+func sessionLate(f *fixture) {
+	session := f.workerFor(30 * time.Second)
+	j := f.running(session)
+	f.age(40 * time.Second)
+	is(f, "alive", f.pulse(session, jobs.SessionAlive).Alive, true)
+	is(f, "reaped", len(f.reap(10)), 0)
+	f.record(outcome(j, jobs.VerbComplete))
+}
+
+func sessionDead(f *fixture) {
+	session := f.worker()
+	j := f.submit()
+	f.die(session)
+	for _, state := range []jobs.SessionState{jobs.SessionAlive, jobs.SessionDraining, jobs.SessionDead} {
+		is(f, "alive", f.pulse(session, state).Alive, false)
+	}
+	is(f, "claimed", len(f.claim(session, j.ID).Jobs), 0)
+	is(f, "sessions", len(f.sessions()), 0)
+}
+
+func sessionUnknown(f *fixture) {
+	v := f.pulse(newID(), jobs.SessionAlive)
+	is(f, "alive", v.Alive, false)
+	is(f, "sessions", len(f.sessions()), 0)
+}
+
+func sessionOrder(f *fixture) {
+	var want []string
+	for range 4 {
+		want = append(want, f.worker())
+		f.age(time.Minute)
+	}
+	var got []string
+	for _, s := range f.sessions() {
+		got = append(got, s.ID)
+	}
+	is(f, "oldest first", jsonOf(got), jsonOf(want))
+}
+
+func sessionTypes(f *fixture) {
+	email := jobs.Type{
+		Name: "email", Description: "sends", Queue: "critical", MaxAttempts: 7, Timeout: 45 * time.Second,
+		Schema: json.RawMessage(`{"type":"object"}`), Example: json.RawMessage(`{"to":"ada@example.com"}`),
+	}
+	report := email
+	report.Name, report.Queue = "report", "low"
+	register := func(types ...jobs.Type) {
+		f.Helper()
+		f.check(f.store.Register(f.Context(), jobs.Session{ID: newID(), Slots: 1}, types, forever), "register")
+	}
+	register(report, email)
+	f.age(time.Hour)
+	email.MaxAttempts, email.Description = 3, "sends mail"
+	from := f.now()
+	register(email)
+	types, err := f.store.Types(f.Context())
+	f.check(err, "types")
+	if len(types) != 2 {
+		f.Fatalf("types: %+v", types)
+	}
+	f.between("seen at", types[0].SeenAt, from, f.now())
+	f.between("seen at", types[1].SeenAt, from.Add(-2*time.Hour), from.Add(-time.Hour))
+	email.SeenAt, report.SeenAt = types[0].SeenAt, types[1].SeenAt
+	is(f, "types", jsonOf(types), jsonOf([]jobs.Type{email, report}))
+}

@@ -1,0 +1,199 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
+	"github.com/windlass-jobs/windlass/services/api/httpapi"
+)
+
+// system is the API on the real engine, with the embedded store and queue.
+type system struct {
+	t       *testing.T
+	store   *sqlite.Store
+	queue   *memory.Queue
+	client  *engine.Client
+	handler http.Handler
+	log     *bytes.Buffer
+	session string
+}
+
+// reportSchema is announced by a worker.
+const reportSchema = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
+	"rows":{"type":"integer","minimum":1},"rate":{"type":"number","minimum":0,"maximum":0.5},"title":{"type":"string","maxLength":10},
+	"tags":{"type":"array","items":{"type":"string"}},"deep":{"type":"object","properties":{"on":{"type":"boolean"}},"required":["on"]}}}`
+
+func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := memory.New(memory.Options{})
+	s := &system{t: t, store: store, queue: queue, log: new(bytes.Buffer), session: "0192f000-0000-7000-8000-000000000001"}
+	log := slog.New(slog.NewTextHandler(s.log, nil))
+	var registry jobs.Registry
+	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })
+	s.client = engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() {
+		s.client.Close()
+		queue.Close()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	report := jobs.Type{Name: "report", Queue: "reports", MaxAttempts: 3, Timeout: time.Minute, Schema: json.RawMessage(reportSchema), Example: json.RawMessage(`{"rows":1}`)}
+	worker := jobs.Session{ID: s.session, Hostname: "host", PID: 7, Version: "test", Slots: 4, Types: []string{"email", "report"}}
+	if err := store.Register(t.Context(), worker, []jobs.Type{report}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	opts := httpapi.Options{Client: s.client, Ping: func(context.Context) error { return nil }, Log: log}
+	for _, c := range change {
+		c(&opts)
+	}
+	if s.handler, err = httpapi.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// reply is an answer of the API.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// field returns a field of the answer's document.
+func (r reply) field(name string) any {
+	var doc map[string]any
+	dec := json.NewDecoder(strings.NewReader(r.body))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		return nil
+	}
+	return doc[name]
+}
+
+// pointers returns what an answer complains of.
+func (r reply) pointers() (list []string) {
+	var p httpapi.Problem
+	_ = json.Unmarshal([]byte(r.body), &p)
+	for _, f := range p.Errors {
+		if f.Pointer != nil {
+			list = append(list, *f.Pointer)
+		} else {
+			list = append(list, f.Parameter)
+		}
+	}
+	return list
+}
+
+// do sends a request; headers are pairs.
+func (s *system) do(method, target, body string, headers ...string) reply {
+	s.t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r := httptest.NewRequest(method, target, reader)
+	r.Host = "localhost:8000"
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return s.send(r)
+}
+
+func (s *system) send(r *http.Request) reply {
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return reply{w.Code, w.Header(), w.Body.String()}
+}
+
+// post submits.
+func (s *system) post(body string, headers ...string) reply {
+	s.t.Helper()
+	return s.do("POST", "/jobs", body, headers...)
+}
+
+// submitted submits a job and returns its id.
+func (s *system) submitted(body string) string {
+	s.t.Helper()
+	r := s.post(body)
+	if r.status != 201 {
+		s.t.Fatalf("submit %s: %d %s", body, r.status, r.body)
+	}
+	return r.field("id").(string)
+}
+
+// rows counts what is stored, and ids in the queue.
+func (s *system) rows() (rows int64) {
+	s.t.Helper()
+	stats, err := s.store.Stats(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stats.Total
+}
+
+// refused checks that an answer is a problem as promised.
+func (s *system) refused(r reply, status int) {
+	s.t.Helper()
+	if r.status != status {
+		s.t.Fatalf("status %d, want %d: %.300s", r.status, status, r.body)
+	}
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		s.t.Errorf("content type %q", got)
+	}
+	var p httpapi.Problem
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil || p.Status != status || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, "urn:windlass:problem:") {
+		s.t.Errorf("no proper problem (%v): %s", err, r.body)
+	}
+	if strings.ContainsAny(strings.NewReplacer("<= ", "", ">= ", "").Replace(r.body), "<>") || len(r.body) > 30_000 {
+		s.t.Errorf("the answer repeats the request: %.300s", r.body)
+	}
+}
+
+// claimed moves a job to processing.
+func (s *system) claimed(id string) jobs.Job {
+	s.t.Helper()
+	got, err := s.store.Claim(s.t.Context(), jobs.Claim{Session: s.session, Types: []string{"email", "report"}, IDs: []string{id}, Suspects: 1})
+	if err != nil || len(got.Jobs) != 1 {
+		s.t.Fatalf("claim: %+v, %v", got, err)
+	}
+	return got.Jobs[0]
+}
+
+// settled ends a job's attempt.
+func (s *system) settled(id string, verb jobs.Verb, message string) {
+	s.t.Helper()
+	job := s.claimed(id)
+	o := jobs.Outcome{ID: id, Fence: job.Fence, Session: s.session, Verb: verb, Error: message}
+	switch verb {
+	case jobs.VerbFail:
+		o.Kind, o.Attempt = jobs.KindError, jobs.AttemptFailed
+	case jobs.VerbRetry:
+		o.Delay, o.Attempt = time.Hour, jobs.AttemptFailed
+	case jobs.VerbComplete:
+		o.Result = json.RawMessage(`{"n":12345678901234567890}`)
+	}
+	got, err := s.store.Settle(s.t.Context(), []jobs.Outcome{o})
+	if err != nil || got[0].Result != jobs.Recorded {
+		s.t.Fatalf("settle: %+v, %v", got, err)
+	}
+}

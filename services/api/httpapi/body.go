@@ -1,0 +1,204 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	maxBodyBytes     = 1 << 20
+	maxBulkBodyBytes = 16 << 20
+	pooledBodyBytes  = 64 << 10 // a buffer that has grown beyond this is not kept
+)
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readBody reads a request's body whole and returns it in canonical form: nil where there is none.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits jobs.JSONLimits) (json.RawMessage, *Problem) {
+	if len(r.Header["Content-Encoding"]) > 0 {
+		return nil, unsupportedType.problem("Content-Encoding is not supported: send the JSON as it is.")
+	}
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	if !isJSON(r.Header["Content-Type"]) {
+		return nil, unsupportedType.problem("The Content-Type must be application/json, in UTF-8.")
+	}
+	large := tooLarge.problem("The body is larger than " + strconv.FormatInt(limit, 10) + " bytes. Nothing was stored.")
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // rather than read what nobody wants
+		return nil, large
+	}
+	buf := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= pooledBodyBytes {
+			buf.Reset()
+			bodies.Put(buf)
+		}
+	}()
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &over):
+		return nil, large
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		w.Header().Set("Connection", "close")
+		return nil, bodyTimeout.problem("The body did not arrive in time. Nothing was stored.")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, malformedBody.problem("The body ended before the length that was announced. Nothing was stored.")
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		return nil, malformedBody.problem("The body could not be read. Nothing was stored.")
+	case buf.Len() == 0:
+		return nil, nil
+	}
+	canonical, err := jobs.Canonical(buf.Bytes(), limits)
+	if err != nil {
+		return nil, jsonProblem(err)
+	}
+	return canonical, nil
+}
+
+// isJSON reports whether a Content-Type is JSON in UTF-8. Asking for it keeps a form on a foreign page from posting here.
+func isJSON(values []string) bool {
+	if len(values) != 1 {
+		return false
+	}
+	if values[0] == "application/json" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(values[0])
+	charset, has := params["charset"]
+	return err == nil && media == "application/json" && (!has || strings.EqualFold(charset, "utf-8"))
+}
+
+// form reads fields of a document in canonical form and gathers their faults.
+type form struct{ faults []Fault }
+
+// maxFaults is how many faults an answer lists.
+const maxFaults = 100
+
+func (f *form) fault(pointer, detail string) {
+	if len(f.faults) < maxFaults {
+		f.faults = append(f.faults, faultAt(pointer, detail))
+	}
+}
+
+// members calls each for the fields of an object, and notes a fault where value is none. A field for which each returns false is a fault.
+func (f *form) members(pointer string, value []byte, each func(name string, value []byte) bool) {
+	if len(value) == 0 || value[0] != '{' {
+		f.fault(pointer, "must be an object")
+		return
+	}
+	for i := 1; i < len(value) && value[i] != '}'; {
+		colon := i + skip(value[i:])
+		name := string(value[i+1 : colon-1]) // as escaped; the names that we know need no escapes
+		end := colon + 1 + skip(value[colon+1:])
+		if !each(name, value[colon+1:end:end]) {
+			if plainName(name) {
+				f.fault(pointer+"/"+name, "is not a known field")
+			} else {
+				f.fault(pointer, "has a field that is not known")
+			}
+		}
+		if i = end; value[i] == ',' {
+			i++
+		}
+	}
+}
+
+// elements calls each for the elements of an array, and notes a fault where value is none. It returns their number.
+func (f *form) elements(pointer string, value []byte, each func(i int, value []byte)) (n int) {
+	if len(value) == 0 || value[0] != '[' {
+		f.fault(pointer, "must be an array")
+		return 0
+	}
+	for i := 1; i < len(value) && value[i] != ']'; n++ {
+		end := i + skip(value[i:])
+		each(n, value[i:end:end])
+		if i = end; value[i] == ',' {
+			i++
+		}
+	}
+	return n
+}
+
+// skip measures the value that begins here. The document is in canonical form, so nothing of it has to be checked again.
+func skip(doc []byte) int {
+	depth := 0
+	for i := 0; i < len(doc); i++ {
+		switch doc[i] {
+		case '"':
+			for i++; doc[i] != '"'; i++ {
+				if doc[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(doc)
+}
+
+// text reads a string.
+func (f *form) text(pointer string, value []byte) (s string) {
+	if value[0] != '"' {
+		f.fault(pointer, "must be a string")
+		return ""
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1])
+	}
+	if err := json.Unmarshal(value, &s); err != nil {
+		f.fault(pointer, "must be a string")
+	}
+	return s
+}
+
+// whole reads a number without fraction or exponent, from least to most.
+func (f *form) whole(pointer string, value []byte, least, most int) int {
+	n, err := strconv.Atoi(string(value))
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+	case err != nil:
+		f.fault(pointer, "must be a whole number, written without fraction, exponent or quotes")
+		return 0
+	case least <= n && n <= most:
+		return n
+	}
+	f.fault(pointer, "must be "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+	return 0
+}
+
+// plainName reports whether a field's name may be repeated in an answer.
+func plainName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""
+}

@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// JobPath names a job.
+type JobPath struct {
+	ID string `path:"id" format:"uuid" doc:"The job's id"`
+}
+
+// id returns the id as the Store spells it.
+func (p *JobPath) id() (string, *Problem) {
+	var raw [16]byte
+	if !parseID(raw[:], p.ID) {
+		return "", invalidParameter.problem("A parameter is not valid: see errors.", Fault{Detail: "must be a UUID in its usual form", Parameter: "id"})
+	}
+	return formatID(raw[:]), nil
+}
+
+// ListInput is the query of the lists of jobs.
+type ListInput struct {
+	Type   string `query:"type" maxLength:"100" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$" doc:"Only this job type"`
+	Queue  string `query:"queue" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" doc:"Only this queue"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many"`
+	Cursor string `query:"cursor" maxLength:"100" doc:"Where to go on: next_cursor of the page before, with the same filter"`
+}
+
+// StatusInput adds what the dead-letter queue has no use for.
+type StatusInput struct {
+	ListInput
+	Status string `query:"status" enum:"pending,processing,completed,failed" doc:"Only this status"`
+	State  string `query:"state" enum:"scheduled,waiting,retrying,running,cancelling,completed,cancelled,dead" doc:"Only this state"`
+}
+
+// listed answers with a page.
+type listed struct {
+	Body struct {
+		Jobs       []JobSummary `json:"jobs" nullable:"false" doc:"Newest first. With a filter there may be fewer than limit, or none, and still a next_cursor"`
+		NextCursor *string      `json:"next_cursor" doc:"null at the end"`
+	}
+}
+
+func (a *api) list(ctx context.Context, in *StatusInput) (*listed, error) {
+	return a.page(ctx, "jobs", &in.ListInput, jobs.Status(in.Status), jobs.State(in.State))
+}
+
+func (a *api) dead(ctx context.Context, in *ListInput) (*listed, error) {
+	return a.page(ctx, "dlq", in, "", jobs.StateDead)
+}
+
+func (a *api) page(ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State) (*listed, error) {
+	filter := strings.Join([]string{name, string(status), string(state), in.Type, in.Queue}, "\x00")
+	q := jobs.ListQuery{Status: status, State: state, Type: in.Type, Queue: in.Queue, Limit: in.Limit}
+	if in.Cursor != "" {
+		var err error
+		if q.Before, err = decodeCursor(in.Cursor, filter); err != nil {
+			return nil, invalidParameter.problem("A parameter is not valid: see errors.", Fault{Detail: err.Error(), Parameter: "cursor"})
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	page, err := a.opts.Client.List(ctx, q)
+	if err != nil {
+		return nil, problemOfRead(err)
+	}
+	var out listed
+	now := time.Now()
+	out.Body.Jobs = make([]JobSummary, len(page.Jobs))
+	for i := range page.Jobs {
+		out.Body.Jobs[i] = viewSummary(&page.Jobs[i], now)
+	}
+	if page.Next != "" {
+		out.Body.NextCursor = orNull(encodeCursor(page.Next, filter))
+	}
+	return &out, nil
+}
+
+type got struct{ Body JobDetail }
+
+func (a *api) get(ctx context.Context, in *JobPath) (*got, error) {
+	id, bad := in.id()
+	if bad != nil {
+		return nil, bad
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	j, attempts, err := a.opts.Client.Get(ctx, id)
+	if err != nil {
+		return nil, problemOfRead(err)
+	}
+	return &got{JobDetail{viewJob(&j, time.Now()), viewHistory(attempts)}}, nil
+}
+
+// ActInput is an operation on a job that needs no body. An empty object is taken for none.
+type ActInput struct {
+	Request
+	JobPath
+}
+
+// nothing reads the body that there should not be.
+func (a *api) nothing(in *Request) *Problem {
+	doc, bad := readBody(in.w, in.r, maxBodyBytes, jobs.JSONLimits{Envelope: 1})
+	if bad != nil || doc == nil {
+		return bad
+	}
+	var f form
+	f.members("", doc, func(string, []byte) bool { return false })
+	if f.faults != nil {
+		return invalidBody(f.faults)
+	}
+	return nil
+}
+
+type acted struct {
+	Status int
+	Body   Job
+}
+
+func (a *api) retry(ctx context.Context, in *ActInput) (*acted, error) {
+	return a.act(ctx, in, a.opts.Client.Retry, "only a failed job can be sent back")
+}
+
+func (a *api) cancel(ctx context.Context, in *ActInput) (*acted, error) {
+	out, err := a.act(ctx, in, a.opts.Client.Cancel, "only a job that is not over can be cancelled")
+	if err == nil && out.Body.Status == string(jobs.Processing) {
+		out.Status = http.StatusAccepted // its worker has yet to hear of it
+	}
+	return out, err
+}
+
+func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, string) (jobs.Job, error), rule string) (*acted, error) {
+	id, bad := in.id()
+	if bad == nil {
+		bad = a.nothing(&in.Request)
+	}
+	if bad != nil {
+		return nil, bad
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	j, err := verb(ctx, id)
+	if err != nil {
+		p := problemOf(err, whole)
+		if p.kind == conflict && j.Status != "" {
+			p.Detail = "The job is " + string(j.Status) + "; " + rule + "."
+		}
+		return nil, p
+	}
+	return &acted{http.StatusOK, viewJob(&j, time.Now())}, nil
+}
+
+func (a *api) delete(ctx context.Context, in *JobPath) (*struct{}, error) {
+	id, bad := in.id()
+	if bad != nil {
+		return nil, bad
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if err := a.opts.Client.Delete(ctx, id); err != nil {
+		p := problemOf(err, whole)
+		if p.kind == conflict {
+			p.Detail = "The job is not over; only completed and failed jobs can be deleted."
+		}
+		return nil, p
+	}
+	return nil, nil
+}

@@ -1,0 +1,101 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// operations registers all there is to the API and returns its document.
+func (a *api) operations(mux *http.ServeMux) *huma.OpenAPI {
+	r := routes{a, newHuma(mux)}
+	r.h.OpenAPI().Tags = []*huma.Tag{
+		{Name: "jobs", Description: "Submit jobs and look after them"},
+		{Name: "dead letters", Description: "Jobs that are given up: failed, and not cancelled"},
+		{Name: "system", Description: "What can be submitted, how it is going"},
+	}
+
+	const jobs = "jobs"
+	submit := add(r, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit, creates, fails(400, 409, 413, 415, 422, 503))
+	reads[Submission](r, submit)
+	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
+	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk, creates, fails(400, 409, 413, 415, 422, 503))
+	reads[BulkSubmission](r, bulk)
+	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
+	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
+	add(r, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
+	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry, fails(400, 404, 409, 503))
+	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel, fails(400, 404, 409, 503))
+	also(cancel, 200, 202, "It is running: its worker has been asked to stop")
+	add(r, "DELETE /jobs/{id}", "delete-job", jobs, "Delete a job that is over", a.delete, fails(400, 404, 409, 503))
+
+	const dead = "dead letters"
+	add(r, "GET /dlq", "list-dead-jobs", dead, "List dead jobs, newest first", a.dead, fails(400, 503))
+	redrive := add(r, "POST /dlq/retry", "retry-dead-jobs", dead, "Send dead jobs back", a.redrive, fails(400, 413, 415, 422, 503))
+	reads[RedriveRequest](r, redrive)
+
+	const system = "system"
+	add(r, "GET /job-types", "list-job-types", system, "What can be submitted", a.types, fails(503))
+	add(r, "GET /queues", "list-queues", system, "Queues and how full they are", a.queues, fails(503))
+	add(r, "GET /workers", "list-workers", system, "Worker processes", a.workers, fails(503))
+	metrics := add(r, "GET /metrics", "get-metrics", system, "Counts, at most 5 s old; in Prometheus's format where Accept prefers it", a.metrics,
+		fails(503), func(op *huma.Operation) { op.Middlewares = huma.Middlewares{a.prometheusText()} })
+	metrics.Responses["200"].Content["text/plain"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	add(r, "GET /livez", "get-liveness", system, "Whether the process answers", a.live)
+	add(r, "GET /healthz", "get-health", system, "The same as /livez", a.live)
+	add(r, "GET /readyz", "get-readiness", system, "Whether a job could be accepted now", a.ready, fails(503))
+	return r.h.OpenAPI()
+}
+
+type routes struct {
+	a *api
+	h huma.API
+}
+
+// add registers a route and returns its documentation.
+func add[I, O any](
+	r routes, pattern, id, tag, summary string, do func(context.Context, *I) (*O, error), options ...func(*huma.Operation),
+) *huma.Operation {
+	method, path, _ := strings.Cut(pattern, " ")
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary}
+	for _, option := range options {
+		option(&op)
+	}
+	huma.Register(r.h, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		var p *Problem
+		if errors.As(err, &p) && p.cause != nil && p.Status >= http.StatusInternalServerError {
+			r.a.log.WarnContext(ctx, "request failed", "route", pattern, "problem", p.kind.name, "error", p.cause.Error())
+		}
+		return out, err
+	})
+	item := r.h.OpenAPI().Paths[path]
+	return map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
+}
+
+func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
+
+// fails names the problems that a route may answer with, besides those of any request.
+func fails(statuses ...int) func(*huma.Operation) {
+	return func(op *huma.Operation) { op.Errors = statuses }
+}
+
+// reads documents a body. It comes after the registration: Huma must not know of it, or it would read it.
+func reads[T any](r routes, op *huma.Operation) {
+	schema := r.h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+}
+
+// also documents another status with the same body.
+func also(op *huma.Operation, like, status int, description string) {
+	same := *op.Responses[code(like)]
+	same.Description = description
+	op.Responses[code(status)] = &same
+}
+
+func code(status int) string { return strconv.Itoa(status) }

@@ -1,0 +1,226 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// problemPrefix begins the type of every problem. What follows it is stable and meant for programs.
+const problemPrefix = "urn:windlass:problem:"
+
+// Problem is the answer to a request that failed, as RFC 9457 has it. It repeats nothing of the request but plain field names.
+type Problem struct {
+	Type   string  `json:"type" example:"urn:windlass:problem:invalid" doc:"What is wrong, for programs; stable"`
+	Title  string  `json:"title" doc:"What is wrong, for people; the same for each type"`
+	Status int     `json:"status" doc:"The HTTP status"`
+	Detail string  `json:"detail" doc:"What is wrong with this request"`
+	Errors []Fault `json:"errors,omitempty" nullable:"false" doc:"The faults one by one"`
+
+	kind  *kind
+	cause error // for the log
+}
+
+// Fault is one fault of a request: in its body, where it has a pointer, or in a parameter.
+type Fault struct {
+	Detail    string  `json:"detail" doc:"A sentence without the offending value"`
+	Pointer   *string `json:"pointer,omitempty" doc:"JSON Pointer (RFC 6901) into the body; empty for the whole body"`
+	Parameter string  `json:"parameter,omitempty" doc:"Name of the query or path parameter, or header"`
+}
+
+// kind is a row of the table of problems.
+type kind struct {
+	name       string
+	status     int
+	title      string
+	retryAfter int // seconds; 0: no Retry-After
+}
+
+// The problems there are. Each answer that is no success is one of these.
+var (
+	malformedBody      = &kind{"malformed_body", http.StatusBadRequest, "The body cannot be read", 0}
+	invalidParameter   = &kind{"invalid_parameter", http.StatusBadRequest, "A parameter is not valid", 0}
+	invalidKey         = &kind{"invalid_idempotency_key", http.StatusBadRequest, "The Idempotency-Key is not valid", 0}
+	missingHost        = &kind{"missing_host", http.StatusBadRequest, "The request names no host", 0}
+	crossOrigin        = &kind{"cross_origin", http.StatusForbidden, "Requests from other sites are refused", 0}
+	notFound           = &kind{"not_found", http.StatusNotFound, "There is nothing here", 0}
+	jobNotFound        = &kind{"job_not_found", http.StatusNotFound, "There is no such job", 0}
+	methodNotAllowed   = &kind{"method_not_allowed", http.StatusMethodNotAllowed, "This method is not served here", 0}
+	bodyTimeout        = &kind{"request_timeout", http.StatusRequestTimeout, "The body did not arrive in time", 0}
+	conflict           = &kind{"conflict", http.StatusConflict, "The job's status does not allow this", 0}
+	keyBusy            = &kind{"idempotency_key_busy", http.StatusConflict, "A request with this Idempotency-Key is under way", 1}
+	keyGone            = &kind{"idempotency_key_gone", http.StatusConflict, "The jobs of this Idempotency-Key have been deleted", 0}
+	tooLarge           = &kind{"too_large", http.StatusRequestEntityTooLarge, "The body is too large", 0}
+	unsupportedType    = &kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body must be plain application/json", 0}
+	misdirected        = &kind{"misdirected", http.StatusMisdirectedRequest, "This host name is not served here", 0}
+	invalid            = &kind{"invalid", http.StatusUnprocessableEntity, "The request is not valid", 0}
+	keyReused          = &kind{"idempotency_key_reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used with another request", 0}
+	rejected           = &kind{"rejected", http.StatusUnprocessableEntity, "The store cannot hold this", 0}
+	internal           = &kind{"internal", http.StatusInternalServerError, "Something went wrong here", 0}
+	unavailable        = &kind{"unavailable", http.StatusServiceUnavailable, "The store cannot be reached", 2}
+	busy               = &kind{"busy", http.StatusServiceUnavailable, "The store is locked by another request", 1}
+	outcomeUnknown     = &kind{"outcome_unknown", http.StatusServiceUnavailable, "It is not known whether this took effect", 2}
+	notReady           = &kind{"not_ready", http.StatusServiceUnavailable, "No jobs are accepted now", 2}
+	unsupportedRequest = &kind{"unsupported_request", http.StatusBadRequest, "The request cannot be served", 0}
+)
+
+// sentinels is the one table from what the engine answers to problems; the first that matches counts.
+var sentinels = []struct {
+	err    error
+	kind   *kind
+	detail string
+}{
+	{jobs.ErrNotFound, jobNotFound, "No job has this id. It may have been deleted."},
+	{jobs.ErrConflict, conflict, "The job's status does not allow this. Nothing was changed."},
+	{jobs.ErrKeyReused, keyReused, "This Idempotency-Key stands for another request of the last 24 hours. Nothing was stored."},
+	{jobs.ErrKeyGone, keyGone, "This very request was served before, but its jobs have been deleted since. Nothing was stored."},
+	{jobs.ErrBusy, busy, "Another request holds what this one needs. Nothing was changed; try again."},
+	{jobs.ErrRejected, rejected, "The store cannot hold one of the values. Nothing was stored."},
+	{jobs.ErrUnavailable, unavailable, "The store cannot be reached. Nothing was changed; try again."},
+	{jobs.ErrOutcomeUnknown, outcomeUnknown, "The connection to the store broke on the way. Repeat the request with the same Idempotency-Key to find out."},
+	{context.DeadlineExceeded, outcomeUnknown, "The store did not answer in time. Repeat the request, with the same Idempotency-Key, to find out."},
+	{context.Canceled, outcomeUnknown, "The request was given up before the store answered."},
+}
+
+// problem makes an answer of a kind.
+func (k *kind) problem(detail string, faults ...Fault) *Problem {
+	return &Problem{Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: faults, kind: k}
+}
+
+// problemOf turns an error of the engine into an answer. Pointers of the engine begin with a job's index: at says where that
+// is in the body.
+func problemOf(err error, at func(pointer string) string) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var wrong *jobs.InvalidError
+	if errors.As(err, &wrong) {
+		faults := make([]Fault, len(wrong.Fields))
+		for i, f := range wrong.Fields {
+			faults[i] = faultAt(at(f.Pointer), f.Detail)
+		}
+		return invalidBody(faults)
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			return s.kind.problem(s.detail).because(err)
+		}
+	}
+	// An error that the engine promises nothing about: whatever was asked may have happened.
+	return outcomeUnknown.problem("The store failed in an unexpected way. Repeat the request to find out.").because(err)
+}
+
+// problemOfRead is problemOf where nothing can have been changed.
+func problemOfRead(err error) *Problem {
+	p := problemOf(err, whole)
+	if p.kind == outcomeUnknown {
+		return unavailable.problem("The store did not answer. Try again.").because(err)
+	}
+	return p
+}
+
+func (p *Problem) because(err error) *Problem {
+	p.cause = err
+	return p
+}
+
+// whole is for problemOf where there is no body to point into.
+func whole(string) string { return "" }
+
+// invalidBody sums up the faults of a body.
+func invalidBody(faults []Fault) *Problem {
+	detail := "The body has a fault: see errors. Nothing was stored."
+	if len(faults) > 1 {
+		detail = "The body has " + strconv.Itoa(len(faults)) + " faults: see errors. Nothing was stored."
+	}
+	return invalid.problem(detail, faults...)
+}
+
+func faultAt(pointer, detail string) Fault { return Fault{Detail: detail, Pointer: &pointer} }
+
+// jsonProblem turns the refusal of the strict pass into an answer.
+func jsonProblem(err error) *Problem {
+	var e *jobs.JSONError
+	if !errors.As(err, &e) {
+		return malformedBody.problem("The body is not JSON.")
+	}
+	fault := faultAt(e.Pointer, e.Detail)
+	switch e.Kind {
+	case jobs.JSONSyntax:
+		return malformedBody.problem("The body is not proper JSON; the fault is at byte "+strconv.Itoa(e.Offset)+". Nothing was stored.", fault)
+	case jobs.JSONTooLarge:
+		return tooLarge.problem("A value in the body is too large. Nothing was stored.", fault)
+	default:
+		return invalidBody([]Fault{fault})
+	}
+}
+
+// Error makes a Problem an error, so that what finds it can return it.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus, GetHeaders and ContentType are what Huma asks of an error.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders returns Retry-After where trying again makes sense.
+func (p *Problem) GetHeaders() http.Header {
+	if p.kind == nil || p.kind.retryAfter == 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(p.kind.retryAfter)}}
+}
+
+// ContentType names the media type of problems.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// write answers with the problem, outside of Huma.
+func (p *Problem) write(w http.ResponseWriter) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.Header().Del("Content-Length")
+	w.WriteHeader(p.Status)
+	_ = writeJSON(w, p)
+}
+
+// Huma makes errors through these variables. Its own repeat the offending value, which may be a payload.
+func init() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return humaProblem(status, errs)
+	}
+	huma.NewErrorWithContext = func(_ huma.Context, status int, message string, errs ...error) huma.StatusError {
+		return humaProblem(status, errs)
+	}
+}
+
+// humaProblem turns what Huma found into an answer: a Problem of ours that it carries, or faults of parameters, or else a failure.
+func humaProblem(status int, errs []error) *Problem {
+	var faults []Fault
+	for _, err := range errs {
+		var p *Problem
+		if errors.As(err, &p) {
+			return p
+		}
+		var detail huma.ErrorDetailer
+		if errors.As(err, &detail) {
+			d := detail.ErrorDetail()
+			_, name, _ := strings.Cut(d.Location, ".")
+			faults = append(faults, Fault{Detail: d.Message, Parameter: name})
+		}
+	}
+	switch {
+	case len(faults) > 0:
+		return invalidParameter.problem("A parameter is not valid: see errors.", faults...)
+	case status >= 400 && status < 500:
+		return unsupportedRequest.problem("The request cannot be served.")
+	default:
+		return internal.problem("An unexpected error occurred; the server's log tells more.")
+	}
+}

@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// collector gives the counts of the Store to Prometheus.
+type collector struct{ client Client }
+
+var (
+	jobsDesc          = prometheus.NewDesc("windlass_jobs", "Jobs in the store by state.", []string{"state"}, nil)
+	lengthDesc        = prometheus.NewDesc("windlass_queue_length", "Jobs that are pending and due.", nil, nil)
+	depthDesc         = prometheus.NewDesc("windlass_queue_depth", "Jobs that are pending and due, by queue; queues past the first 100 together.", []string{"queue"}, nil)
+	oldestDesc        = prometheus.NewDesc("windlass_oldest_pending_seconds", "How long the job that has been due longest is waiting.", nil, nil)
+	orphansDesc       = prometheus.NewDesc("windlass_orphan_jobs", "Jobs in processing for no worker that lives.", nil, nil)
+	lastMinuteDesc    = prometheus.NewDesc("windlass_finished_last_minute", "Jobs that finished in the last minute, by outcome.", []string{"status"}, nil)
+	workersDesc       = prometheus.NewDesc("windlass_workers", "Worker processes that live.", nil, nil)
+	slotsDesc         = prometheus.NewDesc("windlass_slots", "Jobs that the workers can run at once.", nil, nil)
+	storeUpDesc       = prometheus.NewDesc("windlass_store_up", "Whether the store could be asked for these counts.", nil, nil)
+	queueDegradedDesc = prometheus.NewDesc("windlass_queue_degraded", "Whether the queue is out of reach; jobs run from the store then.", nil, nil)
+)
+
+// maxQueueLabels bounds the label values: anybody who may submit may name queues.
+const maxQueueLabels = 100
+
+// Describe tells Prometheus what there is.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, workersDesc, slotsDesc, storeUpDesc, queueDegradedDesc,
+	} {
+		ch <- d
+	}
+}
+
+// Collect asks the Store. Without an answer it leaves the counts out rather than telling wrong ones.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	flag := map[bool]float64{true: 1}
+	gauge(queueDegradedDesc, flag[c.client.Degraded()])
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout) // a scrape has no context of its own
+	defer cancel()
+	s, err := c.client.Stats(ctx)
+	sessions, err2 := c.client.Sessions(ctx)
+	if err = errors.Join(err, err2); err != nil {
+		gauge(storeUpDesc, 0)
+		return
+	}
+	gauge(storeUpDesc, 1)
+	for state, n := range map[jobs.State]int64{
+		jobs.StateScheduled: s.Scheduled, jobs.StateRetrying: s.Retrying, jobs.StateCompleted: s.Completed,
+		jobs.StateDead: s.Dead, jobs.StateCancelled: s.Cancelled,
+		// The counts do not tell these two pairs apart.
+		jobs.StateWaiting: max(s.Total-s.Scheduled-s.Retrying-s.Processing-s.Completed-s.Failed, 0), jobs.StateRunning: s.Processing,
+	} {
+		gauge(jobsDesc, float64(n), string(state))
+	}
+	gauge(lengthDesc, float64(s.Due))
+	gauge(oldestDesc, seconds(s.OldestDue))
+	gauge(orphansDesc, float64(s.Orphans))
+	gauge(lastMinuteDesc, float64(s.CompletedLastMinute), string(jobs.Completed))
+	gauge(lastMinuteDesc, float64(s.FailedLastMinute), string(jobs.Failed))
+	workers, slots := capacity(sessions)
+	gauge(workersDesc, float64(workers))
+	gauge(slotsDesc, float64(slots))
+	others := 0.0
+	for i, q := range s.Queues {
+		if i < maxQueueLabels {
+			gauge(depthDesc, float64(q.Due), q.Name)
+		} else {
+			others += float64(q.Due)
+		}
+	}
+	if others > 0 {
+		gauge(depthDesc, others, "(others)") // no queue can have this name
+	}
+}
+
+// traffic counts requests.
+type traffic struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+// register adds the API's metrics, and those of process and runtime where nobody has yet.
+func register(r *prometheus.Registry, client Client) *traffic {
+	t := &traffic{
+		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "windlass_http_requests_total", Help: "Requests by route, method and status."}, []string{"route", "method", "code"}),
+		prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "windlass_http_request_seconds", Help: "How long requests took, by route.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+		}, []string{"route"}),
+	}
+	r.MustRegister(collector{client}, t.requests, t.duration)
+	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		var already prometheus.AlreadyRegisteredError
+		if err := r.Register(c); err != nil && !errors.As(err, &already) {
+			panic(err)
+		}
+	}
+	return t
+}
+
+// count notes a request. Route is a pattern of ours, method one of HTTP's: nothing that a client could make up.
+func (t *traffic) count(route, method string, status int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		method = "other"
+	}
+	t.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	t.duration.WithLabelValues(route).Observe(took.Seconds())
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"net/url"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// strictQuery refuses query strings that Huma would read kindly: with parameters that the operation does not know, with one of them
+// twice or empty, or not encoded properly. A typo in a filter shall not answer with everything.
+func strictQuery(api huma.API) func(ctx huma.Context, next func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		u := ctx.URL()
+		if u.RawQuery == "" {
+			next(ctx)
+			return
+		}
+		given, err := url.ParseQuery(u.RawQuery)
+		if err != nil {
+			_ = huma.WriteErr(api, ctx, 0, "", invalidParameter.problem("The query string is not properly encoded."))
+			return
+		}
+		var faults []Fault
+		for name, values := range given {
+			known := false
+			for _, p := range ctx.Operation().Parameters {
+				known = known || p.In == "query" && p.Name == name
+			}
+			switch {
+			case !known && plainName(name):
+				faults = append(faults, Fault{Detail: "is not a known parameter", Parameter: name})
+			case !known:
+				faults = append(faults, Fault{Detail: "a parameter is not known"})
+			case len(values) > 1:
+				faults = append(faults, Fault{Detail: "must occur once", Parameter: name})
+			case values[0] == "":
+				faults = append(faults, Fault{Detail: "must not be empty: leave it out", Parameter: name})
+			}
+		}
+		if faults != nil {
+			faults = faults[:min(len(faults), maxFaults)]
+			_ = huma.WriteErr(api, ctx, 0, "", invalidParameter.problem("A parameter is not valid: see errors.", faults...))
+			return
+		}
+		next(ctx)
+	}
+}

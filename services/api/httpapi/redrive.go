@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+const (
+	maxRedrive       = 1000
+	maxSpreadSeconds = 86_400
+	maxErrorFilter   = 200 // characters
+)
+
+// RedriveRequest is the body of POST /dlq/retry, for the documentation: readRedrive reads it.
+type RedriveRequest struct {
+	IDs           []string       `json:"ids,omitempty" nullable:"false" minItems:"1" maxItems:"1000" doc:"These jobs. Those that are not dead are passed over"`
+	Filter        *RedriveFilter `json:"filter,omitempty" doc:"Or the dead jobs that match, the newest first; {} matches all"`
+	Limit         *int           `json:"limit,omitempty" minimum:"1" maximum:"1000" doc:"With filter: at most so many; 1,000 if left out. Repeat the call for more"`
+	SpreadSeconds *int           `json:"spread_seconds,omitempty" minimum:"0" maximum:"86400" doc:"The jobs start at random within so many seconds, so as not to fall on their victim at once; 0 if left out"`
+}
+
+// RedriveFilter selects dead jobs.
+type RedriveFilter struct {
+	Type  *string `json:"type,omitempty" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$"`
+	Queue *string `json:"queue,omitempty" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$"`
+	Error *string `json:"error,omitempty" minLength:"1" maxLength:"200" doc:"A part of the error message, in upper or lower case"`
+}
+
+// RedriveInput is a request to send dead jobs back.
+type RedriveInput struct{ Request }
+
+type redriven struct {
+	Body struct {
+		Retried int `json:"retried" doc:"How many jobs are pending again"`
+	}
+}
+
+func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) {
+	doc, bad := readBody(in.w, in.r, maxBodyBytes, jobs.JSONLimits{Envelope: 1})
+	if bad != nil {
+		return nil, bad
+	}
+	if doc == nil {
+		return nil, malformedBody.problem("A body is required: ids or filter.")
+	}
+	var f form
+	r := readRedrive(&f, doc)
+	if f.faults != nil {
+		return nil, invalidBody(f.faults)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	n, err := a.opts.Client.Redrive(ctx, r)
+	if err != nil {
+		return nil, problemOf(err, whole)
+	}
+	var out redriven
+	out.Body.Retried = n
+	return &out, nil
+}
+
+func readRedrive(f *form, doc []byte) jobs.Redrive {
+	r := jobs.Redrive{DeadOnly: true, Limit: maxRedrive}
+	var ids, filter, limit bool
+	f.members("", doc, func(name string, value []byte) bool {
+		switch name {
+		case "ids":
+			ids = true
+			r.IDs = readIDs(f, value)
+		case "filter":
+			filter = true
+			readFilter(f, value, &r)
+		case "limit":
+			limit = true
+			r.Limit = f.whole("/limit", value, 1, maxRedrive)
+		case "spread_seconds":
+			r.Spread = time.Duration(f.whole("/spread_seconds", value, 0, maxSpreadSeconds)) * time.Second
+		default:
+			return false
+		}
+		return true
+	})
+	switch {
+	case f.faults != nil:
+	case ids == filter:
+		f.fault("", "must have either ids or filter")
+	case ids && limit:
+		f.fault("/limit", "goes with filter only")
+	}
+	return r
+}
+
+func readIDs(f *form, value []byte) (ids []string) {
+	n := f.elements("/ids", value, func(i int, value []byte) {
+		var raw [16]byte
+		pointer := fmt.Sprintf("/ids/%d", i)
+		switch text := f.text(pointer, value); {
+		case value[0] != '"' || i >= maxRedrive:
+		case !parseID(raw[:], text):
+			f.fault(pointer, "must be a UUID in its usual form")
+		default:
+			ids = append(ids, formatID(raw[:]))
+		}
+	})
+	if value[0] == '[' && (n < 1 || n > maxRedrive) {
+		f.fault("/ids", fmt.Sprintf("must hold 1 to %d ids", maxRedrive))
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func readFilter(f *form, value []byte, r *jobs.Redrive) {
+	f.members("/filter", value, func(name string, value []byte) bool {
+		pointer := "/filter/" + name
+		switch name {
+		case "type":
+			if r.Type = f.text(pointer, value); value[0] == '"' && !jobs.TypePattern.MatchString(r.Type) {
+				f.fault(pointer, "must match "+jobs.TypePattern.String())
+			}
+		case "queue":
+			if r.Queue = f.text(pointer, value); value[0] == '"' && !jobs.QueuePattern.MatchString(r.Queue) {
+				f.fault(pointer, "must match "+jobs.QueuePattern.String())
+			}
+		case "error":
+			if r.Error = f.text(pointer, value); value[0] == '"' && (r.Error == "" || len([]rune(r.Error)) > maxErrorFilter) {
+				f.fault(pointer, fmt.Sprintf("must have 1 to %d characters", maxErrorFilter))
+			}
+		default:
+			return false
+		}
+		return true
+	})
+}

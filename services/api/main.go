@@ -1,0 +1,133 @@
+// Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the upkeep, so that
+// nothing stays behind when every worker is gone.
+//
+//	api            serves (see docs/operations.md for the settings)
+//	api openapi    prints the OpenAPI document
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/windlass-jobs/windlass/handlers"
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue/redis"
+	"github.com/windlass-jobs/windlass/jobs/store/postgres"
+	"github.com/windlass-jobs/windlass/services/api/httpapi"
+	"github.com/windlass-jobs/windlass/services/internal/boot"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		command(os.Args[1:])
+		return
+	}
+	config := boot.MustLoad(boot.API)
+	log := boot.Logger(config, os.Stdout)
+	slog.SetDefault(log)
+	ctx, stop := boot.Signals(context.Background(), log)
+	defer stop()
+	log.Info("starting", "service", "api", "version", boot.Version(), "settings", config)
+	if err := serve(ctx, config, log); err != nil {
+		log.Error("stopped", "error", err)
+		os.Exit(1)
+	}
+	log.Info("stopped")
+}
+
+// command does what is asked for on the command line.
+func command(args []string) {
+	if len(args) != 1 || args[0] != "openapi" {
+		fmt.Fprintln(os.Stderr, "usage: api [openapi]\n\nWithout an argument it serves; the settings are environment variables.")
+		os.Exit(2)
+	}
+	document, err := httpapi.OpenAPI()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "api:", err)
+		os.Exit(1)
+	}
+	os.Stdout.Write(document)
+}
+
+// serve answers until ctx ends, then sees through what has been begun.
+func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
+	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Application: "windlass-api", Log: log})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	queue, err := redis.Open(ctx, redis.Options{URL: config.RedisURL, Log: log})
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	registry := &jobs.Registry{}
+	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
+	client := engine.NewClient(engine.ClientOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
+	})
+	defer client.Close()
+
+	var draining atomic.Bool
+	api, err := httpapi.New(httpapi.Options{
+		Client: client, Log: log, Ping: store.Ping, Draining: draining.Load,
+		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
+	})
+	if err != nil {
+		return err
+	}
+	server := httpapi.Server(api, log)
+	listener, err := net.Listen("tcp", net.JoinHostPort(config.Host, strconv.Itoa(config.Port)))
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	log.Info("listening", "url", "http://"+listener.Addr().String())
+
+	var upkeep sync.WaitGroup
+	chores, stopChores := context.WithCancel(ctx)
+	upkeep.Go(func() { lookAfter(chores, config, log, store, queue) })
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	draining.Store(true)
+	time.Sleep(config.ShutdownDelay) // a load balancer takes note meanwhile
+	patience, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
+	defer cancel()
+	if e := server.Shutdown(patience); e != nil {
+		log.Warn("requests cut off", "error", e)
+	}
+	stopChores()
+	upkeep.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// lookAfter brings the database up to date, then takes turns in the upkeep.
+func lookAfter(ctx context.Context, config boot.Config, log *slog.Logger, store *postgres.Store, queue *redis.Queue) {
+	if !boot.Until(ctx, log, "migration", store.Migrate) {
+		return
+	}
+	if warning, err := queue.Check(ctx); err == nil && warning != "" {
+		log.Warn(warning)
+	}
+	engine.NewUpkeep(engine.UpkeepOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+	}).Run(ctx)
+}

@@ -1,0 +1,201 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or empty has the default
+// in its envDefault tag. The for tag names the services that read it; in the Config of another service it is at its default.
+// Durations are written as in Go: 5s, 1m30s, 168h.
+type Config struct {
+	Service Service `env:"-"`
+
+	// Where to listen. Port 0 is any free one.
+	Host    string `env:"HOST" envDefault:"127.0.0.1" for:"api worker embedded"` // a name or an IP address, without brackets
+	Port    int    `env:"PORT" envDefault:"8000" for:"api embedded"`             // the API
+	WebPort int    `env:"WEB_PORT" envDefault:"3000" for:"embedded"`             // the UI, and the API under /api
+	// HealthPort serves a worker's /livez, /readyz and /metrics; 0: nothing does.
+	HealthPort int `env:"HEALTH_PORT" envDefault:"8001" for:"worker"`
+	// AllowedHosts are the names that a request's Host may have: lower case, without port, IPv6 addresses in brackets.
+	// The default is localhost, 127.0.0.1, [::1] and HOST.
+	AllowedHosts []string `env:"ALLOWED_HOSTS" for:"api embedded"`
+	// TrustedOrigins are the origins of web pages elsewhere that may send requests that change something, like https://jobs.example.com.
+	TrustedOrigins []string `env:"TRUSTED_ORIGINS" for:"api embedded"`
+	// AllowInsecureNoAuth lets a process without access tokens listen beyond this machine.
+	AllowInsecureNoAuth bool `env:"ALLOW_INSECURE_NO_AUTH" envDefault:"false" for:"api worker embedded"`
+
+	// Where the data is.
+	DatabaseURL string `env:"DATABASE_URL" for:"api worker" secret:"true"` // postgres://…
+	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"`    // redis://…, rediss://…
+	DataDir     string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
+
+	// What a worker takes on.
+	WorkerConcurrency int           `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..1000
+	WorkerQueues      []QueueWeight `env:"-" for:"worker embedded"`                                 // from WORKER_QUEUES; empty: all, alike
+	FailRate          float64       `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`        // of the built-in job types, 0..1
+
+	// Limits in size and time.
+	MaxPayloadBytes    int           `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"` // of one job, 1 KiB..1 MiB
+	RetentionCompleted time.Duration `env:"RETENTION_COMPLETED" envDefault:"168h" for:"api worker embedded"`
+	RetentionFailed    time.Duration `env:"RETENTION_FAILED" envDefault:"2160h" for:"api worker embedded"`
+	// LeaseTTL is how long a worker that says nothing keeps its jobs.
+	LeaseTTL time.Duration `env:"LEASE_TTL" envDefault:"30s" for:"api worker embedded"`
+	// ShutdownTimeout is how long running jobs and requests may take after the first signal.
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s" for:"api worker embedded"`
+	// ShutdownDelay is how long to go on as before after the signal, for a load balancer to take note.
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" for:"api worker embedded"`
+
+	// What is logged, and how.
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" for:"api worker embedded"` // debug, info, warn, error
+	LogFormat string     `env:"LOG_FORMAT" for:"api worker embedded"`                  // json or text; default json, embedded on a terminal text
+}
+
+// envQueues is parsed by ParseQueues.
+const envQueues = "WORKER_QUEUES"
+
+// MustLoad is Load from this process's environment. Where a setting is wrong it says so on stderr and ends the process with code 2.
+func MustLoad(service Service) Config {
+	config, err := Load(service, os.Environ())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: cannot start, the settings are wrong:\n%v\n", service, err)
+		os.Exit(2)
+	}
+	return config
+}
+
+// Load reads the settings of a service from an environment of NAME=value entries. Its error names each variable that is
+// wrong, a line each, and never quotes a secret.
+func Load(service Service, environ []string) (Config, error) {
+	vars := map[string]string{}
+	for name, value := range env.ToMap(environ) {
+		if value != "" {
+			vars[name] = value
+		}
+	}
+	// What a service does not read must not stop it.
+	for _, s := range settings() {
+		if !s.usedBy(service) {
+			delete(vars, s.name)
+		}
+	}
+	config := Config{Service: service}
+	problems := parseProblems(env.ParseWithOptions(&config, env.Options{Environment: vars}))
+	if value := vars[envQueues]; value != "" {
+		queues, err := ParseQueues(value)
+		if err != nil {
+			problems = append(problems, &settingError{envQueues, err.Error()})
+		}
+		config.WorkerQueues = queues
+	}
+	config.tidy()
+	problems = append(problems, config.problems(unparsed(problems))...)
+	return config, errors.Join(problems...)
+}
+
+// tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other settings.
+func (c *Config) tidy() {
+	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
+	c.LogFormat = strings.ToLower(c.LogFormat)
+	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
+	c.TrustedOrigins = tidyList(c.TrustedOrigins, func(s string) string { return strings.TrimSuffix(s, "/") })
+	if len(c.AllowedHosts) > 0 {
+		return
+	}
+	c.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}
+	own := hostName(c.Host)
+	if ip := net.ParseIP(c.Host); ip != nil && ip.IsUnspecified() {
+		return // nobody's name
+	}
+	for _, host := range c.AllowedHosts {
+		if host == own {
+			return
+		}
+	}
+	c.AllowedHosts = append(c.AllowedHosts, own)
+}
+
+func tidyList(list []string, tidy func(string) string) []string {
+	var tidied []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" {
+			tidied = append(tidied, tidy(s))
+		}
+	}
+	return tidied
+}
+
+// hostName writes a host as it stands in a Host header.
+func hostName(s string) string {
+	s = strings.ToLower(s)
+	if ip := net.ParseIP(s); ip != nil && strings.Contains(s, ":") {
+		return "[" + s + "]"
+	}
+	return s
+}
+
+// setting is a field of Config, by reflection.
+type setting struct {
+	name     string // of the environment variable
+	services []string
+	secret   bool
+	index    int
+}
+
+func (s setting) usedBy(service Service) bool {
+	for _, name := range s.services {
+		if name == string(service) {
+			return true
+		}
+	}
+	return false
+}
+
+// settings lists the fields of Config that come from the environment.
+func settings() []setting {
+	var list []setting
+	t := reflect.TypeFor[Config]()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		s := setting{name: f.Tag.Get("env"), services: strings.Fields(f.Tag.Get("for")), secret: f.Tag.Get("secret") != "", index: i}
+		switch {
+		case f.Name == "WorkerQueues":
+			s.name = envQueues
+		case len(s.services) == 0:
+			continue
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// LogValue shows the settings that the service reads, by the name of their variable, with secrets masked.
+func (c Config) LogValue() slog.Value {
+	var attrs []slog.Attr
+	v := reflect.ValueOf(c)
+	for _, s := range settings() {
+		if !s.usedBy(c.Service) {
+			continue
+		}
+		text := fmt.Sprint(v.Field(s.index).Interface())
+		switch field := v.Field(s.index).Interface().(type) {
+		case []string:
+			text = strings.Join(field, ",")
+		case []QueueWeight:
+			text = formatQueues(field)
+		}
+		if s.secret {
+			text = Masked(text)
+		}
+		attrs = append(attrs, slog.String(s.name, text))
+	}
+	return slog.GroupValue(attrs...)
+}

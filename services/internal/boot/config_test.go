@@ -1,0 +1,249 @@
+package boot
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// minimal is what each service cannot do without.
+var minimal = map[Service][]string{
+	API:      {"DATABASE_URL=postgres://u:hush@db/w", "REDIS_URL=redis://:hush@cache:6379/0"},
+	Worker:   {"DATABASE_URL=postgres://u:hush@db/w", "REDIS_URL=redis://:hush@cache:6379/0"},
+	Embedded: nil,
+}
+
+func TestLoadDefaults(t *testing.T) {
+	for service, environ := range minimal {
+		t.Run(string(service), func(t *testing.T) {
+			got, err := Load(service, environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Config{
+				Service: service,
+				Host:    "127.0.0.1", Port: 8000, WebPort: 3000, HealthPort: 8001,
+				AllowedHosts: []string{"localhost", "127.0.0.1", "[::1]"},
+				DataDir:      "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10,
+				RetentionCompleted: 7 * 24 * time.Hour, RetentionFailed: 90 * 24 * time.Hour,
+				LeaseTTL: 30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
+			}
+			if service != Embedded {
+				want.DatabaseURL, want.RedisURL = "postgres://u:hush@db/w", "redis://:hush@cache:6379/0"
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Load (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadReadsEverySetting(t *testing.T) {
+	tests := []struct {
+		service Service
+		set     string
+		want    func(*Config)
+	}{
+		{API, "PORT=0", func(c *Config) { c.Port = 0 }},
+		{Embedded, "WEB_PORT=3001", func(c *Config) { c.WebPort = 3001 }},
+		{Worker, "HEALTH_PORT=0", func(c *Config) { c.HealthPort = 0 }},
+		{API, "HOST=::1", func(c *Config) { c.Host = "::1" }},
+		{API, "HOST=[::1]", func(c *Config) { c.Host = "::1" }},
+		{API, "HOST=127.0.0.2", func(c *Config) {
+			c.Host, c.AllowedHosts = "127.0.0.2", []string{"localhost", "127.0.0.1", "[::1]", "127.0.0.2"}
+		}},
+		{API, "ALLOWED_HOSTS= Jobs.Example.com ,::1,", func(c *Config) { c.AllowedHosts = []string{"jobs.example.com", "[::1]"} }},
+		{API, "TRUSTED_ORIGINS=https://a.example, http://b.example:81/", func(c *Config) {
+			c.TrustedOrigins = []string{"https://a.example", "http://b.example:81"}
+		}},
+		{Embedded, "DATA_DIR=/var/lib/windlass", func(c *Config) { c.DataDir = "/var/lib/windlass" }},
+		{Worker, "WORKER_CONCURRENCY=1000", func(c *Config) { c.WorkerConcurrency = 1000 }},
+		{Worker, "WORKER_QUEUES=critical:6,default:3, low", func(c *Config) {
+			c.WorkerQueues = []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}
+		}},
+		{Worker, "FAIL_RATE=0", func(c *Config) { c.FailRate = 0 }},
+		{API, "MAX_PAYLOAD_BYTES=1048576", func(c *Config) { c.MaxPayloadBytes = 1 << 20 }},
+		{API, "RETENTION_COMPLETED=1h30m", func(c *Config) { c.RetentionCompleted = 90 * time.Minute }},
+		{API, "RETENTION_FAILED=1s", func(c *Config) { c.RetentionFailed = time.Second }},
+		{Worker, "LEASE_TTL=2s", func(c *Config) { c.LeaseTTL = 2 * time.Second }},
+		{Worker, "SHUTDOWN_TIMEOUT=0", func(c *Config) { c.ShutdownTimeout = 0 }},
+		{API, "SHUTDOWN_DELAY=5s", func(c *Config) { c.ShutdownDelay = 5 * time.Second }},
+		{API, "LOG_LEVEL=warn", func(c *Config) { c.LogLevel = slog.LevelWarn }},
+		{API, "LOG_FORMAT=TEXT", func(c *Config) { c.LogFormat = "text" }},
+		{API, "DATABASE_URL=postgresql://other/db?sslmode=require", func(c *Config) { c.DatabaseURL = "postgresql://other/db?sslmode=require" }},
+		{API, "REDIS_URL=rediss://sentinel:26379/0?master_name=m&addr=b:26379", func(c *Config) {
+			c.RedisURL = "rediss://sentinel:26379/0?master_name=m&addr=b:26379"
+		}},
+		{API, "PORT=", func(*Config) {}},                   // empty is unset
+		{API, "FAIL_RATE=nonsense", func(*Config) {}},      // not the api's
+		{Embedded, "REDIS_URL=nonsense", func(*Config) {}}, // not embedded's
+	}
+	for _, test := range tests {
+		t.Run(test.set, func(t *testing.T) {
+			want, err := Load(test.service, minimal[test.service])
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.want(&want)
+			got, err := Load(test.service, append(minimal[test.service], test.set))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Load (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	tests := []struct {
+		service Service
+		set     string
+		want    string
+	}{
+		{API, "PORT=http", "PORT must be a whole number"},
+		{API, "PORT=-1", "PORT must be a port, 0 to 65535"},
+		{API, "PORT=65536", "PORT must be a port"},
+		{Embedded, "WEB_PORT=8000", "WEB_PORT must differ from PORT"},
+		{Worker, "HEALTH_PORT=70000", "HEALTH_PORT must be a port"},
+		{API, "HOST=0.0.0.0", "ALLOW_INSECURE_NO_AUTH=true"},
+		{API, "HOST=::", "HOST is \"::\""},
+		{Embedded, "HOST=jobs.example.com", "ALLOW_INSECURE_NO_AUTH=true"},
+		{Worker, "HOST=10.0.0.1", "ALLOW_INSECURE_NO_AUTH=true"},
+		{API, "ALLOW_INSECURE_NO_AUTH=perhaps", "ALLOW_INSECURE_NO_AUTH must be true or false"},
+		{API, "ALLOWED_HOSTS=jobs.example.com:8000", "ALLOWED_HOSTS must be a list"},
+		{API, "ALLOWED_HOSTS=*", "ALLOWED_HOSTS must be a list"},
+		{API, "TRUSTED_ORIGINS=jobs.example.com", "TRUSTED_ORIGINS must be a list"},
+		{API, "TRUSTED_ORIGINS=https://jobs.example.com/path", "TRUSTED_ORIGINS must be a list"},
+		{API, "DATABASE_URL=", "DATABASE_URL is needed"},
+		{Worker, "REDIS_URL=", "REDIS_URL is needed"},
+		{API, "DATABASE_URL=host=db password=hush", "DATABASE_URL must be a URL"},
+		{API, "DATABASE_URL=postgres://u:hu%sh@db/w", "DATABASE_URL must be a URL"},
+		{API, "DATABASE_URL=mysql://u:hush@db/w", "DATABASE_URL must be a URL"},
+		{API, "REDIS_URL=hush@cache:6379", "REDIS_URL must be a URL"},
+		{Worker, "WORKER_CONCURRENCY=0", "WORKER_CONCURRENCY must be 1 to 1000"},
+		{Worker, "WORKER_CONCURRENCY=1001", "WORKER_CONCURRENCY must be 1 to 1000"},
+		{Worker, "WORKER_QUEUES=a,,b", "WORKER_QUEUES must be a list"},
+		{Worker, "WORKER_QUEUES=A", "WORKER_QUEUES must be a list"},
+		{Worker, "WORKER_QUEUES=a:0", "WORKER_QUEUES must give the queue \"a\" a weight"},
+		{Worker, "WORKER_QUEUES=a:", "WORKER_QUEUES must give the queue \"a\" a weight"},
+		{Worker, "WORKER_QUEUES=a,b,a:2", "WORKER_QUEUES names the queue \"a\" twice"},
+		{Worker, "FAIL_RATE=1.01", "FAIL_RATE must be 0 (never) to 1 (always)"},
+		{Worker, "FAIL_RATE=NaN", "FAIL_RATE must be 0"},
+		{Worker, "FAIL_RATE=often", "FAIL_RATE must be a number"},
+		{API, "MAX_PAYLOAD_BYTES=1023", "MAX_PAYLOAD_BYTES must be"},
+		{API, "MAX_PAYLOAD_BYTES=1048577", "MAX_PAYLOAD_BYTES must be"},
+		{API, "RETENTION_COMPLETED=7d", "RETENTION_COMPLETED must be a duration"},
+		{API, "RETENTION_FAILED=0s", "RETENTION_FAILED must be 1s to"},
+		{Worker, "LEASE_TTL=1999ms", "LEASE_TTL must be 2s to"},
+		{Worker, "LEASE_TTL=30", "LEASE_TTL must be a duration"},
+		{API, "SHUTDOWN_TIMEOUT=-1s", "SHUTDOWN_TIMEOUT must be 0s to"},
+		{API, "SHUTDOWN_DELAY=2h", "SHUTDOWN_DELAY must be 0s to"},
+		{API, "LOG_LEVEL=loud", "LOG_LEVEL must be debug, info, warn or error"},
+		{API, "LOG_FORMAT=xml", "LOG_FORMAT must be json or text"},
+	}
+	for _, test := range tests {
+		t.Run(test.set, func(t *testing.T) {
+			_, err := Load(test.service, append(minimal[test.service], test.set))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v, want one with %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "hush") {
+				t.Errorf("the error tells a password: %v", err)
+			}
+			if name, _, _ := strings.Cut(test.set, "="); strings.Count(err.Error(), "\n") > 0 || !strings.HasPrefix(err.Error(), firstOf(name)) {
+				t.Errorf("error %q, want one line that begins with the variable", err)
+			}
+		})
+	}
+}
+
+func firstOf(name string) string { return name + " " }
+
+func TestLoadTellsAllProblemsAtOnce(t *testing.T) {
+	_, err := Load(API, []string{"PORT=x", "LOG_FORMAT=xml", "REDIS_URL=redis://r"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := "PORT must be a whole number\nDATABASE_URL is needed: postgres://user:password@host:5432/database\nLOG_FORMAT must be json or text"
+	if got := err.Error(); got != want {
+		t.Errorf("error:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestLoadListensBeyondLoopbackOnlyWhenTold(t *testing.T) {
+	allowed := [][]string{
+		{"HOST=0.0.0.0", "ALLOW_INSECURE_NO_AUTH=1"},
+		{"HOST=localhost"}, {"HOST=127.9.9.9"}, {"HOST=::1"},
+	}
+	for _, set := range allowed {
+		if _, err := Load(Embedded, set); err != nil {
+			t.Errorf("%v: %v", set, err)
+		}
+	}
+	c, err := Load(Worker, append(minimal[Worker], "HOST=0.0.0.0", "HEALTH_PORT=0"))
+	if err != nil {
+		t.Errorf("a worker that does not listen: %v", err)
+	}
+	if diff := cmp.Diff([]string{"localhost", "127.0.0.1", "[::1]"}, c.AllowedHosts); diff != "" {
+		t.Errorf("0.0.0.0 is not a name that a browser may use (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigIsLoggedWithoutSecrets(t *testing.T) {
+	c, err := Load(Worker, []string{
+		"DATABASE_URL=postgres://app:hush@db:5432/w?sslmode=require&sslpassword=hush", "REDIS_URL=redis://:hush@cache:6379/0",
+		"WORKER_QUEUES=a:2,b",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	Logger(c, &out).Info("starting", "settings", c)
+	text := out.String()
+	if strings.Contains(text, "hush") {
+		t.Errorf("the log tells a secret: %s", text)
+	}
+	for _, want := range []string{
+		`"DATABASE_URL":"postgres://app:***@db:5432/w?sslmode=require&sslpassword=***"`, `"REDIS_URL":"redis://:***@cache:6379/0"`,
+		`"WORKER_QUEUES":"a:2,b:1"`, `"LEASE_TTL":"30s"`, `"LOG_LEVEL":"INFO"`, `"HOST":"127.0.0.1"`,
+	} {
+		if !strings.Contains(strings.ReplaceAll(text, `\u0026`, "&"), want) {
+			t.Errorf("the log lacks %s: %s", want, text)
+		}
+	}
+	if strings.Contains(text, "WEB_PORT") {
+		t.Errorf("the log tells of a setting that a worker does not read: %s", text)
+	}
+}
+
+func TestMasked(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                     "",
+		"redis://cache:6379/0":                 "redis://cache:6379/0",
+		"redis://me:p%40ss@cache":              "redis://me:***@cache",
+		"host=db password=hush":                "***",
+		"postgres://u:a:b@db/w":                "postgres://u:***@db/w",
+		"redis://c/0?sentinel_password=hush":   "redis://c/0?sentinel_password=***",
+		"postgres://db/w?password=a&b=%26&c=1": "postgres://db/w?b=%26&c=1&password=***",
+		"postgres://u:%zz@db":                  "***",
+	} {
+		if got := Masked(in); got != want {
+			t.Errorf("Masked(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSettingErrorsCanBeTold(t *testing.T) {
+	_, err := Load(API, append(minimal[API], "PORT=x"))
+	var s *settingError
+	if !errors.As(err, &s) || s.name != "PORT" {
+		t.Errorf("errors.As finds %v in %v", s, err)
+	}
+}

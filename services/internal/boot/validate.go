@@ -1,0 +1,181 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// settingError is a setting that is wrong.
+type settingError struct {
+	name   string
+	detail string
+}
+
+func (e *settingError) Error() string { return e.name + " " + e.detail }
+
+// parseProblems turns the errors of the env library, which speaks of fields and types, into ones about variables.
+func parseProblems(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return []error{err}
+	}
+	var problems []error
+	for _, e := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			problems = append(problems, e)
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+		problems = append(problems, &settingError{field.Tag.Get("env"), "must be " + wanted(field.Type)})
+	}
+	return problems
+}
+
+// wanted says in words what a field's text must look like.
+func wanted(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration like 30s, 5m or 168h"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Float64:
+		return "a number"
+	case t.Name() == "Level":
+		return "debug, info, warn or error"
+	default:
+		return "a whole number"
+	}
+}
+
+// unparsed names the settings that have a problem already: their values are not worth a second one.
+func unparsed(problems []error) map[string]bool {
+	names := map[string]bool{}
+	for _, p := range problems {
+		var s *settingError
+		if errors.As(p, &s) {
+			names[s.name] = true
+		}
+	}
+	return names
+}
+
+// problems checks values, and how they go together.
+func (c *Config) problems(known map[string]bool) []error {
+	var found []error
+	used := map[string]bool{}
+	for _, s := range settings() {
+		used[s.name] = s.usedBy(c.Service)
+	}
+	check := func(ok bool, name, format string, args ...any) {
+		if !ok && used[name] && !known[name] {
+			found = append(found, &settingError{name, fmt.Sprintf(format, args...)})
+		}
+	}
+	port := func(name string, value int) {
+		check(value >= 0 && value <= 65535, name, "must be a port, 0 to 65535")
+	}
+	span := func(name string, value, least, most time.Duration) {
+		check(value >= least && value <= most, name, "must be %s to %s", least, most)
+	}
+
+	port("PORT", c.Port)
+	port("WEB_PORT", c.WebPort)
+	port("HEALTH_PORT", c.HealthPort)
+	check(c.WebPort == 0 || c.WebPort != c.Port, "WEB_PORT", "must differ from PORT, which is %d too", c.Port)
+	listens := c.Service != Worker || c.HealthPort != 0
+	check(!listens || c.AllowInsecureNoAuth || loopback(c.Host), "HOST",
+		"is %q, which others than this machine can reach, and nobody would have to log in. "+
+			"Use 127.0.0.1, or set ALLOW_INSECURE_NO_AUTH=true if something else keeps strangers away", c.Host)
+	for _, host := range c.AllowedHosts {
+		check(plainHost(host), "ALLOWED_HOSTS", "must be a list like localhost,jobs.example.com of names without scheme and port")
+	}
+	for _, origin := range c.TrustedOrigins {
+		check(plainOrigin(origin), "TRUSTED_ORIGINS", "must be a list like https://jobs.example.com of origins: scheme, host and perhaps port")
+	}
+
+	check(c.DatabaseURL != "", "DATABASE_URL", "is needed: postgres://user:password@host:5432/database")
+	check(c.DatabaseURL == "" || scheme(c.DatabaseURL, "postgres", "postgresql"), "DATABASE_URL",
+		"must be a URL like postgres://user:password@host:5432/database (special characters in the password are written as %%40 and so on)")
+	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
+	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "must be a URL like redis://user:password@host:6379/0")
+
+	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 1000, "WORKER_CONCURRENCY", "must be 1 to 1000")
+	check(c.FailRate >= 0 && c.FailRate <= 1, "FAIL_RATE", "must be 0 (never) to 1 (always)") // false for NaN, too
+	check(c.MaxPayloadBytes >= 1<<10 && c.MaxPayloadBytes <= 1<<20, "MAX_PAYLOAD_BYTES", "must be %d to %d", 1<<10, 1<<20)
+	const years = 100 * 365 * 24 * time.Hour
+	span("RETENTION_COMPLETED", c.RetentionCompleted, time.Second, years)
+	span("RETENTION_FAILED", c.RetentionFailed, time.Second, years)
+	span("LEASE_TTL", c.LeaseTTL, 2*time.Second, time.Hour)
+	span("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0, time.Hour)
+	span("SHUTDOWN_DELAY", c.ShutdownDelay, 0, time.Hour)
+	check(c.LogFormat == "" || c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT", "must be json or text")
+	return found
+}
+
+// loopback tells that only this machine can reach a listener on host.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+func plainHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		return strings.HasSuffix(inner, "]") && net.ParseIP(strings.TrimSuffix(inner, "]")) != nil
+	}
+	return host != "" && !strings.ContainsAny(host, ":/?#@* \t[]")
+}
+
+func plainOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && origin == u.Scheme+"://"+u.Host
+}
+
+func scheme(text string, allowed ...string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" && u.Path == "" {
+		return false
+	}
+	for _, s := range allowed {
+		if u.Scheme == s {
+			return true
+		}
+	}
+	return false
+}
+
+// secretParams are parts of a URL's query that must not be seen.
+var secretParams = []string{"password", "sslpassword", "sentinel_password", "passfile"}
+
+// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all.
+func Masked(text string) string {
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" {
+		return "***"
+	}
+	if _, has := u.User.Password(); has {
+		u.User = url.UserPassword(u.User.Username(), "***")
+	}
+	query := u.Query()
+	for _, name := range secretParams {
+		if query.Has(name) {
+			query.Set(name, "***")
+		}
+	}
+	u.RawQuery = query.Encode()
+	// The mask itself needs no escaping, and is easier to read without.
+	return strings.ReplaceAll(u.String(), "%2A%2A%2A", "***")
+}

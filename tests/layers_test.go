@@ -1,0 +1,253 @@
+// Package tests holds what looks at the whole module; see the folders beneath for the rest.
+package tests
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/windlass-jobs/windlass"
+
+// layer says what the packages of a folder may import besides the standard library.
+type layer struct {
+	folder string   // relative to the module; "/…" at the end: the folders beneath as well
+	ours   []string // folders of this module, written likewise
+	third  []string // modules or packages of others; those beneath are included
+	pure   bool     // no I/O from the standard library, no goroutine
+}
+
+// layers is who may import whom. A folder that is not in it may not have Go files: a new package needs a decision.
+var layers = []layer{
+	// The library: nouns, verbs, and one folder for each technology.
+	{folder: "jobs", pure: true},
+	{folder: "jobs/engine", ours: []string{"jobs"}, third: []string{uuid, sync}},
+	{folder: "jobs/store/postgres", ours: []string{"jobs"}, third: []string{pgx, goose}},
+	{folder: "jobs/store/sqlite", ours: []string{"jobs"}, third: []string{sqlite, goose}},
+	{folder: "jobs/queue/redis", ours: []string{"jobs"}, third: []string{goredis}},
+	{folder: "jobs/queue/memory", ours: []string{"jobs"}},
+	{folder: "jobs/store/storetest", ours: []string{"jobs"}, third: testLibraries},
+	{folder: "jobs/queue/queuetest", ours: []string{"jobs"}, third: testLibraries},
+
+	// Job types.
+	{folder: "handlers", ours: []string{"jobs"}},
+
+	// The processes: each has one store and one queue.
+	{folder: "services/internal/boot", ours: []string{"jobs"}, third: []string{env, tint, term}},
+	{folder: "services/api/httpapi", ours: []string{"jobs", "jobs/engine"}, third: []string{huma, prometheus, jsonschema}},
+	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
+	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
+	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/embedded/ui"}, wired...)},
+	{folder: "services/embedded/ui"},
+
+	// Tests of the whole, and what they stand on.
+	{folder: "tests"},
+	{folder: "tests/servers", third: []string{pgx, goredis}},
+	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
+	{folder: "tests/pipeline"},
+	{folder: "tests/measure", ours: []string{"jobs/…"}, third: []string{uuid, pgx}},
+	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
+	{folder: "tests/bench/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/bench/…"}, third: testLibraries},
+}
+
+// wired is what every process's main may put together.
+var wired = []string{"jobs", "jobs/engine", "handlers", "services/api/httpapi", "services/internal/boot"}
+
+// In _test.go files these may be imported as well, and the package under test.
+var (
+	testOurs      = []string{"jobs/…", "handlers", "tests/servers"}
+	testLibraries = []string{uuid, pgx, goredis, jsonschema,
+		"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/Shopify/toxiproxy/v2"}
+)
+
+const (
+	uuid       = "github.com/google/uuid"
+	sync       = "golang.org/x/sync"
+	pgx        = "github.com/jackc/pgx/v5"
+	goose      = "github.com/pressly/goose/v3"
+	sqlite     = "modernc.org/sqlite"
+	goredis    = "github.com/redis/go-redis/v9"
+	huma       = "github.com/danielgtaylor/huma/v2"
+	prometheus = "github.com/prometheus/client_golang"
+	jsonschema = "github.com/santhosh-tekuri/jsonschema/v6"
+	env        = "github.com/caarlos0/env/v11"
+	tint       = "github.com/lmittmann/tint"
+	term       = "golang.org/x/term"
+)
+
+// impure is the part of the standard library that a pure package does without.
+var impure = []string{"os", "net", "database", "io/ioutil", "syscall", "log", "plugin"}
+
+// pureExceptions are packages beneath impure ones that do nothing by themselves.
+var pureExceptions = []string{"log/slog", "net/url", "net/netip"}
+
+// source is what the rules look at in a Go file.
+type source struct {
+	path    string // relative to the module, with slashes
+	imports []string
+	spawns  bool // it has a go statement
+}
+
+func TestLayers(t *testing.T) {
+	sources := readModule(t, "..")
+	if len(sources) < 20 {
+		t.Fatalf("found only %d Go files: is this the module's root?", len(sources))
+	}
+	for _, v := range violations(layers, sources) {
+		t.Error(v)
+	}
+}
+
+func TestLayersCatchAForgedViolation(t *testing.T) {
+	tests := []struct {
+		name   string
+		source source
+		want   string // part of the violation; empty: there is none
+	}{
+		{"nouns import a library", source{path: "jobs/job.go", imports: []string{uuid}}, "jobs/job.go imports " + uuid},
+		{"nouns import the engine", source{path: "jobs/job.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
+		{"nouns open files", source{path: "jobs/job.go", imports: []string{"os"}}, "imports os"},
+		{"nouns open connections", source{path: "jobs/job.go", imports: []string{"net/http"}}, "imports net/http"},
+		{"nouns log", source{path: "jobs/job.go", imports: []string{"log/slog", "encoding/json"}}, ""},
+		{"nouns start goroutines", source{path: "jobs/job.go", spawns: true}, "starts a goroutine"},
+		{"engine knows a driver", source{path: "jobs/engine/a.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
+		{"engine uses its libraries", source{path: "jobs/engine/a.go", imports: []string{uuid, sync + "/errgroup", "os"}}, ""},
+		{"a name that only begins alike", source{path: "jobs/engine/a.go", imports: []string{uuid + "x"}}, "imports " + uuid + "x"},
+		{"a driver uses another's client", source{path: "jobs/store/sqlite/a.go", imports: []string{pgx}}, "imports " + pgx},
+		{"a handler submits", source{path: "handlers/email.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
+		{"the api opens a second store", source{path: "services/api/main.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
+		{"a product file imports a test kit", source{path: "jobs/engine/a.go", imports: []string{module + "/tests/servers"}}, "imports tests/servers"},
+		{"a test imports it", source{path: "jobs/engine/a_test.go", imports: []string{module + "/tests/servers", "go.uber.org/goleak"}}, ""},
+		{"a test imports its own package", source{path: "services/api/httpapi/a_test.go", imports: []string{module + "/services/api/httpapi"}}, ""},
+		{"a test imports a process", source{path: "jobs/engine/a_test.go", imports: []string{module + "/services/api/httpapi"}}, "imports services/api/httpapi"},
+		{"an unknown package", source{path: "jobs/utils/a.go"}, "jobs/utils is not in the table"},
+		{"a folder beneath a known one", source{path: "tests/torture/nemesis/a.go", imports: []string{module + "/jobs/engine"}}, ""},
+		{"a library nobody named", source{path: "services/embedded/main.go", imports: []string{"example.com/left/pad"}}, "imports example.com/left/pad"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := strings.Join(violations(layers, []source{test.source}), "\n")
+			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+				t.Errorf("violations: %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// violations lists what breaks the rules, a sentence each.
+func violations(layers []layer, sources []source) []string {
+	var found []string
+	for _, s := range sources {
+		folder := path.Dir(s.path)
+		i := slices.IndexFunc(layers, func(l layer) bool { return covers(l.folder, folder) })
+		if i < 0 {
+			found = append(found, fmt.Sprintf("%s: the package %s is not in the table of tests/layers_test.go", s.path, folder))
+			continue
+		}
+		rule := layers[i]
+		ours, third := rule.ours, rule.third
+		test := strings.HasSuffix(s.path, "_test.go")
+		if test {
+			ours = slices.Concat(ours, testOurs, []string{folder})
+			third = slices.Concat(third, testLibraries)
+		}
+		for _, imported := range s.imports {
+			if !allowed(imported, ours, third, rule.pure && !test) {
+				name := strings.TrimPrefix(imported, module+"/")
+				found = append(found, fmt.Sprintf("%s imports %s, which the table of tests/layers_test.go does not allow", s.path, name))
+			}
+		}
+		if s.spawns && rule.pure && !test {
+			found = append(found, s.path+" starts a goroutine, which its layer must not")
+		}
+	}
+	return found
+}
+
+func allowed(imported string, ours, third []string, pure bool) bool {
+	if folder, is := strings.CutPrefix(imported, module+"/"); is {
+		return slices.ContainsFunc(ours, func(pattern string) bool { return covers(pattern, folder) })
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") { // the standard library
+		return !pure || beneath(imported, pureExceptions) || !beneath(imported, impure)
+	}
+	return beneath(imported, third)
+}
+
+// covers tells whether a pattern of the table means a folder.
+func covers(pattern, folder string) bool {
+	if root, is := strings.CutSuffix(pattern, "/…"); is {
+		return beneath(folder, []string{root})
+	}
+	return pattern == folder
+}
+
+// beneath tells whether name is one of roots, or in a folder of one.
+func beneath(name string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return name == root || strings.HasPrefix(name, root+"/") })
+}
+
+// readModule parses the Go files of the module, those of modules within it left out.
+func readModule(t *testing.T, root string) []source {
+	t.Helper()
+	var sources []source
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, noModule := os.Stat(filepath.Join(file, "go.mod"))
+			hidden := file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "testdata")
+			if hidden || file != root && noModule == nil {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(file) != ".go" {
+			return nil
+		}
+		s, err := readSource(file)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		s.path = filepath.ToSlash(rel)
+		sources = append(sources, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sources
+}
+
+func readSource(file string) (source, error) {
+	var s source
+	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return s, err
+	}
+	for _, spec := range tree.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return s, err
+		}
+		s.imports = append(s.imports, imported)
+	}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		if _, is := n.(*ast.GoStmt); is {
+			s.spawns = true
+		}
+		return true
+	})
+	return s, nil
+}

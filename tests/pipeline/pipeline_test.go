@@ -1,0 +1,306 @@
+package pipeline
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+// deployment is Windlass on servers of its own.
+type deployment struct {
+	*api
+	postgres *servers.PostgresServer
+	redis    *servers.RedisServer
+	url      string // of the database
+	apiProc  *process
+}
+
+// leaseTTL is short, so that a lost worker is noticed soon.
+const leaseTTL = "3s"
+
+func deploy(t *testing.T) *deployment {
+	t.Helper()
+	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
+	d.url = d.postgres.Database(t)
+	port := freePort(t)
+	d.api = &api{t: t, base: "http://127.0.0.1:" + port}
+	d.apiProc = launch(t, "api", append(d.env(), "PORT="+port)...)
+	d.awaitReady(http.StatusOK)
+	return d
+}
+
+func (d *deployment) env() []string {
+	return []string{"DATABASE_URL=" + d.url, "REDIS_URL=" + d.redis.URL, "LEASE_TTL=" + leaseTTL, "FAIL_RATE=0"}
+}
+
+// worker starts one and waits until it is known.
+func (d *deployment) worker(env ...string) *process {
+	d.t.Helper()
+	known := len(d.get("/workers")["workers"].([]any))
+	p := launch(d.t, "worker", append(append(d.env(), "HEALTH_PORT=0"), env...)...)
+	eventually(d.t, "the worker to be known", func() bool { return len(d.get("/workers")["workers"].([]any)) > known })
+	return p
+}
+
+func TestDistributed(t *testing.T) {
+	d := deploy(t)
+	d.worker()
+	life(t, d.api)
+}
+
+// life follows jobs through all that can become of them; it holds in both modes.
+func life(t *testing.T, a *api) {
+	// A job that succeeds, run by a worker.
+	id := a.submit(`{"type":"email","payload":{"to":"a@example.com","duration_ms":0,"fail_rate":0,"n":12345678901234567890}}`)
+	if job := a.await(id, "completed"); number(t, job["attempts"]) != 1 || job["worker_id"] == nil || job["error_message"] != nil {
+		t.Errorf("completed job %v", job)
+	}
+
+	// One that fails, waits at least two seconds, fails again, and is dead.
+	id = a.submit(`{"type":"report","max_attempts":2,"payload":{"duration_ms":0,"fail_rate":1}}`)
+	job := a.await(id, "retrying")
+	if wait := moment(t, job["run_at"]).Sub(moment(t, job["updated_at"])); wait < 2*time.Second || wait > 2300*time.Millisecond {
+		t.Errorf("waits %s for its first retry", wait)
+	}
+	job = a.await(id, "dead")
+	history := job["history"].([]any)
+	if job["status"] != "failed" || job["failure_kind"] != "error" || job["error_message"] == "" || len(history) != 2 {
+		t.Errorf("dead job %v", job)
+	}
+	first, second := history[0].(map[string]any), history[1].(map[string]any)
+	if gap := moment(t, second["started_at"]).Sub(moment(t, first["finished_at"])); gap < 2*time.Second {
+		t.Errorf("the second attempt began %s after the first", gap)
+	}
+
+	// It is in the dead-letter queue, and goes again by hand.
+	dead := a.get("/dlq")["jobs"].([]any)
+	if len(dead) != 1 || dead[0].(map[string]any)["id"] != id {
+		t.Errorf("dead-letter queue %v", dead)
+	}
+	if r := a.call("POST", "/jobs/"+id+"/retry", ""); r.code != http.StatusOK || r.body["status"] != "pending" || number(t, r.body["attempts"]) != 0 {
+		t.Errorf("retry: %d %v", r.code, r.body)
+	}
+	if r := a.call("POST", "/jobs/"+id+"/retry", ""); r.code != http.StatusConflict {
+		t.Errorf("retry of a job that is not failed: %d %v", r.code, r.body)
+	}
+	eventually(t, "four attempts in its history", func() bool { return len(a.get("/jobs/" + id)["history"].([]any)) == 4 })
+	a.await(id, "dead")
+
+	// One that is cancelled while it runs.
+	id = a.submit(`{"type":"image","payload":{"duration_ms":600000,"fail_rate":0}}`)
+	a.await(id, "running")
+	if r := a.call("POST", "/jobs/"+id+"/cancel", ""); r.code != http.StatusAccepted {
+		t.Errorf("cancel: %d %v", r.code, r.body)
+	}
+	if job := a.await(id, "cancelled"); !slices.Equal(outcomes(job), []string{"cancelled"}) {
+		t.Errorf("cancelled job %v", job)
+	}
+
+	// The same key is the same job.
+	body := `{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`
+	id = a.submit(body, "Idempotency-Key", "order-1")
+	if r := a.call("POST", "/jobs", body, "Idempotency-Key", "order-1"); r.code != http.StatusOK || r.body["id"] != id || r.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("replay: %d %v", r.code, r.body)
+	}
+	a.await(id, "completed")
+
+	// All of it is counted.
+	eventually(t, "the metrics", func() bool {
+		m := a.get("/metrics")
+		return number(t, m["total_jobs"]) == 4 && number(t, m["failed_jobs"]) == 2 && number(t, m["active_jobs"]) == 0 &&
+			number(t, m["queue_length"]) == 0 && number(t, m["dead"]) == 1 && number(t, m["cancelled"]) == 1
+	})
+}
+
+func moment(t *testing.T, v any) time.Time {
+	t.Helper()
+	s, _ := v.(string)
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatalf("%v is not a time: %v", v, err)
+	}
+	return at
+}
+
+func TestWorkerKilled(t *testing.T) {
+	d := deploy(t)
+	victim := d.worker("WORKER_CONCURRENCY=1")
+	id := d.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
+	d.await(id, "running")
+	var others []string
+	for range 20 {
+		others = append(others, d.submit(`{"type":"email","payload":{"duration_ms":10,"fail_rate":0}}`))
+	}
+	d.worker()
+	victim.kill()
+	for _, other := range others {
+		d.await(other, "completed")
+	}
+	job := d.await(id, "completed")
+	if !slices.Equal(outcomes(job), []string{"lease_lost"}) || number(t, job["attempts"]) != 2 {
+		t.Errorf("job %v", job)
+	}
+}
+
+func TestAPIKilled(t *testing.T) {
+	d := deploy(t)
+	d.worker()
+	body := `{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`
+	// Submit without a pause; half-way the api is killed, which some submissions do not survive to be answered.
+	const n = 200
+	accepted := map[string]string{} // by key
+	var open []string
+	killed := make(chan struct{})
+	for i := range n {
+		key := fmt.Sprint("key-", i)
+		if i == n/2 {
+			go func() { d.apiProc.kill(); close(killed) }()
+		}
+		if r := d.call("POST", "/jobs", body, "Idempotency-Key", key); r.code == http.StatusCreated {
+			accepted[key] = r.body["id"].(string)
+		} else {
+			open = append(open, key)
+		}
+	}
+	<-killed
+	if len(accepted) < n/2 || len(open) == 0 {
+		t.Fatalf("%d accepted, %d open: the test did not hit", len(accepted), len(open))
+	}
+	d.apiProc.start()
+	d.awaitReady(http.StatusOK)
+	for _, key := range open { // a client that heard nothing asks again
+		r := d.call("POST", "/jobs", body, "Idempotency-Key", key)
+		if r.code != http.StatusCreated && r.code != http.StatusOK {
+			t.Fatalf("repeated: %d %v %v", r.code, r.body, r.err)
+		}
+		accepted[key] = r.body["id"].(string)
+	}
+	distinct := map[string]bool{}
+	for key, id := range accepted {
+		distinct[id] = true
+		if r := d.call("POST", "/jobs", body, "Idempotency-Key", key); r.code != http.StatusOK || r.body["id"] != id {
+			t.Errorf("key %s: %d %v, want job %s", key, r.code, r.body, id)
+		}
+		d.await(id, "completed")
+	}
+	if m := d.get("/metrics"); len(distinct) != n || number(t, m["total_jobs"]) != n {
+		t.Errorf("%d keys, %d jobs, metrics %v", n, len(distinct), m)
+	}
+}
+
+func TestRedisFlushed(t *testing.T) {
+	d := deploy(t)
+	var ids []string
+	for i := range 60 {
+		delay := []int{0, 0, 1}[i%3]
+		ids = append(ids, d.submit(fmt.Sprintf(`{"type":"email","delay_seconds":%d,"payload":{"duration_ms":0,"fail_rate":0}}`, delay)))
+	}
+	flush(t, d.redis.URL)
+	d.worker()
+	for _, id := range ids[:30] {
+		d.await(id, "completed")
+	}
+	flush(t, d.redis.URL) // and once more, while a worker waits
+	ids = append(ids, d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`))
+	for _, id := range ids {
+		if job := d.await(id, "completed"); number(t, job["attempts"]) != 1 {
+			t.Errorf("job %v", job)
+		}
+	}
+}
+
+func TestRedisDown(t *testing.T) {
+	d := deploy(t)
+	d.worker()
+	d.worker()
+	d.redis.Kill()
+	var ids []string
+	for i := range 40 {
+		delay := []int{0, 2}[i%2]
+		begin := time.Now()
+		ids = append(ids, d.submit(fmt.Sprintf(`{"type":"email","delay_seconds":%d,"payload":{"duration_ms":0,"fail_rate":0}}`, delay)))
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("a submit took %s", took)
+		}
+	}
+	for _, id := range ids {
+		d.await(id, "completed")
+	}
+	eventually(t, "/readyz to tell", func() bool { return d.get("/readyz")["redis"] == "degraded" })
+	// A cancel has no way but the heartbeat.
+	id := d.submit(`{"type":"image","payload":{"duration_ms":600000,"fail_rate":0}}`)
+	d.await(id, "running")
+	d.call("POST", "/jobs/"+id+"/cancel", "")
+	d.await(id, "cancelled")
+	d.redis.Start()
+	eventually(t, "/readyz to be well", func() bool { return d.get("/readyz")["redis"] == "ok" })
+	d.await(d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
+}
+
+func TestPostgresRestarted(t *testing.T) {
+	d := deploy(t)
+	d.worker()
+	running := d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":3000,"fail_rate":0}}`)
+	waiting := d.submit(`{"type":"email","delay_seconds":1,"payload":{"duration_ms":0,"fail_rate":0}}`)
+	d.await(running, "running")
+	d.postgres.Kill()
+	begin := time.Now()
+	r := d.call("POST", "/jobs", `{"type":"email"}`)
+	if took := time.Since(begin); r.code != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || took > 6*time.Second {
+		t.Errorf("with PostgreSQL gone: %d %v after %s", r.code, r.body, took)
+	}
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("the refusal is %s", got)
+	}
+	d.awaitReady(http.StatusServiceUnavailable)
+	if r := d.call("GET", "/livez", ""); r.code != http.StatusOK {
+		t.Errorf("/livez: %d", r.code)
+	}
+	d.postgres.Start()
+	d.awaitReady(http.StatusOK)
+	d.await(d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
+	d.await(waiting, "completed")
+	if job := d.await(running, "completed"); number(t, job["attempts"]) != 1 {
+		t.Errorf("the job that ran meanwhile: %v", job)
+	}
+}
+
+func TestWorkerTerminated(t *testing.T) {
+	d := deploy(t)
+	patient := d.worker()
+	id := d.submit(`{"type":"report","payload":{"duration_ms":2000,"fail_rate":0}}`)
+	d.await(id, "running")
+	if code := patient.terminate(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if job := d.get("/jobs/" + id); job["state"] != "completed" || number(t, job["attempts"]) != 1 {
+		t.Errorf("the job that could finish: %v", job)
+	}
+
+	hasty := d.worker("SHUTDOWN_TIMEOUT=1s")
+	id = d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":600000,"fail_rate":0}}`)
+	d.await(id, "running")
+	if code := hasty.terminate(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if job := d.get("/jobs/" + id); job["status"] != "pending" || number(t, job["attempts"]) != 0 || !slices.Equal(outcomes(job), []string{"released"}) {
+		t.Errorf("the job that could not: %v", job)
+	}
+	if list := d.get("/workers")["workers"].([]any); len(list) != 0 {
+		// The list may be two seconds old.
+		eventually(t, "no workers", func() bool { return len(d.get("/workers")["workers"].([]any)) == 0 })
+	}
+	d.worker()
+	d.await(id, "running")
+}
+
+func TestAPITerminated(t *testing.T) {
+	d := deploy(t)
+	if code := d.apiProc.terminate(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,137 @@
+package servers
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The guard is a second process of the same program. It is told over a pipe which servers run; when the pipe breaks, because
+// the test process has ended in whatever way, it kills them and removes their files. A "parent death" signal would do less: it
+// exists on Linux only, leaves the files, and does not reach the backends of a frozen PostgreSQL.
+const envGuard = "WINDLASS_TEST_GUARD" // its value is the folder to remove
+
+func init() {
+	if dir := os.Getenv(envGuard); dir != "" {
+		runGuard(dir)
+		os.Exit(0)
+	}
+}
+
+// runGuard is the life of the guard process.
+func runGuard(dir string) {
+	running := map[int]bool{}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if pid, err := strconv.Atoi(strings.TrimLeft(lines.Text(), "+-")); err == nil && pid > 1 {
+			running[pid] = strings.HasPrefix(lines.Text(), "+")
+		}
+	}
+	for pid, runs := range running {
+		if runs {
+			killTree(pid)
+		}
+	}
+	removeAll(dir)
+}
+
+// guard is this process's end of the pipe.
+var guard struct {
+	sync.Mutex
+	pipe *os.File
+	base string
+}
+
+// baseDir returns the folder that holds all that this process's servers write.
+func baseDir() (string, error) {
+	guard.Lock()
+	defer guard.Unlock()
+	if guard.base != "" {
+		return guard.base, nil
+	}
+	dir, err := os.MkdirTemp(tempRoot(), "windlass-servers-")
+	if err != nil {
+		return "", err
+	}
+	// PostgreSQL runs as another user when we are root, and has to get through to its own folder.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return "", err
+	}
+	guard.base = dir
+	return dir, nil
+}
+
+// startGuard starts the guard, once.
+func startGuard() error {
+	base, err := baseDir()
+	if err != nil {
+		return err
+	}
+	guard.Lock()
+	defer guard.Unlock()
+	if guard.pipe != nil {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), envGuard+"="+base)
+	cmd.Dir = "/"
+	// Its output goes nowhere: `go test` waits for all who hold the test's output. A session of its own keeps Ctrl-C away.
+	cmd.Stdin = r
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return fmt.Errorf("start the guard of the test servers: %w", err)
+	}
+	_ = cmd.Process.Release()
+	guard.pipe = w
+	return nil
+}
+
+func guardAdd(pid int)    { tellGuard("+", pid) }
+func guardRemove(pid int) { tellGuard("-", pid) }
+
+func tellGuard(sign string, pid int) {
+	guard.Lock()
+	defer guard.Unlock()
+	if guard.pipe != nil {
+		fmt.Fprintf(guard.pipe, "%s%d\n", sign, pid)
+	}
+}
+
+// removeBase removes the folder of this process's servers, which are gone, and with it the guard's work.
+func removeBase() {
+	guard.Lock()
+	defer guard.Unlock()
+	if guard.base != "" && strings.Contains(guard.base, "windlass-servers-") {
+		removeAll(guard.base)
+	}
+	if guard.pipe != nil {
+		guard.pipe.Close()
+	}
+	guard.pipe, guard.base = nil, ""
+}
+
+// removeAll removes a folder that processes which were just killed may still be writing to.
+func removeAll(dir string) {
+	for range 100 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,153 @@
+package servers
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// PostgresServer is a PostgreSQL of a test's own. Its methods may be called from any goroutine; a failure is reported to the test.
+type PostgresServer struct {
+	URL  string // of the maintenance database; port and password stay the same over restarts
+	Addr string // host:port, for those who put a proxy in between
+
+	t        testing.TB // nil for a shared server
+	template string     // the folder that its files were copied from
+	*process
+}
+
+// StartPostgres starts a server for this test alone. conf holds settings such as "max_connections=20"; everything that matters for
+// durability is at its default (fsync=on, synchronous_commit=on). The server is gone when the test ends.
+func StartPostgres(t testing.TB, conf ...string) *PostgresServer {
+	t.Helper()
+	s, err := newPostgres(conf)
+	if err != nil {
+		t.Fatalf("no PostgreSQL for the test: %v", err)
+	}
+	s.t = t
+	t.Cleanup(s.destroy)
+	return s
+}
+
+// Database returns the URL of a fresh, empty database on this server.
+func (s *PostgresServer) Database(t testing.TB) string {
+	t.Helper()
+	_, target, err := createDatabase(t.Context(), s.URL)
+	if err != nil {
+		t.Fatalf("create a database for the test: %v", err)
+	}
+	return target
+}
+
+// Start starts the stopped or killed server again, on the same port and files, and waits until it accepts connections.
+func (s *PostgresServer) Start() { report(s.t, s.start()) }
+
+// Stop ends the server in order: sessions are cut off, everything is written. It is fine to stop what is not running.
+func (s *PostgresServer) Stop() { report(s.t, s.stop()) }
+
+// Kill ends all processes of the server with SIGKILL: the next Start has to recover from the log.
+func (s *PostgresServer) Kill() { s.kill() }
+
+// Restart is Stop and Start.
+func (s *PostgresServer) Restart() {
+	s.Stop()
+	s.Start()
+}
+
+// Pause freezes all processes of the server, until Resume.
+func (s *PostgresServer) Pause() { report(s.t, s.pause()) }
+
+// Resume lets a paused server go on.
+func (s *PostgresServer) Resume() { s.resume() }
+
+// Log returns the end of what the server has logged.
+func (s *PostgresServer) Log() string { return s.log(0) }
+
+// report fails the test without ending its goroutine, which may be another than the test's own.
+func report(t testing.TB, err error) {
+	if err == nil {
+		return
+	}
+	if t == nil {
+		panic(err)
+	}
+	t.Error(err)
+}
+
+// newPostgres starts a server on a copy of the template.
+func newPostgres(conf []string) (*PostgresServer, error) {
+	bin, err := findPostgres()
+	if err != nil {
+		return nil, err
+	}
+	cred, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	template, password, err := postgresTemplate(bin, cred)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := serverDir("postgres-")
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	if err := copyTree(filepath.Join(template, "data"), data, cred); err != nil {
+		removeAll(dir)
+		return nil, fmt.Errorf("copy the template of the database: %w", err)
+	}
+	s := &PostgresServer{template: template, process: &process{
+		name: "PostgreSQL", dir: dir, bin: filepath.Join(bin, "postgres"), cred: cred,
+		term:  syscall.SIGINT, // "fast": does not wait for clients to leave
+		ready: func(pid int) bool { return postmasterReady(data, pid) },
+	}}
+	err = onFreePort(func(port int) error {
+		s.Addr = "127.0.0.1:" + strconv.Itoa(port)
+		s.URL = (&url.URL{
+			Scheme: "postgres", User: url.UserPassword(postgresUser, password), Host: s.Addr,
+			Path: "/postgres", RawQuery: "sslmode=disable",
+		}).String()
+		s.args = []string{
+			"-D", data,
+			"-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(port),
+			"-c", "unix_socket_directories=", // TCP only: paths of sockets must be short, those of temporary folders are not
+			"-c", "shared_buffers=64MB", "-c", "max_connections=100", "-c", "timezone=UTC",
+		}
+		for _, setting := range conf {
+			s.args = append(s.args, "-c", setting)
+		}
+		return s.start()
+	})
+	if err != nil {
+		removeAll(dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+// postmasterReady reads the status file in the data directory, as pg_ctl does: whoever else may listen on the port, it is about ours.
+func postmasterReady(data string, pid int) bool {
+	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(raw), "\n")
+	return len(lines) > 7 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+}
+
+// serverDir makes a folder for one server's files.
+func serverDir(prefix string) (string, error) {
+	base, err := baseDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(base, prefix+strings.ToLower(rand.Text()[:8]))
+	return dir, os.Mkdir(dir, 0o711)
+}

@@ -1,0 +1,268 @@
+package servers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = 60 * time.Second // crash recovery on a busy machine included
+	stopTimeout  = 30 * time.Second
+)
+
+// errPortTaken: the server could not listen on the port that was picked for it.
+var errPortTaken = errors.New("the port is taken")
+
+// process is a server program that can be stopped, killed, frozen and started again on the same files and port.
+// It keeps no goroutine, so that leak detectors have nothing to find.
+type process struct {
+	name string
+	dir  string // holds everything of this server; gone at the end
+	bin  string
+	args []string
+	cred *syscall.Credential // nil: as ourselves
+	term syscall.Signal      // asks for an orderly stop
+
+	// ready reports whether the process with this pid answers requests.
+	ready func(pid int) bool
+
+	mu     sync.Mutex
+	pid    int // 0: not running
+	paused bool
+}
+
+// start runs the program and waits until it answers.
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid != 0 && !reap(p.pid, 0) {
+		return fmt.Errorf("%s is running already", p.name)
+	}
+	p.forget()
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := p.launch(deadline)
+		// What was killed a moment ago may hold on to its shared memory for a little longer.
+		if err == nil || !strings.Contains(err.Error(), "still in use") || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (p *process) launch(deadline time.Time) error {
+	logFile, err := os.OpenFile(p.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	from, err := logFile.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if err := startGuard(); err != nil {
+		return err
+	}
+	cmd := exec.Command(p.bin, p.args...)
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C") // its messages are read below
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	// A group of its own: Ctrl-C at a terminal is for the tests, who then stop their servers.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.cred}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	pid := cmd.Process.Pid
+	_ = cmd.Process.Release() // from here on by pid: a Wait would need a goroutine
+	guardAdd(pid)
+	p.pid = pid
+
+	for !p.ready(pid) {
+		if reap(pid, 0) {
+			p.forget()
+			text := p.log(from)
+			if strings.Contains(strings.ToLower(text), "address already in use") {
+				return fmt.Errorf("%s: %w", p.name, errPortTaken)
+			}
+			return fmt.Errorf("%s ended at its start:\n%s", p.name, text)
+		}
+		if time.Now().After(deadline) {
+			text := p.log(from)
+			p.killLocked()
+			return fmt.Errorf("%s did not answer within %s:\n%s", p.name, startTimeout, text)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}
+
+// stop asks for an orderly end and waits for it. It is no error when the server is not running.
+func (p *process) stop() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
+		return nil
+	}
+	p.resumeLocked()
+	_ = syscall.Kill(p.pid, p.term)
+	if !reap(p.pid, stopTimeout) {
+		p.killLocked()
+		return fmt.Errorf("%s did not stop within %s and was killed", p.name, stopTimeout)
+	}
+	p.forget()
+	return nil
+}
+
+// kill ends the server and all its children at once, as a power cut would (but for what the kernel has not written yet).
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killLocked()
+}
+
+func (p *process) killLocked() {
+	if p.pid == 0 {
+		return
+	}
+	killTree(p.pid)
+	reap(p.pid, stopTimeout)
+	p.forget()
+}
+
+// pause freezes the server and its children: connections stay open and nobody answers.
+func (p *process) pause() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
+		return fmt.Errorf("%s is not running", p.name)
+	}
+	freeze(p.pid)
+	p.paused = true
+	return nil
+}
+
+func (p *process) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resumeLocked()
+}
+
+func (p *process) resumeLocked() {
+	if p.pid == 0 || !p.paused {
+		return
+	}
+	for _, child := range children(p.pid) {
+		_ = syscall.Kill(child, syscall.SIGCONT)
+	}
+	_ = syscall.Kill(p.pid, syscall.SIGCONT)
+	p.paused = false
+}
+
+// destroy kills the server and removes its files.
+func (p *process) destroy() {
+	p.kill()
+	removeAll(p.dir)
+}
+
+// forget notes that the process is gone.
+func (p *process) forget() {
+	if p.pid != 0 {
+		guardRemove(p.pid)
+	}
+	p.pid, p.paused = 0, false
+}
+
+func (p *process) logPath() string { return filepath.Join(p.dir, "log") }
+
+// log returns what the server has written from an offset on, the last 4 KB of it.
+func (p *process) log(from int64) string {
+	raw, err := os.ReadFile(p.logPath())
+	if err != nil {
+		return err.Error()
+	}
+	raw = raw[min(from, int64(len(raw))):]
+	return string(bytes.TrimSpace(raw[max(0, len(raw)-4096):]))
+}
+
+// reap waits for a child of ours to end, at most so long, and reports whether it has.
+func reap(pid int, wait time.Duration) bool {
+	deadline := time.Now().Add(wait)
+	for {
+		got, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		if got == pid || errors.Is(err, syscall.ECHILD) {
+			return true
+		}
+		if !errors.Is(err, syscall.EINTR) && !time.Now().Before(deadline) {
+			return false
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// freeze stops a process and its children. The parent comes first, so that it makes no more of them.
+// A process group would not do: each backend of PostgreSQL is in a group and a session of its own.
+func freeze(pid int) {
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	var stopped []int
+	for quiet := 0; quiet < 2; {
+		quiet++
+		for _, child := range children(pid) {
+			if !slices.Contains(stopped, child) {
+				_ = syscall.Kill(child, syscall.SIGSTOP)
+				stopped = append(stopped, child)
+				quiet = 0
+			}
+		}
+	}
+}
+
+// killTree kills a process and its children without giving the parent a chance to notice, or to clean up.
+func killTree(pid int) {
+	freeze(pid)
+	for _, child := range children(pid) {
+		_ = syscall.Kill(child, syscall.SIGKILL)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// children lists the pids of a process's children.
+func children(parent int) []int {
+	var pids []int
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		// pid (name) state ppid …; the name may hold anything, brackets included.
+		_, rest, _ := strings.Cut(string(raw[bytes.LastIndexByte(raw, ')')+1:]), " ")
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(parent) {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	if len(stats) > 0 {
+		return pids
+	}
+	out, _ := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() // no /proc: macOS, BSD
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) == 2 && f[1] == strconv.Itoa(parent) {
+			if pid, err := strconv.Atoi(f[0]); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
