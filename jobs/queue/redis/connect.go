@@ -93,7 +93,7 @@ func limit[T ~int | ~int64](setting *T, otherwise T) {
 	}
 }
 
-// logger hands to slog what go-redis prints of its own accord: reconnections and the like. Every error comes back from its call as well.
+// logger hands to slog what go-redis prints of its own accord: reconnections and the like. Errors come back from their calls anyway.
 type logger struct{ log *slog.Logger }
 
 // Printf implements go-redis' logging interface.
@@ -101,7 +101,8 @@ func (l logger) Printf(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, "redis client", "detail", fmt.Sprintf(format, args...))
 }
 
-// logTo sets the destination for the process: go-redis has one logger for all of its clients, which writes to the standard error stream by default.
+// logTo sets the destination for the process: go-redis has one logger for all of its clients, which writes to the standard
+// error stream by default.
 func logTo(log *slog.Logger) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

@@ -154,6 +154,22 @@ func TestAbandonedWait(t *testing.T) {
 	}
 }
 
+// TestPopOutlastsItsContext ends a Pop's context while Redis is at it: what it takes must not be lost with the answer.
+func TestPopOutlastsItsContext(t *testing.T) {
+	server := servers.StartRedis(t)
+	q := open(t, server.URL, rand.Text(), 100)
+	if _, err := q.Push(t.Context(), hints(3)); err != nil {
+		t.Fatal(err)
+	}
+	q.do("CLIENT", "PAUSE", 400, "WRITE")
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	got, err := q.Pop(ctx, jobs.Pop{N: 3})
+	if err != nil || len(got) != 3 || ctx.Err() == nil {
+		t.Fatalf("%d ids, %v; the context: %v", len(got), err, ctx.Err())
+	}
+}
+
 // TestTokensAreBounded leaves no more tokens behind than a list may hold, and none once the queues are empty.
 func TestTokensAreBounded(t *testing.T) {
 	q := open(t, servers.Redis(t), rand.Text(), 0)
@@ -174,6 +190,11 @@ func TestTokensAreBounded(t *testing.T) {
 		}
 		if got, err := q.Pop(t.Context(), jobs.Pop{N: 10_000}); err != nil || len(got) != 5000 {
 			t.Fatal(len(got), err)
+		}
+		for _, list := range []string{"wake", "wake:a"} {
+			if n := q.do("LLEN", q.key(list)); n != int64(0) {
+				t.Fatalf("%s holds %d tokens of ids that are gone", list, n)
+			}
 		}
 	}
 	if _, err := q.Depths(t.Context()); err != nil {

@@ -106,8 +106,8 @@ func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held; see jobs.Queue. The epoch changes as well when another server answers, be it the same one restarted with its data or a
-// replica that took over: nobody knows then what was lost.
+// Depths counts what is held; see jobs.Queue. The epoch changes as well when another server answers, be it the same one restarted
+// with its data or a replica that took over: nobody knows then what was lost.
 func (q *Queue) Depths(ctx context.Context) (jobs.Depths, error) {
 	fields, err := depthsScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.dead, q.keys.epoch},
 		q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36)).Slice()

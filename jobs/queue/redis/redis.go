@@ -4,7 +4,8 @@
 // that fails, or whose answer is lost, is not tried again here; who calls has a rhythm of its own. So a Pop whose answer is lost
 // loses its ids until the Store's head of the queue is pushed again, about a second later.
 //
-// It needs Redis 7.0 or newer (script flags); tested with 7.0.15. All keys share the hash tag {windlass}, hence one slot, so that one script spans the queues:
+// It needs Redis 7.0 or newer (script flags); tested with 7.0.15, also behind Sentinel. All keys share the hash tag {windlass},
+// hence one slot, so that one script spans the queues:
 //
 //	{windlass}:queues             names of the queues that hold something
 //	{windlass}:ready:<queue>      due ids; score (10-priority)*1e13 + run_at in milliseconds
@@ -71,7 +72,7 @@ type Queue struct {
 	mu     sync.Mutex
 	closed bool
 	busy   sync.WaitGroup     // goroutines: waits and subscriptions
-	ended  context.Context    //nolint:containedctx // the life of the Queue, for its goroutines
+	ended  context.Context    // the life of the Queue, for its goroutines
 	end    context.CancelFunc // ends it
 }
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -100,7 +99,7 @@ func startSentinel(t *testing.T, host, port, password string) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	c := goredis.NewSentinelClient(&goredis.Options{Addr: addr.String(), Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialTimeout: time.Second})
+	c := goredis.NewSentinelClient(&goredis.Options{Addr: addr.String(), Protocol: 2, DisableIdentity: true, MaxRetries: -1})
 	defer c.Close()
 	until(t, "an answer of Sentinel", func() bool { return c.Ping(t.Context()).Err() == nil })
 	return addr.String()
