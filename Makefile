@@ -43,7 +43,7 @@ verify: ## check formatting, vet, linters, go.mod, generated files and layers
 bench: ## measure how fast jobs drain and how soon a lone one starts
 	@./tests/install.sh
 	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
-	./bin/with-servers go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tests/...
+	./bin/with-servers go run ./tests/measure
 
 fmt: ## format the Go files
 	@gofmt -l -w $(GO_FOLDERS)

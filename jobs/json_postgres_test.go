@@ -179,4 +179,3 @@ func randomNumber(b *strings.Builder, rnd *rand.Rand) {
 		}
 	}
 }
-

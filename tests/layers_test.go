@@ -45,7 +45,7 @@ var layers = []layer{
 	{folder: "services/internal/boot", ours: []string{"jobs"}, third: []string{env, tint, term}},
 	{folder: "services/api/httpapi", ours: []string{"jobs", "jobs/engine"}, third: []string{huma, prometheus, jsonschema}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
-	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
+	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
 	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/embedded/ui"}, wired...)},
 	{folder: "services/embedded/ui"},
 

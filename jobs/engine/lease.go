@@ -123,7 +123,7 @@ func (w *Worker) keepLease(ctx context.Context) {
 
 func (w *Worker) beat(ctx context.Context) {
 	l := &w.lease
-	p := jobs.Pulse{Session: l.id(), State: jobs.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.slots.taken(), SinceCompletion: -1}
+	p := jobs.Pulse{Session: l.id(), State: jobs.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.running(), SinceCompletion: -1}
 	if w.draining.Load() {
 		p.State = jobs.SessionDraining
 	}

@@ -85,6 +85,13 @@ func (rs *runs) all() []*run {
 	return list
 }
 
+// count is how many there are.
+func (rs *runs) count() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return len(rs.m)
+}
+
 func (rs *runs) endAll(cause error) {
 	for _, r := range rs.all() {
 		r.end(cause)

@@ -117,7 +117,7 @@ func NewWorker(opts WorkerOptions) *Worker {
 func (w *Worker) Stats() WorkerStats {
 	c := &w.counters
 	return WorkerStats{
-		Slots: w.opts.Concurrency, Running: w.slots.taken(), Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
+		Slots: w.opts.Concurrency, Running: w.running(), Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
 		LeasesLost: c.leasesLost.Load(), Phantoms: c.phantoms.Load(), Stuck: int(c.stuck.Load()), LeaseFresh: w.lease.fresh(w.opts.LeaseTTL),
 	}
 }
@@ -156,11 +156,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	stopFetching()
 	fetchers.Wait()
 	w.lease.beatNow() // tells others that this one is draining
-	w.log.Info("worker draining", "worker_id", w.lease.id(), "running", w.slots.taken())
+	w.log.Info("worker draining", "worker_id", w.lease.id(), "running", w.running())
 	if !w.runs.idle(w.opts.ShutdownTimeout) {
 		w.runs.endAll(jobs.ErrShutdown)
 		if !w.runs.idle(shutdownGrace) {
-			w.log.Warn("handlers still running at exit", "running", w.slots.taken())
+			w.log.Warn("handlers still running at exit", "running", w.running())
 		}
 	}
 	w.stopRecording()
@@ -172,6 +172,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.Info("worker stopped", "worker_id", w.lease.id())
 	return err
 }
+
+// running counts the handlers that run, those included whose outcome is recorded without them.
+func (w *Worker) running() int { return w.runs.count() + int(w.counters.stuck.Load()) }
 
 // Draining reports whether the worker has begun to stop.
 func (w *Worker) Draining() bool { return w.draining.Load() }
@@ -190,14 +193,13 @@ func (w *Worker) session(id string) jobs.Session {
 
 // slots counts the jobs that may still be started.
 type slots struct {
-	mu    sync.Mutex
-	free  int
-	total int
-	wake  chan struct{} // holds a token while some are free
+	mu   sync.Mutex
+	free int
+	wake chan struct{} // holds a token while some are free
 }
 
 func (s *slots) init(n int) {
-	s.free, s.total, s.wake = n, n, make(chan struct{}, 1)
+	s.free, s.wake = n, make(chan struct{}, 1)
 	s.wake <- struct{}{}
 }
 
@@ -234,12 +236,6 @@ func (s *slots) signal() {
 		default:
 		}
 	}
-}
-
-func (s *slots) taken() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total - s.free
 }
 
 // pause waits about d, or until ctx ends; it reports whether ctx goes on. The jitter keeps workers from asking in step.

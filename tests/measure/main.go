@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"syscall"
 	"time"
@@ -28,7 +29,17 @@ func main() {
 	slots := flag.Int("slots", 2000, "jobs at once while draining")
 	rounds := flag.Int("rounds", 3, "how many times to drain")
 	lone := flag.Int("lone", 300, "how many lone jobs to time")
+	profile := flag.String("profile", "", "write a CPU profile to this file")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "measure:", err)
+			os.Exit(1)
+		}
+		pprof.StartCPUProfile(f)
+		defer pprof.StopCPUProfile()
+	}
 	if err := run(*count, *slots, *rounds, *lone); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)

@@ -26,11 +26,13 @@ func embedded(t *testing.T, env ...string) (*process, *api) {
 }
 
 func TestEmbedded(t *testing.T) {
+	t.Parallel()
 	_, a := embedded(t)
 	life(t, a)
 }
 
 func TestEmbeddedKilled(t *testing.T) {
+	t.Parallel()
 	p, a := embedded(t, "WORKER_CONCURRENCY=2")
 	var ids []string
 	for i := range 20 {
@@ -51,6 +53,7 @@ func TestEmbeddedKilled(t *testing.T) {
 }
 
 func TestEmbeddedTerminated(t *testing.T) {
+	t.Parallel()
 	p, a := embedded(t)
 	id := a.submit(`{"type":"report","payload":{"duration_ms":1500,"fail_rate":0}}`)
 	a.await(id, "running")
@@ -66,6 +69,7 @@ func TestEmbeddedTerminated(t *testing.T) {
 
 // A second process must not share the directory.
 func TestEmbeddedTwice(t *testing.T) {
+	t.Parallel()
 	p, _ := embedded(t)
 	second := launch(t, "embedded", p.env...)
 	<-second.exited

@@ -47,6 +47,7 @@ func (d *deployment) worker(env ...string) *process {
 }
 
 func TestDistributed(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	d.worker()
 	life(t, d.api)
@@ -127,6 +128,7 @@ func moment(t *testing.T, v any) time.Time {
 }
 
 func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	victim := d.worker("WORKER_CONCURRENCY=1")
 	id := d.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
@@ -147,6 +149,7 @@ func TestWorkerKilled(t *testing.T) {
 }
 
 func TestAPIKilled(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	d.worker()
 	body := `{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`
@@ -193,6 +196,7 @@ func TestAPIKilled(t *testing.T) {
 }
 
 func TestRedisFlushed(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	var ids []string
 	for i := range 60 {
@@ -214,6 +218,7 @@ func TestRedisFlushed(t *testing.T) {
 }
 
 func TestRedisDown(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	d.worker()
 	d.worker()
@@ -242,6 +247,7 @@ func TestRedisDown(t *testing.T) {
 }
 
 func TestPostgresRestarted(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	d.worker()
 	running := d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":3000,"fail_rate":0}}`)
@@ -270,6 +276,7 @@ func TestPostgresRestarted(t *testing.T) {
 }
 
 func TestWorkerTerminated(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	patient := d.worker()
 	id := d.submit(`{"type":"report","payload":{"duration_ms":2000,"fail_rate":0}}`)
@@ -299,6 +306,7 @@ func TestWorkerTerminated(t *testing.T) {
 }
 
 func TestAPITerminated(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	if code := d.apiProc.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -33,7 +33,7 @@ func bare(b *testing.B) *Store {
 func report(b *testing.B, jobs int, before time.Duration) {
 	b.Helper()
 	b.ReportMetric(float64(jobs)/b.Elapsed().Seconds(), "jobs/s")
-	b.ReportMetric(float64((cpu() - before).Microseconds())/float64(jobs), "client-us/job")
+	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(jobs), "client-us/job")
 }
 
 func cpu() time.Duration {
@@ -97,7 +97,8 @@ func inTwo(b *testing.B, round func(i int) error) {
 	both.Wait()
 }
 
-// BenchmarkDrain claims jobs by id and completes them, 1,000 in a call, from two goroutines. With -benchtime=100x it drains 100,000.
+// BenchmarkDrain claims jobs by id and completes them, 1,000 in a call, from two goroutines. With -benchtime=100x it
+// drains 100,000.
 func BenchmarkDrain(b *testing.B) {
 	const size = 1000
 	s := bare(b)

@@ -53,10 +53,12 @@ const (
 		), t AS (` + addToTally + ` SELECT ` + tallyRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeTally + `)
 		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM jobs j WHERE j.id = $1::uuid)`
 
-	// The pieces of a statement that adds to the tally. Only one transaction at a time runs on a backend, so nobody ever waits for its row.
+	// The pieces of a statement that adds to the tally. Only one transaction at a time runs on a backend, so nobody ever waits
+	// for its row.
 	addToTally = `INSERT INTO tally AS t (at, backend, completed, deleted)`
 	tallyRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
-	mergeTally = `ON CONFLICT (at, backend) DO UPDATE SET completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
+	mergeTally = `ON CONFLICT (at, backend) DO UPDATE SET
+		completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
 )
 
 // Delete removes a completed or failed job and its history.
@@ -76,16 +78,19 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return fmt.Errorf("delete job %s: %w", id, jobs.ErrNotFound)
 }
 
-// redriveJobs picks failed jobs before it changes any, so that the limit holds and nobody waits for a locked one.
+// redriveJobs picks failed jobs before it changes any, so that the limit holds and nobody waits for a locked one. The
+// coalesce hides from the planner that hardly any row has a failure_kind: it would not expect to find enough by walking
+// jobs_dead, and sort all failed jobs instead.
 const redriveJobs = `
 	WITH v AS MATERIALIZED (
 		SELECT j.id FROM jobs j
-		WHERE j.status = 'failed' AND (NOT $1::bool OR j.failure_kind <> 'cancelled')
+		WHERE j.status = 'failed' AND (NOT $1::bool OR coalesce(j.failure_kind, '') <> 'cancelled')
 			AND ($2::text = '' OR j.type = $2::text) AND ($3::text = '' OR j.queue = $3::text)
 			AND ($4::text = '' OR strpos(lower(j.error_message), lower($4::text)) > 0) %s
 		ORDER BY j.finished_at DESC, j.id DESC LIMIT $5::int FOR UPDATE SKIP LOCKED
 	)
-	UPDATE jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0, fence = j.fence + 1, redrives = j.redrives + 1,
+	UPDATE jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0,
+		fence = j.fence + 1, redrives = j.redrives + 1,
 		run_at = now() + random() * $6::bigint * interval '1 microsecond', failure_kind = NULL, finished_at = NULL,
 		cancel_requested_at = NULL, updated_at = now()
 	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))

@@ -20,9 +20,10 @@ const (
 
 // A claim locks candidates l, keeps those that fit, and of the suspects as many as are wanted, and moves these.
 //
-// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a long history, goes through
-// all pending rows instead of the primary key. Locked rows are skipped and the others locked in the order of their ids, so
-// claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest version.
+// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a
+// long history, goes through all pending rows instead of the primary key. Locked rows are skipped and the others locked in
+// the order of their ids, so claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest
+// version.
 const (
 	aliveSession = `EXISTS (SELECT FROM worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
 
@@ -62,7 +63,8 @@ const (
 	)` + claimFitting
 )
 
-// Claim moves pending jobs to processing. It reads the answer to its end, and so returns jobs only after their claim is committed.
+// Claim moves pending jobs to processing. It reads the answer to its end, and so returns jobs only after their claim is
+// committed.
 func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 	session, ok := parseID(c.Session)
 	ids := parseIDs(c.IDs)
@@ -70,7 +72,11 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 		return jobs.Claimed{}, nil
 	}
 	var claimed jobs.Claimed
-	move := statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, newJobRow(true).into(&claimed.Jobs)}
+	move := statement{
+		sql:  claimByID,
+		args: []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids},
+		scan: newJobRow(true).into(&claimed.Jobs),
+	}
 	if len(c.IDs) == 0 {
 		move.sql, move.args[3] = claimNext, min(c.Next, 1000)
 		move.args = append(move.args, notNil(c.Queues))
@@ -94,9 +100,11 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 }
 
 // Nobody serves a type that no session lists which is still there.
-const unserved = `j.type <> ALL (ARRAY(SELECT unnest(w.types) FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
+const unserved = `j.type <> ALL (ARRAY(
+		SELECT unnest(w.types) FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
 
-// leftBehind looks at what a claim by id did not get. What is due and of a type that nobody serves is put off, unless somebody has just locked it.
+// leftBehind looks at what a claim by id did not get. What is due and of a type that nobody serves is put off, unless
+// somebody has just locked it.
 const leftBehind = `
 	WITH v AS MATERIALIZED (
 		SELECT j.id FROM jobs j
@@ -161,10 +169,11 @@ const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
 		)) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND ` + unserved + ` AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	)
-	UPDATE jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now() WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))`
+	UPDATE jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now()
+	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))`
 
-// parkHead puts off due jobs at the head of the queues whose type nobody serves, so that a claim of the next jobs need not pass them again
-// and again. It looks at a bounded number of rows.
+// parkHead puts off due jobs at the head of the queues whose type nobody serves, so that a claim of the next jobs need not
+// pass them again and again. It looks at a bounded number of rows.
 func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string) error {
 	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor), notNil(queues)}, nil})
 }

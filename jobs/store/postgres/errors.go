@@ -29,8 +29,9 @@ func meaning(err error, sent, writes bool) error {
 	return jobs.ErrOutcomeUnknown // the connection broke, or time was up, between the sending and the confirmation
 }
 
-// refusal sorts the errors that the server itself reports. All but two of them mean that the transaction was rolled back. A server that is killed
-// reports no error, it only warns (57P02, or 57P01 for an immediate shutdown) and hangs up: that never comes here.
+// refusal sorts the errors that the server itself reports. All but two of them mean that the transaction was rolled back.
+// A server that is killed reports no error, it only warns (57P02, or 57P01 for an immediate shutdown) and hangs up: that
+// never comes here.
 func refusal(code string) error {
 	switch code {
 	case "40003", "08007": // statement completion unknown, transaction resolution unknown
@@ -39,7 +40,7 @@ func refusal(code string) error {
 		return jobs.ErrBusy
 	}
 	switch code[:min(2, len(code))] {
-	case "21", "22", "23", "54": // a key twice in a call; a value that does not fit, breaks a constraint, or is too large or too deep
+	case "21", "22", "23", "54": // a key twice in a call; a value that does not fit, breaks a constraint, is too large or too deep
 		return jobs.ErrRejected
 	}
 	// Shutting down (57P0x), out of time (57014) or of connections, memory, disk (53xxx), read-only (25006), not migrated (42P01):

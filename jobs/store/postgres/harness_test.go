@@ -36,6 +36,9 @@ func openURL(t testing.TB, url string, params ...string) *Store {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	exec(t, s, watch())
 	return s
 }
@@ -77,7 +80,8 @@ func value[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	return v
 }
 
-// aging moves every stored time back. Tables are named with their columns, so that a new column is not forgotten: see TestAgingKnowsEveryTime.
+// aging moves every stored time back. Tables are named with their columns, so that a new column is not forgotten: see
+// TestAgingKnowsEveryTime.
 var aging = map[string][]string{
 	"jobs": {
 		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at", "progress_at",
@@ -129,7 +133,8 @@ func watch() string {
 			IF after = 'processing' AND before <> after AND NEW.fence = OLD.fence THEN
 				RAISE EXCEPTION 'a claim did not raise the fence';
 			END IF;
-			IF (NEW.id, NEW.type, NEW.queue, NEW.payload, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.type, OLD.queue, OLD.payload, OLD.created_at) THEN
+			IF (NEW.id, NEW.type, NEW.queue, NEW.payload, NEW.created_at)
+				IS DISTINCT FROM (OLD.id, OLD.type, OLD.queue, OLD.payload, OLD.created_at) THEN
 				RAISE EXCEPTION 'what a job is was changed';
 			END IF;
 		END IF;
@@ -143,7 +148,9 @@ func newJobID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // newJob is a job to be.
 func newJob() jobs.New {
-	return jobs.New{ID: newJobID(), Type: "email", Queue: "default", Payload: []byte(`{"to":"ada"}`), MaxAttempts: 5, Timeout: time.Minute}
+	return jobs.New{
+		ID: newJobID(), Type: "email", Queue: "default", Payload: []byte(`{"to":"ada"}`), MaxAttempts: 5, Timeout: time.Minute,
+	}
 }
 
 // submit stores n jobs and returns their ids.

@@ -74,11 +74,15 @@ const (
 				ELSE greatest(now(), timestamptz 'epoch' + n.run_at * interval '1 microsecond') END`
 )
 
-// insertPlain stores jobs. COPY would be a third faster for a thousand jobs, but takes four round trips: run_at needs the server's clock.
+// insertPlain stores jobs. COPY would be a third faster for a thousand jobs, but takes four round trips: run_at needs the
+// server's clock.
 const insertPlain = `WITH i AS (` + insertJobs + ` FROM ` + newJobs + `) AS ` + newCols + `)) SELECT now()`
 
 // Insert stores submissions.
 func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
+	if slices.ContainsFunc(subs, func(sub jobs.Submission) bool { return len(sub.Jobs) == 0 }) {
+		return nil, fmt.Errorf("insert: a submission without a job: %w", jobs.ErrRejected)
+	}
 	if slices.ContainsFunc(subs, func(sub jobs.Submission) bool { return sub.Key != nil }) {
 		return s.insertKeyed(ctx, subs)
 	}
@@ -113,8 +117,8 @@ func created(subs []jobs.Submission, now time.Time, won func(*jobs.Submission) b
 	return receipts
 }
 
-// insertWithKeys takes the keys that are unused or expired, and stores the jobs of these keys and those without a key. Who loses a key to
-// another submission under way waits for its commit: that is why callers hand in keys in order.
+// insertWithKeys takes the keys that are unused or expired, and stores the jobs of these keys and those without a key. Who
+// loses a key to another submission under way waits for its commit: that is why callers hand in keys in order.
 const insertWithKeys = `
 	WITH k AS (
 		INSERT INTO idempotency_keys AS held (scope, key, fingerprint, job_ids, created_at, expires_at)
@@ -136,8 +140,13 @@ func (s *Store) insertKeyed(ctx context.Context, subs []jobs.Submission) ([]jobs
 	}
 	// All processes take keys in the same order, so that two of them never wait for each other in a circle.
 	slices.SortStableFunc(order, func(a, b *jobs.Submission) int {
-		if a.Key == nil || b.Key == nil {
-			return cmp.Compare(truth(a.Key != nil), truth(b.Key != nil))
+		switch {
+		case a.Key == nil && b.Key == nil:
+			return 0
+		case a.Key == nil:
+			return -1
+		case b.Key == nil:
+			return 1
 		}
 		return cmp.Or(cmp.Compare(a.Key.Scope, b.Key.Scope), cmp.Compare(a.Key.Key, b.Key.Key))
 	})
@@ -189,11 +198,4 @@ func arrayOf(list []jobs.New) string {
 	}
 	text[0] = '{'
 	return string(append(text, '}'))
-}
-
-func truth(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -45,7 +45,8 @@ var stateStatus = map[jobs.State]jobs.Status{
 	jobs.StateCompleted: jobs.Completed, jobs.StateCancelled: jobs.Failed, jobs.StateDead: jobs.Failed,
 }
 
-// List returns jobs that match. It walks an index in the order of the list, so that a page deep down costs what the first costs.
+// List returns jobs that match. It walks an index in the order of the list, so that a page deep down costs what the first
+// costs.
 func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
 	status, filter, ok := q.Status, []string{}, true
 	if q.State != "" {
@@ -81,8 +82,9 @@ func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
 	return s.page(ctx, way, filter, args, before, min(max(q.Limit, 1), 200))
 }
 
-// route picks what is cheapest for a status: failed jobs have an index in the order of the list. Pending and processing ones have indexes in other
-// orders, good where they are few; where they are many, they are dense enough to be met on the way.
+// route picks what is cheapest for a status: failed jobs have an index in the order of the list. Pending and processing
+// ones have indexes in other orders, good where they are few; where they are many, they are dense enough to be met on the
+// way.
 func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	switch status {
 	case "":
@@ -105,13 +107,19 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 }
 
 // page reads one page along a route. args start with the id to go on from.
-func (s *Store) page(ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int) (jobs.Page, error) {
+func (s *Store) page(
+	ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int,
+) (jobs.Page, error) {
 	bound := ""
 	if len(filter) > 0 && !way.small {
-		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is deleted
-		// between the two statements only makes the walk shorter.
-		sql := fmt.Sprintf(`SELECT j.id::text FROM jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`, way.where, walked-1)
-		err := s.work.read(ctx, "list jobs", statement{sql, []any{before}, each(func(rows pgx.Rows) error { return rows.Scan(&bound) })})
+		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is
+		// deleted between the two statements only makes the walk shorter.
+		err := s.work.read(ctx, "list jobs", statement{
+			sql: fmt.Sprintf(`SELECT j.id::text FROM jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
+				way.where, walked-1),
+			args: []any{before},
+			scan: each(func(rows pgx.Rows) error { return rows.Scan(&bound) }),
+		})
 		if err != nil {
 			return jobs.Page{}, err
 		}

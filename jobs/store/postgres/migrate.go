@@ -19,15 +19,16 @@ import (
 var migrations embed.FS
 
 const (
-	// migrationTable notes which migrations were applied. The name leaves goose's own to whoever else uses it in the same database.
+	// migrationTable notes which migrations were applied. The name leaves goose's own to whoever else uses it in the same
+	// database.
 	migrationTable = "windlass_migrations"
 	// migrationLock is the key of the advisory lock around all migrations.
 	migrationLock = 0x77696e646c617373 // "windlass"
 )
 
-// Migrate brings the tables up to what this binary needs. Any number of processes may call it at once: one does the work, the others wait
-// for it, as long as ctx lets them. A database that a newer binary has migrated already is left alone. It fails with ErrUnavailable where the
-// server is not there: call it again later.
+// Migrate brings the tables up to what this binary needs. Any number of processes may call it at once: one does the work,
+// the others wait for it, as long as ctx lets them. A database that a newer binary has migrated already is left alone. It
+// fails with ErrUnavailable where the server is not there: call it again later.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -35,7 +36,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if config.ConnectTimeout <= 0 {
 		config.ConnectTimeout = connectWithin
 	}
-	// A migration may take longer than any call, so none of the calls' settings apply. Nothing is prepared: it would not survive a pooler.
+	// A migration may take longer than any call, so none of the calls' settings apply. Nothing is prepared: it would not
+	// survive a pooler.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
@@ -49,8 +51,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return classify("migrate", err, !errors.As(err, &unconnected), true)
 }
 
-// locked calls f while it holds the lock. The lock belongs to a transaction, not to a session: so it works through a pooler, and
-// when this process dies, the server takes it back.
+// locked calls f while it holds the lock. The lock belongs to a transaction, not to a session: so it works through a
+// pooler, and when this process dies, the server takes it back.
 func locked(ctx context.Context, db *sql.DB, f func() error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -24,18 +24,21 @@ const (
 
 // settings are what every statement runs under.
 //
-// The server keeps plans for long, and it makes them by guesses: it may have seen the table when that was empty, takes any array for ten elements,
-// and from what it knows of a long history concludes that nothing is ever processing. So the plans are left no room for guesses. Tables are
-// never read as a whole, for every query has an index to go by. Joins are hashed, which is linear whatever the sizes turn out to be; where rows
-// are to be looked up one by one, LATERAL says so, and by id it is j.id = ANY (…). Compiling plans never pays off for statements this small.
+// The server keeps plans for long, and it makes them by guesses: it may have seen the table when that was empty, takes any
+// array for ten elements, and from what it knows of a long history concludes that nothing is ever processing. So the plans
+// are left no room for guesses. Tables are never read as a whole, for every query has an index to go by. Joins are hashed,
+// which is linear whatever the sizes turn out to be; where rows are to be looked up one by one, LATERAL says so, and by id
+// it is j.id = ANY (…). Compiling plans never pays off for statements this small.
 var settings = [][2]string{
+	{"lock_timeout", lockTimeout},
 	{"statement_timeout", strconv.FormatInt(executeWithin.Milliseconds(), 10)},
-	{"lock_timeout", strconv.FormatInt(lockWithin.Milliseconds(), 10)},
 	{"idle_in_transaction_session_timeout", strconv.FormatInt(idleInTransaction.Milliseconds(), 10)},
 	{"enable_seqscan", "off"},
 	{"enable_nestloop", "off"},
 	{"jit", "off"},
 }
+
+var lockTimeout = strconv.FormatInt(lockWithin.Milliseconds(), 10)
 
 // pool is a connection pool that knows how to run our statements.
 type pool struct {
@@ -65,8 +68,8 @@ type statement struct {
 	scan func(pgx.Rows) error
 }
 
-// write runs statements in one transaction and one round trip. When it returns nil the transaction is committed: the server confirms
-// the commit after the last row, and that confirmation has been read.
+// write runs statements in one transaction and one round trip. When it returns nil the transaction is committed: the
+// server confirms the commit after the last row, and that confirmation has been read.
 func (p *pool) write(ctx context.Context, what string, statements ...statement) error {
 	return p.run(ctx, what, true, statements)
 }
@@ -94,7 +97,8 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 	}
 }
 
-// lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent again.
+// lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent
+// again.
 func lostBefore(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {

@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pooler finds out whether connections lead to a server or to something like PgBouncer in transaction mode, where each transaction may run
-// on another server connection.
+// pooler finds out whether connections lead to a server or to something like PgBouncer in transaction mode, where each
+// transaction may run on another server connection.
 //
 // With a server the settings travel once, with the start of the connection. A pooler either refuses such parameters or
-// swallows them, and a SET would stay behind on a connection that others use next. So there each call carries its settings as the first
-// statement of its own transaction, within the same round trip; it costs some microseconds.
+// swallows them, and a SET would stay behind on a connection that others use next. So there each call carries its settings
+// as the first statement of its own transaction, within the same round trip; it costs some microseconds.
 type pooler struct {
 	found    atomic.Bool
 	keepMode bool
@@ -24,7 +24,8 @@ type pooler struct {
 // errPooler says that the connection's settings do not hold: it must be made anew, by the pooler's rules.
 var errPooler = errors.New("the connection leads through a pooler")
 
-// carriedSettings sets everything for the rest of the transaction only. It is no SET LOCAL, which complains where the transaction is not explicit.
+// carriedSettings sets everything for the rest of the transaction only. It is no SET LOCAL, which complains where the
+// transaction is not explicit.
 var carriedSettings = func() string {
 	calls := make([]string, len(settings))
 	for i, s := range settings {
@@ -55,9 +56,9 @@ func (p *pooler) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	var arrived bool
-	// The simple protocol leaves nothing prepared behind.
+	// One setting tells of all. The simple protocol leaves nothing prepared behind.
 	err := conn.QueryRow(ctx, `SELECT setting = $1 FROM pg_settings WHERE name = 'lock_timeout'`,
-		pgx.QueryExecModeSimpleProtocol, settings[1][1]).Scan(&arrived)
+		pgx.QueryExecModeSimpleProtocol, lockTimeout).Scan(&arrived)
 	if err == nil && !arrived {
 		return errPooler
 	}

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	// pruneCompleted walks the primary key, for no index knows when a job was completed. It ends at a row that is younger than the retention:
-	// what was created later has finished later. The answer is where it stopped, NULL at the end.
+	// pruneCompleted walks the primary key, for no index knows when a job was completed. It ends at a row that is younger than
+	// the retention: what was created later has finished later. The answer is where it stopped, NULL at the end.
 	pruneCompleted = `
 	WITH w AS MATERIALIZED (
-		SELECT j.id, j.created_at, (j.status = 'completed' AND j.finished_at < now() - $2::bigint * interval '1 microsecond') IS TRUE AS past
+		SELECT j.id, j.created_at,
+			(j.status = 'completed' AND j.finished_at < now() - $2::bigint * interval '1 microsecond') IS TRUE AS past
 		FROM jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
 	), d AS (
 		DELETE FROM jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past)) AND (j.status = 'completed') IS TRUE RETURNING j.id
@@ -53,7 +54,8 @@ const (
 	)
 	SELECT count(*) FROM d`
 
-	// mergeOldTally leaves two minutes: longer than any statement that still adds to a row, and than the last minute that Stats asks for.
+	// mergeOldTally leaves two minutes: longer than any statement that still adds to a row, and than the last minute that
+	// Stats asks for.
 	mergeOldTally = `
 	WITH old AS (
 		DELETE FROM tally t WHERE t.at < now() - interval '2 minutes' AND t.at > '-infinity' RETURNING t.completed, t.deleted

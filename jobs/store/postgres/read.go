@@ -24,19 +24,19 @@ const getJob = `SELECT ` + whole + `, (
 func (s *Store) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error) {
 	var job jobs.Job
 	var history *string
-	found, key := false, id
+	found := false
 	parsed, ok := parseID(id)
 	if !ok {
 		return jobs.Job{}, nil, fmt.Errorf("get: %w", jobs.ErrNotFound)
 	}
 	row := newJobRow(true, &history)
-	err := s.work.read(ctx, "get job "+key, statement{getJob, []any{parsed}, each(func(rows pgx.Rows) (err error) {
+	err := s.work.read(ctx, "get job "+id, statement{getJob, []any{parsed}, each(func(rows pgx.Rows) (err error) {
 		found = true
 		job, err = row.scan(rows)
 		return err
 	})})
 	if err == nil && !found {
-		err = fmt.Errorf("get job %s: %w", key, jobs.ErrNotFound)
+		err = fmt.Errorf("get job %s: %w", id, jobs.ErrNotFound)
 	}
 	if err != nil || history == nil {
 		return job, nil, err
@@ -46,7 +46,7 @@ func (s *Store) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, e
 		Started, Finished int64
 	}
 	if err := json.Unmarshal([]byte(*history), &attempts); err != nil {
-		return jobs.Job{}, nil, fmt.Errorf("history of job %s: %w", key, err)
+		return jobs.Job{}, nil, fmt.Errorf("history of job %s: %w", id, err)
 	}
 	list := make([]jobs.Attempt, len(attempts))
 	for i, a := range attempts {

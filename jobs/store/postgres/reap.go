@@ -9,8 +9,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed before its jobs are taken, and
-// the second statement sees what the first, and a renewal before it, have done.
+// endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed
+// before its jobs are taken, and the second statement sees what the first, and a renewal before it, have done.
 const (
 	endSessions = `UPDATE worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(

@@ -12,12 +12,13 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// heldKeys reads keys that were not to be had. It is a statement of its own because it needs a new snapshot: the one that lost a race for a key
-// cannot see the winner.
+// heldKeys reads keys that were not to be had. It is a statement of its own because it needs a new snapshot: the one that
+// lost a race for a key cannot see the winner.
 const heldKeys = `SELECT n.nth, k.fingerprint, k.job_ids
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (scope, key, nth)
 	CROSS JOIN LATERAL (
-		SELECT k.fingerprint, k.job_ids FROM idempotency_keys k WHERE k.scope = n.scope AND k.key = n.key AND k.expires_at > now() OFFSET 0
+		SELECT k.fingerprint, k.job_ids FROM idempotency_keys k
+		WHERE k.scope = n.scope AND k.key = n.key AND k.expires_at > now() OFFSET 0
 	) AS k`
 
 const jobsByID = `SELECT ` + whole + ` FROM jobs j WHERE j.id = ANY($1::uuid[])`

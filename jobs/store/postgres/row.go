@@ -84,7 +84,8 @@ func utc(t pgtype.Timestamptz) time.Time {
 	return t.Time.UTC()
 }
 
-// compact takes the spaces out that jsonb writes after each colon and comma, in place. What is left is the canonical form that came in.
+// compact takes the spaces out that jsonb writes after each colon and comma, in place. What is left is the canonical form
+// that came in.
 func compact(raw []byte) []byte {
 	out, inString := raw[:0], false
 	for i := 0; i < len(raw); i++ {

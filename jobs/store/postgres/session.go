@@ -15,17 +15,21 @@ import (
 
 const (
 	announceTypes = `INSERT INTO job_types AS t (name, description, queue, max_attempts, timeout_seconds, schema, example, seen_at)
-		SELECT n.name, n.description, n.queue, n.max_attempts, n.timeout_seconds, nullif(n.schema, '')::json, nullif(n.example, '')::json, now()
+		SELECT n.name, n.description, n.queue, n.max_attempts, n.timeout_seconds,
+			nullif(n.schema, '')::json, nullif(n.example, '')::json, now()
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
 			AS n (name, description, queue, max_attempts, timeout_seconds, schema, example)
-		ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue, max_attempts = excluded.max_attempts,
-			timeout_seconds = excluded.timeout_seconds, schema = excluded.schema, example = excluded.example, seen_at = excluded.seen_at`
+		ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue,
+			max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds, schema = excluded.schema, example = excluded.example, seen_at = excluded.seen_at`
 
 	// A session may be registered again while it lives, for the answer to the first time may have been lost.
-	openSession = `INSERT INTO worker_sessions AS w (id, hostname, pid, version, slots, types, queues, started_at, beat_at, expires_at)
-		VALUES ($1::uuid, $2::text, $3::int, $4::text, $5::int, $6::text[], $7::text[], now(), now(), now() + $8::bigint * interval '1 microsecond')
-		ON CONFLICT (id) DO UPDATE SET hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
-			types = excluded.types, queues = excluded.queues, beat_at = excluded.beat_at, expires_at = excluded.expires_at
+	openSession = `INSERT INTO worker_sessions AS w
+			(id, hostname, pid, version, slots, types, queues, started_at, beat_at, expires_at)
+		VALUES ($1::uuid, $2::text, $3::int, $4::text, $5::int, $6::text[], $7::text[],
+			now(), now(), now() + $8::bigint * interval '1 microsecond')
+		ON CONFLICT (id) DO UPDATE SET hostname = excluded.hostname, pid = excluded.pid, version = excluded.version,
+			slots = excluded.slots, types = excluded.types, queues = excluded.queues,
+			beat_at = excluded.beat_at, expires_at = excluded.expires_at
 		WHERE w.state <> 'dead'
 		RETURNING true`
 )
@@ -67,8 +71,8 @@ func notNil(list []string) []string {
 	return list
 }
 
-// renewSession answers with a row for each job held, and with one of NULLs for a session that holds none. A session that is marked dead at
-// this moment is waited for, and then it is not renewed.
+// renewSession answers with a row for each job held, and with one of NULLs for a session that holds none. A session that
+// is marked dead at this moment is waited for, and then it is not renewed.
 const renewSession = `
 	WITH b AS (
 		UPDATE worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
@@ -77,7 +81,8 @@ const renewSession = `
 			last_completion_at = CASE WHEN $5::bigint >= 0 THEN now() - $5::bigint * interval '1 microsecond' ELSE w.last_completion_at END
 		WHERE w.id = $1::uuid AND w.state <> 'dead' RETURNING w.id
 	)
-	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL FROM b LEFT JOIN jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
+	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL
+	FROM b LEFT JOIN jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
 
 // Beat renews a session, or ends it.
 func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (jobs.Vitals, error) {

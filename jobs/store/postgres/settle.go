@@ -12,8 +12,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// Every write of a worker has this guard: the job is still processing, with this fence, for this session. "IS TRUE" keeps the planner from
-// taking a partial index instead of the primary key.
+// Every write of a worker has this guard: the job is still processing, with this fence, for this session. "IS TRUE" keeps
+// the planner from taking a partial index instead of the primary key.
 const owned = `j.id = o.id AND j.fence = o.fence AND j.worker_id = o.session AND (j.status = 'processing') IS TRUE`
 
 // completeJobs is the way that most attempts end, so it is short.
@@ -26,9 +26,11 @@ const completeJobs = `
 	), t AS (` + addToTally + ` SELECT ` + tallyRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeTally + `)
 	SELECT u.id FROM u`
 
-// endAttempts is for all other ends. The rows are locked first: what becomes of a job depends on what it is then, and history wants it too.
+// endAttempts is for all other ends. The rows are locked first: what becomes of a job depends on what it is then, and
+// history wants it too.
 //
-// A release gives the attempt back, but for a job that was released too often; where a cancel was requested, nothing goes back to pending.
+// A release gives the attempt back, but for a job that was released too often; where a cancel was requested, nothing goes
+// back to pending.
 const endAttempts = `
 	WITH l AS MATERIALIZED (
 		SELECT j.*, o.verb, o.attempt, o.kind, o.error, o.delay,
@@ -36,7 +38,8 @@ const endAttempts = `
 		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
 			AS o (id, fence, session, verb, attempt, kind, error, delay)
 		CROSS JOIN LATERAL (
-			SELECT j.id, j.fence, j.worker_id, j.attempts, j.max_attempts, j.releases, j.started_at, j.cancel_requested_at IS NOT NULL AS cancelled
+			SELECT j.id, j.fence, j.worker_id, j.attempts, j.max_attempts, j.releases, j.started_at,
+				j.cancel_requested_at IS NOT NULL AS cancelled
 			FROM jobs j WHERE ` + owned + ` FOR UPDATE
 		) AS j
 	), n AS (
@@ -65,7 +68,8 @@ const endAttempts = `
 	), h AS (
 		INSERT INTO job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
 		SELECT n.id, n.fence, n.worker_id, n.started_at, now(), n.attempts,
-			CASE WHEN n.cancelled THEN 'cancelled' WHEN n.verb = 'release' THEN 'released' ELSE coalesce(nullif(n.attempt, ''), 'failed') END, n.error
+			CASE WHEN n.cancelled THEN 'cancelled' WHEN n.verb = 'release' THEN 'released'
+				ELSE coalesce(nullif(n.attempt, ''), 'failed') END, n.error
 		FROM n WHERE n.cancelled OR n.verb <> 'snooze'
 	)
 	SELECT * FROM u`
@@ -172,16 +176,20 @@ func scanEnded(rows pgx.Rows, at map[pgtype.UUID]int, settled []jobs.Settled, re
 	return n, rows.Err()
 }
 
-// earlierSettled finds outcomes that this session has recorded before: nobody has touched the job since, but the fence may have grown by
-// the release itself.
+// earlierSettled finds outcomes that this session has recorded before: nobody has touched the job since, but the fence may
+// have grown by the release itself.
 const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
-	CROSS JOIN LATERAL (SELECT j.* FROM jobs j WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0) AS j
+	CROSS JOIN LATERAL (
+		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind FROM jobs j
+		WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0
+	) AS j
 	WHERE j.fence = o.fence OR (j.fence = o.fence + 1 AND (
-		SELECT a.outcome IN ('released', 'cancelled') FROM job_attempts a WHERE a.job_id = o.id AND a.fence = o.fence AND a.worker_id = o.session))`
+		SELECT a.outcome IN ('released', 'cancelled') FROM job_attempts a
+		WHERE a.job_id = o.id AND a.fence = o.fence AND a.worker_id = o.session))`
 
-// recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call, whose connection broke, may
-// have been under way still, and then only a new snapshot sees what it did.
+// recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
+// whose connection broke, may have been under way still, and then only a new snapshot sees what it did.
 func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled, at map[pgtype.UUID]int) error {
 	var unsure guarded
 	for _, i := range at {

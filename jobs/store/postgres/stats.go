@@ -9,8 +9,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// countAll counts in one statement, so that the numbers belong to one moment. What is not completed is counted by partial indexes; completed
-// jobs are millions, so their number is the sum of the tally. One row for each queue at work, each with the sums.
+// countAll counts in one statement, so that the numbers belong to one moment. What is not completed is counted by partial
+// indexes; completed jobs are millions, so their number is the sum of the tally. One row for each queue at work, each with
+// the sums.
 const countAll = `
 	WITH p AS (
 		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due, count(*) FILTER (WHERE j.run_at > now()) AS later,
@@ -19,10 +20,12 @@ const countAll = `
 		FROM jobs j WHERE j.status = 'pending' GROUP BY j.queue
 	), r AS (
 		SELECT j.queue, count(*) AS running,
-			count(*) FILTER (WHERE j.worker_id NOT IN (SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now())) AS orphans
+			count(*) FILTER (WHERE j.worker_id NOT IN (
+				SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now())) AS orphans
 		FROM jobs j WHERE j.status = 'processing' GROUP BY j.queue
 	), f AS (
-		SELECT count(*) AS failed, count(*) FILTER (WHERE j.failure_kind = 'cancelled') AS cancelled FROM jobs j WHERE j.status = 'failed'
+		SELECT count(*) AS failed, count(*) FILTER (WHERE j.failure_kind = 'cancelled') AS cancelled
+		FROM jobs j WHERE j.status = 'failed'
 	), g AS (
 		SELECT count(*) AS lately FROM jobs j WHERE j.status = 'failed' AND j.finished_at > now() - interval '1 minute'
 	), c AS (

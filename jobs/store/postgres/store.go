@@ -1,9 +1,10 @@
 // Package postgres keeps jobs in PostgreSQL: the Store of the distributed mode. It fulfils the contract of jobs.Store, whose
 // comments say what each method promises; here is how.
 //
-// Each method is one statement (or a few, sent together) and one round trip in the common case. The SQL stands beside the method
-// that runs it. Every state change is a conditional update on the present status and, for a worker's writes, the fence; the
-// rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand in durations.
+// Each method is one statement (or a few, sent together) and one round trip in the common case. The SQL stands beside the
+// method that runs it. Every state change is a conditional update on the present status and, for a worker's writes, the
+// fence; the rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand
+// in durations.
 //
 // Tested with PostgreSQL 15.18. It needs PostgreSQL 14 or newer. All tables live in the connection's default schema.
 //
@@ -58,8 +59,8 @@ type Store struct {
 
 var _ jobs.Store = (*Store)(nil)
 
-// Open prepares a Store. It does not connect, so it succeeds while the server is down; it fails where the options make no sense.
-// Call Migrate before anything else, and Close in the end.
+// Open prepares a Store. It does not connect, so it succeeds while the server is down; it fails where the options make no
+// sense. Call Migrate before anything else, and Close in the end.
 func Open(_ context.Context, o Options) (*Store, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
@@ -96,7 +97,8 @@ func (s *Store) Close() {
 	s.upkeep.Close()
 }
 
-// Ping reports whether a job could be accepted now: the server answers, takes writes, and has the tables. It is nil or ErrUnavailable.
+// Ping reports whether a job could be accepted now: the server answers, takes writes, and has the tables. It is nil or
+// ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	var readOnly bool
 	err := s.upkeep.read(ctx, "ping", statement{

@@ -10,8 +10,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// pendingQueues is a recursive CTE all_queues (name): it hops from queue to queue through the index instead of reading every entry. Its last
-// row is NULL.
+// pendingQueues is a recursive CTE all_queues (name): it hops from queue to queue through the index instead of reading
+// every entry. Its last row is NULL.
 const pendingQueues = `all_queues AS (
 		(SELECT j.queue AS name FROM jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
 		UNION ALL
@@ -33,9 +33,9 @@ func (s *Store) Queues(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// dueJobs takes one priority after the other, so that it reads no future rows of an urgent priority to get at due rows of a lesser one. The loop
-// runs in the order of the series, for each round depends on it; so the rows need no sorting. Where it goes on from a position, the bound is
-// one that the index can jump to.
+// dueJobs takes one priority after the other, so that it reads no future rows of an urgent priority to get at due rows of
+// a lesser one. The loop runs in the order of the series, for each round depends on it; so the rows need no sorting. Where
+// it goes on from a position, the bound is one that the index can jump to.
 const dueJobs = `SELECT d.*
 	FROM generate_series($2::int, -10, -1) AS s (priority) CROSS JOIN LATERAL (
 		SELECT ` + hinted + ` FROM jobs j

@@ -68,36 +68,41 @@ func filterOf(l jobs.ListQuery, now int64) (f filter, possible bool) {
 	return f, true
 }
 
-// statusIndex names the partial index that holds a status; there is none for completed.
-var statusIndex = map[jobs.Status]string{jobs.Pending: "jobs_due", jobs.Processing: "jobs_owner", jobs.Failed: "jobs_dead"}
+// statusIndex names the partial index that holds the jobs of a status; it knows no order of ids.
+var statusIndex = map[jobs.Status]string{jobs.Pending: "jobs_due", jobs.Processing: "jobs_owner"}
 
-// List implements jobs.Ledger. Where there are no more jobs of the wanted status than a window, it reads just these, so that the few that
-// run or are dead are found at once among millions. Otherwise it walks the primary key down by a window.
+// List implements jobs.Ledger. It walks down by id, a window of rows at most: failed jobs by an index of their own, the others by the primary
+// key. Where a window holds all that is pending or running it reads just these, so that the few are found at once among millions.
 func (s *Store) List(ctx context.Context, l jobs.ListQuery) (page jobs.Page, err error) {
 	err = s.view(ctx, "list", func(q query) error {
 		f, possible := filterOf(l, s.now())
 		if !possible {
 			return nil
 		}
-		index := statusIndex[f.status]
-		few, err := fewOf(q, index, f.status)
+		few, err := fewOf(q, f.status)
 		if err != nil {
 			return err
 		}
 		from, rest := `jobs`, ""
-		if few {
-			from += ` INDEXED BY ` + index
+		switch {
+		case few:
+			from += ` INDEXED BY ` + statusIndex[f.status]
 			f.where = append(f.where, fmt.Sprintf(`status = '%s'`, f.status))
-		} else {
+		case f.status == jobs.Failed:
+			from += ` INDEXED BY jobs_failed`
+			f.where = append(f.where, `status = 'failed'`)
+			rest, err = windowEnd(q, from+` WHERE status = 'failed' AND`, f.args[0])
+		default:
+			rest, err = windowEnd(q, from+` WHERE`, f.args[0])
 			if f.status != "" {
 				f.and(`+status = ?`, string(f.status)) // with the plus no index by status can be taken
 			}
-			if rest, err = windowEnd(q, f.args[0]); err != nil {
-				return err
-			}
-			if rest != "" {
-				f.and(`id >= ?`, rest)
-			}
+		}
+		if err != nil {
+			return err
+		}
+		if rest != "" {
+			f.and(`id >= ?`, rest)
 		}
 		f.args = append(f.args, l.Limit+1)
 		page.Jobs, err = all(q, scanBrief, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT ?%d`,
@@ -115,8 +120,9 @@ func (s *Store) List(ctx context.Context, l jobs.ListQuery) (page jobs.Page, err
 	return page, nil
 }
 
-// fewOf reports whether a window holds all jobs of a status that has an index.
-func fewOf(q query, index string, status jobs.Status) (bool, error) {
+// fewOf reports whether a window holds all jobs of a status that is read by its index.
+func fewOf(q query, status jobs.Status) (bool, error) {
+	index := statusIndex[status]
 	if index == "" {
 		return false, nil
 	}
@@ -126,10 +132,9 @@ func fewOf(q query, index string, status jobs.Status) (bool, error) {
 	return n <= window, err
 }
 
-// windowEnd finds the last id of the window below an id, reading nothing but the primary key. It is empty where no row follows the window.
-func windowEnd(q query, before any) (last string, err error) {
-	ids, err := all(q, scanText,
-		`SELECT id FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT 2 OFFSET ?2`, before, window-1)
+// windowEnd finds the last id of the window below an id, reading nothing but an index. It is empty where no row follows the window.
+func windowEnd(q query, from string, before any) (last string, err error) {
+	ids, err := all(q, scanText, `SELECT id FROM `+from+` id < ?1 ORDER BY id DESC LIMIT 2 OFFSET ?2`, before, window-1)
 	if err != nil || len(ids) < 2 {
 		return "", err
 	}

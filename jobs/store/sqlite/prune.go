@@ -29,7 +29,8 @@ func (s *Store) Prune(ctx context.Context, p jobs.Prune) (pruned jobs.Pruned, er
 		if err != nil {
 			return err
 		}
-		sessions, err := tx.exec(`DELETE FROM worker_sessions WHERE rowid IN (SELECT rowid FROM worker_sessions WHERE state = 'dead' AND dead_at < ?1 LIMIT ?2)`,
+		sessions, err := tx.exec(`DELETE FROM worker_sessions WHERE rowid IN (
+			SELECT rowid FROM worker_sessions WHERE state = 'dead' AND dead_at < ?1 LIMIT ?2)`,
 			tx.now-p.Sessions.Microseconds(), p.Limit)
 		if err != nil {
 			return err

@@ -84,7 +84,8 @@ func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
 	found, err := first(tx.query, []any{
 		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases, &r.cancel,
 		&r.runAt, &r.startedAt,
-	}, `SELECT queue, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases, cancel_requested_at IS NOT NULL, run_at, started_at
+	}, `SELECT queue, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases,
+		cancel_requested_at IS NOT NULL, run_at, started_at
 		FROM jobs WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`, o.ID, o.Fence, o.Session)
 	if err != nil {
 		return jobs.Settled{}, err

@@ -32,7 +32,8 @@ func (s *Store) Stats(ctx context.Context) (stats jobs.Stats, err error) {
 			stats.Queues = append(stats.Queues, *queues[name])
 		}
 		minuteAgo := now - time.Minute.Microseconds()
-		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completions WHERE since > ?1`, minuteAgo-span/2); err != nil {
+		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completions WHERE since > ?1`,
+			minuteAgo-span/2); err != nil {
 			return err
 		}
 		_, err := first(q, []any{&stats.FailedLastMinute}, `SELECT count(*) FROM jobs INDEXED BY jobs_dead WHERE status = 'failed' AND finished_at > ?1`,

@@ -88,7 +88,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context, file string) (err error) {
-	if s.write, err = sql.Open("sqlite", dsn(file, "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")); err != nil {
+	s.write, err = sql.Open("sqlite",
+		dsn(file, "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")) // 64 MiB, 32 MiB
+	if err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.write); err != nil {

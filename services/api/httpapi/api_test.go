@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type system struct {
 	handler http.Handler
 	log     *bytes.Buffer
 	session string
+	ahead   atomic.Int64 // by how much the store's clock goes fast
 }
 
 // reportSchema is announced by a worker.
@@ -37,12 +39,14 @@ const reportSchema = `{"$schema":"https://json-schema.org/draft/2020-12/schema",
 
 func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	s := &system{t: t, log: new(bytes.Buffer), session: "0192f000-0000-7000-8000-000000000001"}
+	now := func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	queue := memory.New(memory.Options{})
-	s := &system{t: t, store: store, queue: queue, log: new(bytes.Buffer), session: "0192f000-0000-7000-8000-000000000001"}
+	s.store, s.queue = store, queue
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	var registry jobs.Registry
 	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })

@@ -69,6 +69,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 
+	if len(r.TransferEncoding) > 0 {
+		// A Content-Length beside it has to end the connection (RFC 9112, 6.3), for a proxy may have believed that one. net/http does not tell.
+		h.Set("Connection", "close")
+	}
+
 	switch {
 	case r.Host == "":
 		missingHost.problem("The Host header is missing.").write(out)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,8 +30,8 @@ func (a *api) operations(mux *http.ServeMux) *huma.OpenAPI {
 	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
 	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
 	add(r, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
-	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry, fails(400, 404, 409, 503))
-	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel, fails(400, 404, 409, 503))
+	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry, fails(400, 404, 409, 413, 415, 422, 503))
+	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel, fails(400, 404, 409, 413, 415, 422, 503))
 	also(cancel, 200, 202, "It is running: its worker has been asked to stop")
 	add(r, "DELETE /jobs/{id}", "delete-job", jobs, "Delete a job that is over", a.delete, fails(400, 404, 409, 503))
 
@@ -75,7 +76,11 @@ func add[I, O any](
 		return out, err
 	})
 	item := r.h.OpenAPI().Paths[path]
-	return map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
+	registered := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
+	if !slices.Contains(op.Errors, http.StatusUnprocessableEntity) {
+		delete(registered.Responses, code(http.StatusUnprocessableEntity)) // Huma's status for bad parameters; ours is 400
+	}
+	return registered
 }
 
 func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }

@@ -1,6 +1,7 @@
 -- +goose Up
 
--- The record of all work. Wide columns come first so that no row carries padding; text columns compare by bytes (COLLATE "C"), as Go does.
+-- The record of all work. Wide columns come first so that no row carries padding; text columns compare by bytes (COLLATE
+-- "C"), as Go does.
 CREATE TABLE jobs (
     id                  uuid        NOT NULL PRIMARY KEY, -- UUIDv7: its order is the order of creation
     worker_id           uuid,                             -- the session that runs it, or that ran it last
@@ -43,8 +44,8 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_payload     CHECK (jsonb_typeof(payload) = 'object'),
     CONSTRAINT jobs_priority    CHECK (priority BETWEEN -10 AND 10)
 ) WITH (
-    -- A job is updated at least twice, and never in place: free space keeps its versions together. The default of autovacuum would wait
-    -- for millions of dead rows.
+    -- A job is updated at least twice, and never in place: free space keeps its versions together. The default of autovacuum
+    -- would wait for millions of dead rows.
     fillfactor = 85,
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_insert_scale_factor = 0.05,
@@ -62,7 +63,8 @@ CREATE INDEX jobs_failed ON jobs (id) INCLUDE (failure_kind) WHERE status = 'fai
 -- For people who ask for a span of time; Windlass itself lists by id.
 CREATE INDEX jobs_created ON jobs USING brin (created_at) WITH (autosummarize = on);
 
--- Unsuccessful attempts. They are deleted with their job, by the same statement: a foreign key would cost a lock and a look-up for each.
+-- Unsuccessful attempts. They are deleted with their job, by the same statement: a foreign key would cost a lock and a
+-- look-up for each.
 CREATE TABLE job_attempts (
     job_id      uuid        NOT NULL,
     fence       bigint      NOT NULL,
@@ -126,9 +128,10 @@ CREATE TABLE leases (
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- How many completed jobs there are, as a sum: counting them takes seconds once there are millions. Each statement that completes or deletes jobs
--- adds its part to the row of the present five seconds and of its own backend, so that no two of them ever wait for each other. Old rows
--- are merged into the one at -infinity. Whoever changes completed jobs by hand has to change this too.
+-- How many completed jobs there are, as a sum: counting them takes seconds once there are millions. Each statement that
+-- completes or deletes jobs adds its part to the row of the present five seconds and of its own backend, so that no two of
+-- them ever wait for each other. Old rows are merged into the one at -infinity. Whoever changes completed jobs by hand has
+-- to change this too.
 CREATE TABLE tally (
     at        timestamptz NOT NULL,
     backend   integer     NOT NULL,

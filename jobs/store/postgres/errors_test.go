@@ -1,0 +1,278 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+// everyCall is each method once, by name, with what it takes to come to the server.
+func everyCall(t *testing.T, s *Store) map[string]func() error {
+	t.Helper()
+	ctx, id := t.Context(), newJobID()
+	last := func(_ any, err error) error { return err }
+	return map[string]func() error{
+		"Insert":   func() error { return last(s.Insert(ctx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}})) },
+		"Get":      func() error { _, _, err := s.Get(ctx, id); return err },
+		"List":     func() error { return last(s.List(ctx, jobs.ListQuery{Limit: 1})) },
+		"Stats":    func() error { return last(s.Stats(ctx)) },
+		"Redrive":  func() error { return last(s.Redrive(ctx, jobs.Redrive{Limit: 1})) },
+		"Cancel":   func() error { return last(s.Cancel(ctx, id)) },
+		"Delete":   func() error { return s.Delete(ctx, id) },
+		"Types":    func() error { return last(s.Types(ctx)) },
+		"Register": func() error { return s.Register(ctx, jobs.Session{ID: newJobID()}, nil, time.Minute) },
+		"Beat":     func() error { return last(s.Beat(ctx, jobs.Pulse{Session: id, TTL: time.Minute})) },
+		"Claim":    func() error { return last(s.Claim(ctx, jobs.Claim{Session: id, IDs: []string{id}})) },
+		"Settle": func() error {
+			return last(s.Settle(ctx, []jobs.Outcome{{ID: id, Session: id, Verb: jobs.VerbComplete}}))
+		},
+		"Progress": func() error { return s.Progress(ctx, []jobs.ProgressNote{{ID: id, Session: id}}) },
+		"Queues":   func() error { return last(s.Queues(ctx)) },
+		"Due":      func() error { return last(s.Due(ctx, jobs.Due{Queue: "default", Limit: 1})) },
+		"Reap":     func() error { return last(s.Reap(ctx, 1)) },
+		"Prune":    func() error { return last(s.Prune(ctx, jobs.Prune{Limit: 1})) },
+		"Lead":     func() error { return last(s.Lead(ctx, "role", "holder", time.Minute)) },
+		"Sessions": func() error { return last(s.Sessions(ctx)) },
+		"Ping":     func() error { return s.Ping(ctx) },
+	}
+}
+
+// A server that is gone is told as such, and nobody has to do anything when it is back.
+func TestServerStopsAndComesBack(t *testing.T) {
+	server := servers.StartPostgres(t)
+	s := openURL(t, server.Database(t))
+	calls := everyCall(t, s)
+	settled := func(when string) {
+		for name, call := range calls {
+			if err := call(); err != nil && !errors.Is(err, jobs.ErrNotFound) {
+				t.Errorf("%s, %s: %v", when, name, err)
+			}
+		}
+	}
+	settled("before")
+	server.Stop()
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, jobs.ErrUnavailable) {
+			t.Errorf("while the server is down, %s: %v, want ErrUnavailable", name, err)
+		}
+	}
+	if err := s.Migrate(t.Context()); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("while the server is down, Migrate: %v, want ErrUnavailable", err)
+	}
+	server.Start()
+	settled("after the restart")
+	server.Kill()
+	server.Start()
+	settled("after the crash")
+}
+
+func TestOpenBeforeTheServerIsThere(t *testing.T) {
+	server := servers.StartPostgres(t)
+	url := server.Database(t)
+	server.Stop()
+	s := openPlain(t, url)
+	if err := s.Migrate(t.Context()); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Fatalf("migrate: %v, want ErrUnavailable", err)
+	}
+	server.Start()
+	if err := s.Ping(t.Context()); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("ping without tables: %v, want ErrUnavailable", err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	submit(t, s, 1)
+}
+
+// waiting returns the backend that waits for a lock with a statement of ours.
+func waiting(t *testing.T, watcher *Store, like string) int {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		pid := value[int](t, watcher, `SELECT coalesce(max(pid), 0) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`, like)
+		if pid != 0 {
+			return pid
+		}
+	}
+	t.Fatalf("no statement like %q waits", like)
+	return 0
+}
+
+// A connection that the server cuts off has rolled back, so the call goes on with another one, unseen by the caller.
+func TestTerminatedBackendIsReplaced(t *testing.T) {
+	s := open(t)
+	id := submit(t, s, 1)[0]
+	watcher := second(t, s)
+	tx, err := watcher.work.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), "SELECT FROM jobs WHERE id = $1 FOR UPDATE", id); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.Cancel(t.Context(), id)
+		answer <- err
+	}()
+	pid := waiting(t, watcher, "UPDATE jobs%")
+	if !value[bool](t, watcher, "SELECT pg_terminate_backend($1)", pid) {
+		t.Fatal("the backend was not there")
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answer; err != nil {
+		t.Fatal(err)
+	}
+	if job, _, err := s.Get(t.Context(), id); err != nil || job.FailureKind != jobs.KindCancelled || job.Fence != 1 {
+		t.Errorf("job: %+v, error %v", job, err)
+	}
+}
+
+// A lock that is not to be had in time is ErrBusy, and the row is as it was.
+func TestLockedRowIsBusy(t *testing.T) {
+	s := open(t)
+	id := submit(t, s, 1)[0]
+	tx, err := second(t, s).work.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), "SELECT FROM jobs WHERE id = $1 FOR UPDATE", id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Cancel(t.Context(), id); !errors.Is(err, jobs.ErrBusy) {
+		t.Errorf("cancel: %v, want ErrBusy", err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if job, _, err := s.Get(t.Context(), id); err != nil || job.Status != jobs.Pending {
+		t.Errorf("job: %+v, error %v", job, err)
+	}
+}
+
+// The answer to a commit gets lost: it may be stored, and here it is.
+func TestLostAnswerIsOutcomeUnknown(t *testing.T) {
+	p, url := between(t, servers.Postgres(t))
+	s := openURL(t, url, "pool_max_conns=1")
+	submit(t, s, 1) // so that the statement is prepared, and the next answer is that to the insert itself
+	job := newJob()
+	p.cut.Store(true)
+	if _, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{job}}}); !errors.Is(err, jobs.ErrOutcomeUnknown) {
+		t.Errorf("insert: %v, want ErrOutcomeUnknown", err)
+	}
+	if _, _, err := s.Get(t.Context(), job.ID); err != nil {
+		t.Errorf("the job of the lost answer: %v", err)
+	}
+	p.cut.Store(true)
+	if _, _, err := s.Get(t.Context(), job.ID); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("get: %v, want ErrUnavailable: nothing is unknown about a read", err)
+	}
+}
+
+// A server that accepts connections but never answers is given up in time.
+func TestSilentServerIsGivenUp(t *testing.T) {
+	p, url := between(t, servers.Postgres(t))
+	s := openURL(t, url, "pool_max_conns=1")
+	submit(t, s, 1)
+	p.hold.Store(true)
+	// The first call has a connection, the second gets none.
+	for _, want := range []error{jobs.ErrOutcomeUnknown, jobs.ErrUnavailable} {
+		begun := time.Now()
+		_, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{newJob()}}})
+		if took := time.Since(begun); !errors.Is(err, want) || took > 5*time.Second {
+			t.Errorf("after %s: %v, want %v within 5 s", took, err, want)
+		}
+	}
+}
+
+// The rows of a claim arrive before its commit. Where the commit fails, there is no claim.
+func TestFailedCommitIsNoClaim(t *testing.T) {
+	for _, params := range []string{"", "default_query_exec_mode=exec"} {
+		t.Run(params, func(t *testing.T) {
+			s := open(t, params)
+			id, w := submit(t, s, 1)[0], session(t, s)
+			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END';
+				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+			got, err := s.Claim(t.Context(), jobs.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
+			if err == nil || len(got.Jobs) > 0 {
+				t.Errorf("claim: %+v, error %v", got, err)
+			}
+			if job, _, err := s.Get(t.Context(), id); err != nil || job.Status != jobs.Pending {
+				t.Errorf("job: %+v, error %v", job, err)
+			}
+		})
+	}
+}
+
+func TestValuesThatCannotBeStored(t *testing.T) {
+	s := open(t)
+	taken := submit(t, s, 1)[0]
+	for name, edit := range map[string]func(*jobs.New){
+		"NUL in the payload":       func(n *jobs.New) { n.Payload = []byte(`{"a":"\u0000"}`) },
+		"invalid UTF-8":            func(n *jobs.New) { n.Payload = []byte("{\"a\":\"\xff\"}") },
+		"not JSON":                 func(n *jobs.New) { n.Payload = []byte(`{`) },
+		"not an object":            func(n *jobs.New) { n.Payload = []byte(`[]`) },
+		"a number beyond numeric":  func(n *jobs.New) { n.Payload = []byte(`{"a":1e131072}`) },
+		"deeper than the stack":    func(n *jobs.New) { n.Payload = []byte(`{"a":` + strings.Repeat("[", 50_000)) },
+		"an id that is taken":      func(n *jobs.New) { n.ID = taken },
+		"an id that is none":       func(n *jobs.New) { n.ID = "none" },
+		"a priority out of range":  func(n *jobs.New) { n.Priority = 11 },
+		"attempts beyond an int16": func(n *jobs.New) { n.MaxAttempts = 1 << 20 },
+	} {
+		job, other := newJob(), newJob()
+		edit(&job)
+		_, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{other}}, {Jobs: []jobs.New{job}}})
+		if !errors.Is(err, jobs.ErrRejected) {
+			t.Errorf("%s: %v, want ErrRejected", name, err)
+		}
+		if _, _, err := s.Get(t.Context(), other.ID); !errors.Is(err, jobs.ErrNotFound) {
+			t.Errorf("%s: the other job of the call: %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for want, codes := range map[error][]string{
+		jobs.ErrRejected:       {"22P02", "22P05", "22003", "22021", "23505", "23514", "54001", "54000", "21000"},
+		jobs.ErrBusy:           {"55P03", "40P01", "40001"},
+		jobs.ErrUnavailable:    {"57P01", "57P02", "57P03", "57014", "53300", "53100", "53200", "25006", "42P01", "XX000", ""},
+		jobs.ErrOutcomeUnknown: {"40003", "08007"},
+	} {
+		for _, code := range codes {
+			if got := refusal(code); got != want {
+				t.Errorf("%s: %v, want %v", code, got, want)
+			}
+		}
+	}
+}
+
+// A caller whose patience ends while it waits for a connection has stored nothing.
+func TestExhaustedPoolIsUnavailable(t *testing.T) {
+	s := open(t, "pool_max_conns=1")
+	taken, err := s.work.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = s.Insert(ctx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}})
+	if !errors.Is(err, jobs.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("insert: %v, want ErrUnavailable because of the deadline", err)
+	}
+	// The heartbeat has connections of its own.
+	if _, err := s.Lead(t.Context(), "role", "holder", time.Minute); err != nil {
+		t.Error(fmt.Errorf("lead: %w", err))
+	}
+}
