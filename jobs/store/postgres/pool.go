@@ -20,6 +20,7 @@ const (
 	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
 
 	idleInTransaction = 10 * time.Second
+	pingAfter         = 100 * time.Millisecond // of rest: a busy connection is never asked
 )
 
 // settings are what every statement runs under.
@@ -51,6 +52,8 @@ func newPool(config *pgxpool.Config, size int, ownMode bool) (*pool, error) {
 	p := &pool{pooler: pooler{keepMode: ownMode}}
 	config.MaxConns = int32(size)
 	config.PingTimeout = connectWithin
+	// A connection that lay idle may be dead without knowing. A statement sent on it would have an unknown outcome, a ping has none.
+	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool { return idle.IdleDuration >= pingAfter }
 	config.BeforeConnect = p.pooler.beforeConnect
 	config.AfterConnect = p.pooler.afterConnect
 	var err error
@@ -89,12 +92,22 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 			return nil
 		case try <= 2 && p.pooler.discovered(err):
 			p.Reset() // connections made before carry settings that do not hold
+			continue
 		case try <= 2 && sent && lostBefore(err) && ctx.Err() == nil:
 			p.Reset() // the server has cut this connection off, and then most likely all others
-		default:
-			return classify(what, err, sent, writes)
+			continue
 		}
+		if sent && ctx.Err() == nil && !isRefusal(err) {
+			p.Reset() // the others may be as dead; better to find out before something is sent
+		}
+		return classify(what, err, sent, writes)
 	}
+}
+
+// isRefusal tells an error that the server reported from one of the connection.
+func isRefusal(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused)
 }
 
 // lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent

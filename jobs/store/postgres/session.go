@@ -20,7 +20,8 @@ const (
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
 			AS n (name, description, queue, max_attempts, timeout_seconds, schema, example)
 		ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue,
-			max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds, schema = excluded.schema, example = excluded.example, seen_at = excluded.seen_at`
+			max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds, schema = excluded.schema,
+			example = excluded.example, seen_at = excluded.seen_at`
 
 	// A session may be registered again while it lives, for the answer to the first time may have been lost.
 	openSession = `INSERT INTO worker_sessions AS w
