@@ -100,6 +100,7 @@ func WithExample(payload any) Option {
 // let through), or json.RawMessage or a map for any object. The type's JSON Schema is made from T; see SchemaOf for the tags it reads.
 // Handle panics where the name or an option is not valid, or the name is taken: these are mistakes in the program.
 func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Option) {
+	numbers := holdsAny(reflect.TypeFor[T](), map[reflect.Type]bool{})
 	h := &Handler{
 		Type: Type{
 			Name: name, Queue: DefaultQueue, MaxAttempts: DefaultMaxAttempts, Timeout: DefaultTimeout,
@@ -107,14 +108,14 @@ func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Optio
 		},
 		Backoff: Backoff,
 		Run: func(ctx context.Context, run *Run) (any, error) {
-			payload, err := decode[T](run.Job.Payload)
+			payload, err := decode[T](run.Job.Payload, numbers)
 			if err != nil {
 				return nil, Permanent(err)
 			}
 			return fn(ctx, run, payload)
 		},
 		Check: func(payload json.RawMessage) error {
-			_, err := decode[T](payload)
+			_, err := decode[T](payload, numbers)
 			return err
 		},
 	}
@@ -154,12 +155,16 @@ func (r *Registry) Types() []Type {
 	return types
 }
 
-// decode reads a payload into T and tells a field of the wrong type by its pointer.
-func decode[T any](payload json.RawMessage) (T, error) {
-	var v T
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.UseNumber() // numbers in an `any` keep their digits
-	err := dec.Decode(&v)
+// decode reads a payload into T and tells a field of the wrong type by its pointer. With numbers, those in a field of type any keep their
+// digits (json.Number); that way is slower.
+func decode[T any](payload json.RawMessage, numbers bool) (v T, err error) {
+	if numbers {
+		dec := json.NewDecoder(bytes.NewReader(payload))
+		dec.UseNumber()
+		err = dec.Decode(&v)
+	} else {
+		err = json.Unmarshal(payload, &v)
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return v, &InvalidError{[]FieldError{{pointer(wrong.Field), "must be " + kindName(wrong.Type.Kind())}}}
@@ -168,6 +173,27 @@ func decode[T any](payload json.RawMessage) (T, error) {
 		return v, &InvalidError{[]FieldError{{"", "cannot be decoded: " + err.Error()}}}
 	}
 	return v, nil
+}
+
+// holdsAny reports whether a value of type t can hold numbers whose type encoding/json chooses.
+func holdsAny(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsAny(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsAny(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // pointer turns encoding/json's dotted path into a JSON Pointer.

@@ -20,7 +20,24 @@ func (w *Worker) start(job jobs.Job, session string) {
 	ctx, end := context.WithCancelCause(context.Background())
 	r := &run{job: job, session: session, startedAt: time.Now(), ctx: ctx, end: end}
 	w.runs.add(r)
-	go w.execute(r)
+	select {
+	case w.idle <- r:
+	default:
+		go w.serve(r)
+	}
+}
+
+// serve makes attempts, one after the other, until the worker ends. A goroutine that has run a handler has a stack that fits the next one: growing a
+// new one for each job was a tenth of all CPU time.
+func (w *Worker) serve(r *run) {
+	for {
+		w.execute(r)
+		select {
+		case r = <-w.idle:
+		case <-w.recording.Done():
+			return
+		}
+	}
 }
 
 // execute makes one attempt at a job and records how it ended.
@@ -39,7 +56,7 @@ func (w *Worker) execute(r *run) {
 		unwatch()
 		w.conclude(r, handler, context.Cause(ctx), result, err)
 	}()
-	result, err = invoke(ctx, handler, jobs.NewRun(r.job, w.log.With(anyOf(about(&r.job))...), r.report))
+	result, err = invoke(ctx, handler, jobs.NewRun(r.job, w.logOf(r), r.report))
 }
 
 // invoke runs the handler. A panic is an error with its stack.
@@ -172,10 +189,27 @@ func (w *Worker) tell(r *run, level slog.Level, message string, more ...slog.Att
 	w.log.LogAttrs(context.Background(), level, message, append(attrs, more...)...)
 }
 
-func anyOf(attrs []slog.Attr) []any {
-	list := make([]any, len(attrs))
-	for i, a := range attrs {
-		list[i] = a
-	}
-	return list
+// logOf is what the handler logs with: the worker's logger, with the attempt's facts. Most handlers never log, so these are put in only when one does.
+func (w *Worker) logOf(r *run) *slog.Logger {
+	return slog.New(&lateAttrs{Handler: w.log.Handler(), attrs: func() []slog.Attr {
+		return append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
+	}})
+}
+
+// lateAttrs is a slog.Handler with attributes that are made when they are needed.
+type lateAttrs struct {
+	slog.Handler
+	attrs func() []slog.Attr
+}
+
+func (h *lateAttrs) Handle(ctx context.Context, record slog.Record) error {
+	return h.Handler.WithAttrs(h.attrs()).Handle(ctx, record)
+}
+
+func (h *lateAttrs) WithAttrs(more []slog.Attr) slog.Handler {
+	return h.Handler.WithAttrs(h.attrs()).WithAttrs(more)
+}
+
+func (h *lateAttrs) WithGroup(name string) slog.Handler {
+	return h.Handler.WithAttrs(h.attrs()).WithGroup(name)
 }

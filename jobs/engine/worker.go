@@ -55,6 +55,7 @@ type Worker struct {
 	slots    slots
 	lease    lease
 	runs     runs
+	idle     chan *run // to goroutines that wait for their next attempt
 	draining atomic.Bool
 	stuck    chan struct{} // closed when too many handlers are stuck
 	giveUp   func()        // closes it
@@ -100,6 +101,7 @@ func NewWorker(opts WorkerOptions) *Worker {
 	w := &Worker{
 		opts: opts, log: opts.Log, types: opts.Registry.Names(),
 		hurry: &hurrier{queue: opts.Queue, log: opts.Log},
+		idle:  make(chan *run),
 		stuck: make(chan struct{}),
 	}
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })

@@ -26,7 +26,7 @@ import (
 
 func main() {
 	count := flag.Int("jobs", 100_000, "how many jobs to drain")
-	slots := flag.Int("slots", 2000, "jobs at once while draining")
+	slots := flag.Int("slots", 1000, "jobs at once while draining")
 	rounds := flag.Int("rounds", 3, "how many times to drain")
 	lone := flag.Int("lone", 300, "how many lone jobs to time")
 	profile := flag.String("profile", "", "write a CPU profile to this file")
@@ -95,7 +95,7 @@ type system struct {
 	end    func()
 }
 
-func newSystem(ctx context.Context, url string, slots int, handler jobs.HandlerFunc[map[string]any]) (*system, error) {
+func newSystem(ctx context.Context, url string, slots int, handler jobs.HandlerFunc[email]) (*system, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	store, err := postgres.Open(ctx, postgres.Options{URL: url, Log: log})
 	if err != nil {
@@ -133,11 +133,19 @@ func newSystem(ctx context.Context, url string, slots int, handler jobs.HandlerF
 	return s, nil
 }
 
+// email is what handlers get.
+type email struct {
+	To      string `json:"to"`
+	Subject string `json:"subject"`
+	N       int    `json:"n"`
+	Urgent  bool   `json:"urgent"`
+}
+
 var payload = []byte(`{"to":"somebody@example.com","subject":"a payload of about one hundred bytes","n":12345,"urgent":false}`)
 
 // drain submits jobs in bulk, then lets a worker loose on them.
 func drain(ctx context.Context, url string, count, slots int) error {
-	s, err := newSystem(ctx, url, slots, func(context.Context, *jobs.Run, map[string]any) (any, error) { return nil, nil })
+	s, err := newSystem(ctx, url, slots, func(context.Context, *jobs.Run, email) (any, error) { return nil, nil })
 	if err != nil {
 		return err
 	}
@@ -169,7 +177,7 @@ func drain(ctx context.Context, url string, count, slots int) error {
 // latency submits jobs one by one to a system that has nothing else to do.
 func latency(ctx context.Context, url string, n int) error {
 	started := make(chan time.Time, 1)
-	s, err := newSystem(ctx, url, 5, func(context.Context, *jobs.Run, map[string]any) (any, error) {
+	s, err := newSystem(ctx, url, 5, func(context.Context, *jobs.Run, email) (any, error) {
 		started <- time.Now()
 		return nil, nil
 	})
@@ -178,6 +186,9 @@ func latency(ctx context.Context, url string, n int) error {
 	}
 	s.begin()
 	defer s.end()
+	if n == 0 {
+		return nil
+	}
 	var waits []time.Duration
 	for i := range n + 20 {
 		time.Sleep(time.Duration(10+i%13) * time.Millisecond)
