@@ -16,6 +16,7 @@ import (
 func nothing(context.Context, *jobs.Run, map[string]any) (any, error) { return nil, nil }
 
 func TestSubmitFillsIn(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing, jobs.WithQueue("post"), jobs.WithMaxAttempts(7), jobs.WithTimeout(time.Minute))
 	j := s.submit(jobs.New{Type: "mail", Payload: []byte(`{"bb":1e2, "a":"\u00e9"}`)})[0]
@@ -28,6 +29,7 @@ func TestSubmitFillsIn(t *testing.T) {
 }
 
 func TestSubmitRefuses(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	for name, c := range map[string]struct {
@@ -64,6 +66,7 @@ func TestSubmitRefuses(t *testing.T) {
 }
 
 func TestAnnouncedTypesAreAccepted(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	announced := jobs.Type{Name: "elsewhere", Queue: "far", MaxAttempts: 2, Timeout: time.Minute, Schema: []byte(`{}`), Example: []byte(`{}`)}
 	session := jobs.Session{ID: "4a3bb7a4-9c4c-4ab5-a2ab-54dc2c8a9d11", Types: []string{"elsewhere"}}
@@ -77,6 +80,7 @@ func TestAnnouncedTypesAreAccepted(t *testing.T) {
 
 // While one call of the Store is under way the others gather, and equal keys among them become one.
 func TestSubmissionsGather(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	var mu sync.Mutex
@@ -135,6 +139,7 @@ func TestSubmissionsGather(t *testing.T) {
 }
 
 func TestBadRowFailsAlone(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	gate := make(chan struct{})
@@ -166,6 +171,7 @@ func TestBadRowFailsAlone(t *testing.T) {
 }
 
 func TestImpatientCaller(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	gate := make(chan struct{})
@@ -189,6 +195,7 @@ func TestImpatientCaller(t *testing.T) {
 }
 
 func TestRetryAndCancelOfTheWrongState(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	id := s.submit(jobs.New{Type: "mail"})[0].ID

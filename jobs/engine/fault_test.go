@@ -16,6 +16,7 @@ import (
 var errCut = errors.New("connection cut")
 
 func TestQueueLosesItsMemory(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("work", func(context.Context, *jobs.Run, map[string]any) (any, error) { return nil, nil })
 	list := s.submit(slices.Repeat([]jobs.New{{Type: "work"}}, 150)...)
@@ -32,6 +33,7 @@ func TestQueueLosesItsMemory(t *testing.T) {
 }
 
 func TestBacklogBeyondTheCap(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t) // whose queue holds 200 ids
 	var runs atomic.Int32
 	s.handle("work", func(context.Context, *jobs.Run, map[string]any) (any, error) {
@@ -53,6 +55,7 @@ func TestBacklogBeyondTheCap(t *testing.T) {
 }
 
 func TestQueueOutOfReach(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("work", func(context.Context, *jobs.Run, map[string]any) (any, error) { return nil, nil })
 	s.queue.setFail(errCut)
@@ -72,6 +75,7 @@ func TestQueueOutOfReach(t *testing.T) {
 }
 
 func TestClaimAnswerLost(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	var runs atomic.Int32
 	s.handle("work", func(context.Context, *jobs.Run, map[string]any) (any, error) {
@@ -101,6 +105,7 @@ func TestClaimAnswerLost(t *testing.T) {
 }
 
 func TestSettleAnswerLost(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	var runs, cuts atomic.Int32
 	s.handle("work", func(_ context.Context, run *jobs.Run, _ map[string]any) (any, error) {
@@ -128,6 +133,7 @@ func TestSettleAnswerLost(t *testing.T) {
 }
 
 func TestStoreDownAtTheResult(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	var runs, refused atomic.Int32
 	s.handle("work", func(context.Context, *jobs.Run, map[string]any) (any, error) {
@@ -150,6 +156,7 @@ func TestStoreDownAtTheResult(t *testing.T) {
 }
 
 func TestLeaseLost(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.opts.LeaseTTL = 2 * time.Second
 	causes := make(chan error, 10)
@@ -189,6 +196,7 @@ func TestLeaseLost(t *testing.T) {
 }
 
 func TestSessionMarkedDead(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	started := make(chan string, 10)
 	gate := make(chan struct{})
@@ -222,6 +230,7 @@ func TestSessionMarkedDead(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.opts.ShutdownTimeout = 2 * time.Second
 	s.opts.Concurrency = 2
@@ -266,6 +275,7 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestHandlerIgnoresItsContext(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.opts.ExitWhenStuck = true
 	s.opts.Concurrency = 2

@@ -16,6 +16,7 @@ import (
 )
 
 func TestCompletes(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("add", func(_ context.Context, run *jobs.Run, in map[string]any) (any, error) {
 		return map[string]any{"sum": 3, "echo": in["n"]}, nil
@@ -40,6 +41,7 @@ func TestCompletes(t *testing.T) {
 }
 
 func TestRetriesThenDies(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	var calls atomic.Int32
 	s.handle("flaky", func(context.Context, *jobs.Run, map[string]any) (any, error) {
@@ -78,6 +80,7 @@ func TestRetriesThenDies(t *testing.T) {
 }
 
 func TestRetryWaits(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	jobs.Handle(&s.registry, "slow", func(context.Context, *jobs.Run, map[string]any) (any, error) {
 		return nil, errors.New("not yet")
@@ -95,6 +98,7 @@ func TestRetryWaits(t *testing.T) {
 }
 
 func TestAnswersOfHandlers(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("permanent", func(context.Context, *jobs.Run, map[string]any) (any, error) {
 		return nil, jobs.Permanent(errors.New("no such address"))
@@ -148,6 +152,7 @@ func TestAnswersOfHandlers(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.handle("slow", func(ctx context.Context, _ *jobs.Run, _ map[string]any) (any, error) {
 		<-ctx.Done()
@@ -166,6 +171,7 @@ func TestTimeout(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	started := make(chan string, 1)
 	s.handle("wait", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
@@ -192,6 +198,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	step, done := make(chan float64), make(chan struct{})
 	s.handle("steps", func(_ context.Context, run *jobs.Run, _ map[string]any) (any, error) {
@@ -218,6 +225,7 @@ func TestProgress(t *testing.T) {
 }
 
 func TestConcurrencyLimit(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.opts.Concurrency = 3
 	var now, most atomic.Int32
@@ -243,6 +251,7 @@ func TestConcurrencyLimit(t *testing.T) {
 }
 
 func TestOneSuspectAtATime(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	var suspects, most, others atomic.Int32
 	gate := make(chan struct{})
