@@ -17,14 +17,14 @@ const walked = 10_000
 
 // route is a way to the rows of a list.
 type route struct {
-	where  string // of the index that is walked
-	status string // the same for the rows, in words that do not tempt the planner to take another index
-	small  bool   // few enough to be read all and sorted
+	where string // of the index that is walked
+	only  string // of the rows on the way that match, in words that do not tempt the planner to take another index
+	small bool   // few enough to be read all and sorted
 }
 
 var (
-	everything = route{where: "true", status: "true"}
-	failedOnes = route{where: "j.status = 'failed'", status: "j.status = 'failed'"}
+	everything = route{where: "true"}
+	failedOnes = route{where: "j.status = 'failed'"}
 )
 
 // stateFilters are the states in terms of the columns, as jobs.Job.State has it.
@@ -76,9 +76,6 @@ func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
 	if err != nil {
 		return jobs.Page{}, err
 	}
-	if way.status != "true" {
-		filter = append(filter, way.status)
-	}
 	return s.page(ctx, way, filter, args, before, min(max(q.Limit, 1), 200))
 }
 
@@ -92,7 +89,7 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	case jobs.Failed:
 		return failedOnes, nil
 	case jobs.Completed:
-		return route{where: "true", status: "(j.status = 'completed') IS TRUE"}, nil
+		return route{where: "true", only: "(j.status = 'completed') IS TRUE"}, nil
 	}
 	is := fmt.Sprintf("j.status = '%s'", status)
 	var few bool
@@ -101,15 +98,18 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 		scan: one(&few),
 	})
 	if few {
-		return route{where: is, status: is, small: true}, err
+		return route{where: is, small: true}, err
 	}
-	return route{where: "true", status: "(" + is + ") IS TRUE"}, err
+	return route{where: "true", only: "(" + is + ") IS TRUE"}, err
 }
 
 // page reads one page along a route. args start with the id to go on from.
 func (s *Store) page(
 	ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int,
 ) (jobs.Page, error) {
+	if way.only != "" {
+		filter = append(filter, way.only)
+	}
 	bound := ""
 	if len(filter) > 0 && !way.small {
 		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is
@@ -130,8 +130,9 @@ func (s *Store) page(
 		filter = append(filter, fmt.Sprintf("j.id >= $%d::uuid", len(args)))
 	}
 	args = append(args, limit+1) // one more tells whether there is more
+	filter = append(filter, way.where, "j.id < $1::uuid")
 	sql := fmt.Sprintf(`SELECT %s FROM jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
-		listed, strings.Join(append(filter, "j.id < $1::uuid"), " AND "), len(args))
+		listed, strings.Join(filter, " AND "), len(args))
 	var page jobs.Page
 	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(false).into(&page.Jobs)}); err != nil {
 		return jobs.Page{}, err

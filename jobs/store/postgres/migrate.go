@@ -4,13 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -47,28 +46,40 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	var unconnected *pgconn.ConnectError
-	return classify("migrate", err, !errors.As(err, &unconnected), true)
+	// Each migration is a transaction, so calling again is always right: nothing is said to be unknown.
+	return classify("migrate", err, true, false)
 }
 
 // locked calls f while it holds the lock. The lock belongs to a transaction, not to a session: so it works through a
-// pooler, and when this process dies, the server takes it back.
+// pooler, and when this process dies, the server takes it back. Those who wait ask again and again instead of queueing,
+// for each waiter would occupy a connection, and a pooler may have none left then for the one who has the lock.
 func locked(ctx context.Context, db *sql.DB, f func() error) error {
+	for {
+		got, err := tryLocked(ctx, db, f)
+		if got || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(50*time.Millisecond + rand.N(100*time.Millisecond)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func tryLocked(ctx context.Context, db *sql.DB, f func() error) (got bool, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer tx.Rollback() // releases the lock; there is nothing to undo
-	// Limits that come with the role or the database would end the wait, or the lock.
-	_, err = tx.ExecContext(ctx, `SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
-		set_config('idle_in_transaction_session_timeout', '0', true)`)
-	if err != nil {
-		return err
+	// A limit that comes with the role or the database would end the transaction while f works elsewhere.
+	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)
+		FROM (SELECT set_config('idle_in_transaction_session_timeout', '0', true)) AS settings`, int64(migrationLock)).Scan(&got)
+	if err != nil || !got {
+		return false, err
 	}
-	if _, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
-		return err
-	}
-	return f()
+	return true, f()
 }
 
 func (s *Store) applyMigrations(ctx context.Context, db *sql.DB) error {

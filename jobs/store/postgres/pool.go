@@ -86,14 +86,14 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	for try := 1; ; try++ {
-		sent, err := p.exchange(ctx, statements)
+		sent, handed, err := p.exchange(ctx, statements)
 		switch {
 		case err == nil:
 			return nil
 		case try <= 2 && p.pooler.discovered(err):
 			p.Reset() // connections made before carry settings that do not hold
 			continue
-		case try <= 2 && sent && lostBefore(err) && ctx.Err() == nil:
+		case try <= 2 && sent && !handed && lostBefore(err) && ctx.Err() == nil:
 			p.Reset() // the server has cut this connection off, and then most likely all others
 			continue
 		}
@@ -120,16 +120,19 @@ func lostBefore(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
-// exchange sends the statements and reads the answers to the end. sent is false where there was not even a connection.
-func (p *pool) exchange(ctx context.Context, statements []statement) (sent bool, err error) {
+// exchange sends the statements and reads the answers to the end. sent is false where there was not even a connection. handed
+// tells that a scan has taken rows: rows come before the commit, so they may be of a transaction that was rolled back, and who has taken
+// them must not be handed those of another try as well.
+func (p *pool) exchange(ctx context.Context, statements []statement) (sent, handed bool, err error) {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer conn.Release()
 	if len(statements) == 1 && !p.pooler.there() {
 		rows, _ := conn.Query(ctx, statements[0].sql, statements[0].args...) // its error is in rows too
-		return true, drain(rows, statements[0].scan)
+		err = drain(rows, statements[0].scan, &handed)
+		return true, handed, err
 	}
 	// Without a Sync between them the statements are one transaction, committed by the Sync at the end.
 	var batch pgx.Batch
@@ -145,19 +148,31 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent bool,
 	}
 	for i := 0; i < len(statements) && err == nil; i++ {
 		rows, _ := results.Query()
-		err = drain(rows, statements[i].scan)
+		err = drain(rows, statements[i].scan, &handed)
 	}
 	if cerr := results.Close(); err == nil {
 		err = cerr
 	}
-	return true, err
+	return true, handed, err
+}
+
+// noted notes in handed that a row was handed out.
+type noted struct {
+	pgx.Rows
+	handed *bool
+}
+
+func (n noted) Next() bool {
+	next := n.Rows.Next()
+	*n.handed = *n.handed || next
+	return next
 }
 
 // drain reads all rows. Its error includes one that only the commit brought.
-func drain(rows pgx.Rows, scan func(pgx.Rows) error) error {
+func drain(rows pgx.Rows, scan func(pgx.Rows) error, handed *bool) error {
 	var err error
 	if rows.Err() == nil && scan != nil {
-		err = scan(rows)
+		err = scan(noted{rows, handed})
 	}
 	rows.Close()
 	if rerr := rows.Err(); rerr != nil {

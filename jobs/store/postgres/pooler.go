@@ -50,10 +50,13 @@ func (p *pooler) beforeConnect(_ context.Context, config *pgx.ConnConfig) error 
 	return nil
 }
 
-// afterConnect sees whether the settings arrived.
+// afterConnect sees whether the settings arrived, where they were sent.
 func (p *pooler) afterConnect(ctx context.Context, conn *pgx.Conn) error {
-	if p.there() {
+	if _, sent := conn.Config().RuntimeParams[settings[0][0]]; !sent {
 		return nil
+	}
+	if p.there() {
+		return errPooler // found while this connection was being made by the other rules
 	}
 	var arrived bool
 	// One setting tells of all. The simple protocol leaves nothing prepared behind.
@@ -65,12 +68,10 @@ func (p *pooler) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// discovered reports whether err is how a pooler shows itself, and remembers it.
+// discovered reports whether err is how a pooler shows itself, and remembers it. Several callers may come upon it at once.
 func (p *pooler) discovered(err error) bool {
 	var refused *pgconn.PgError
 	switch {
-	case p.there():
-		return false
 	case errors.Is(err, errPooler):
 	case errors.As(err, &refused) && refused.Code == "08P01" && strings.Contains(refused.Message, "startup parameter"):
 	default:

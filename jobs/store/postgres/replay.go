@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -87,7 +86,7 @@ func (s *Store) replay(ctx context.Context, subs []jobs.Submission, receipts []j
 func (h heldKey) answer(found map[string]jobs.Job) {
 	list := make([]jobs.Job, 0, len(h.jobs))
 	for _, id := range h.jobs {
-		j, ok := found[uuid.UUID(id.Bytes).String()]
+		j, ok := found[id.String()]
 		if !ok {
 			h.receipt.Err = fmt.Errorf("insert: %w", jobs.ErrKeyGone)
 			return

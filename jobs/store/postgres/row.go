@@ -3,7 +3,6 @@ package postgres
 import (
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -56,9 +55,7 @@ func (r *jobRow) scan(rows pgx.Rows) (jobs.Job, error) {
 	j.Timeout = time.Duration(r.timeout) * time.Second
 	j.RunAt, j.CreatedAt, j.UpdatedAt = j.RunAt.UTC(), j.CreatedAt.UTC(), j.UpdatedAt.UTC()
 	j.Error, j.FailureKind = r.errorText.String, jobs.FailureKind(r.kind.String)
-	if r.worker.Valid {
-		j.WorkerID = uuid.UUID(r.worker.Bytes).String()
-	}
+	j.WorkerID = r.worker.String()
 	j.CancelRequestedAt, j.StartedAt, j.DeadlineAt, j.FinishedAt = utc(r.cancelled), utc(r.started), utc(r.deadline), utc(r.ending)
 	if r.progressAt.Valid {
 		j.Progress = &jobs.Progress{Percent: r.percent.Float64, Message: r.progressText.String, At: utc(r.progressAt)}
@@ -140,11 +137,14 @@ func (r *hintRow) into(list *[]jobs.Hint) func(pgx.Rows) error {
 
 // parseID turns an id into what the driver sends. ok is false for what is no UUID in its usual form: no row has such an id.
 func parseID(id string) (pgtype.UUID, bool) {
-	if len(id) != 36 {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return pgtype.UUID{}, false
 	}
-	u, err := uuid.Parse(id)
-	return pgtype.UUID{Bytes: u, Valid: err == nil}, err == nil
+	var u pgtype.UUID
+	if err := u.Scan(id); err != nil {
+		return pgtype.UUID{}, false
+	}
+	return u, true
 }
 
 // parseIDs leaves out what is no UUID.

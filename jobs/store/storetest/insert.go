@@ -76,12 +76,21 @@ func insertFuture(f *fixture) {
 	is(f, "run at as read", jsonOf(f.get(j.ID).RunAt), jsonOf(at.UTC()))
 }
 
-// documents hold what databases like to change: digits, escapes, the order of keys, long texts.
+// documents hold what databases like to change: digits, escapes, the order of keys, long texts. They are in canonical form, as all that comes
+// to a Store.
 var documents = []string{
 	`{}`,
-	`{"b":1.00,"aa":12345678901234567890,"n":{"x":[1,"\u00e9 é <>&"]}}`,
-	`{"a":0.1000,"huge":1234567890123456789012345678901234567890.5,"tiny":1e-300,"z":[[],{},null,true]}`,
-	`{"quote":"\"\\/\b\f\n\r\t","emoji":"🙂","separator":"\u2028"}`,
+	canonical(`{"b":1.00,"aa":12345678901234567890,"n":{"x":[1,"\u00e9 é <>&"]}}`),
+	canonical(`{"a":0.1000,"huge":1234567890123456789012345678901234567890.5,"tiny":1e-300,"z":[[],{},null,true]}`),
+	canonical(`{"quote":"\"\\/\b\f\n\r\t","emoji":"🙂","separator":"\u2028"}`),
+}
+
+func canonical(doc string) string {
+	c, err := jobs.Canonical([]byte(doc), jobs.JSONLimits{})
+	if err != nil {
+		panic(err)
+	}
+	return string(c)
 }
 
 func insertPayload(f *fixture) {

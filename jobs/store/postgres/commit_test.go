@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// cutAtCommit makes the server end the next session that commits a change of a job, at that commit: the rows of its statement
+// have been sent by then, and the change is rolled back.
+const cutAtCommit = `
+	CREATE SEQUENCE once;
+	CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF nextval('once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+		RETURN NULL;
+	END $$;
+	CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()`
+
+// A claim that is cut off at its commit must not hand out a job twice: once as it was rolled back, and once as it was
+// claimed by another try. The torture found it with seed 1, as a job that ran twice with one fence.
+func TestClaimCutOffAtItsCommit(t *testing.T) {
+	s := open(t)
+	ids, worker := submit(t, s, 3), session(t, s)
+	exec(t, s, cutAtCommit)
+	want := jobs.Claim{Session: worker, Types: []string{"email"}, IDs: ids}
+	got, err := s.Claim(t.Context(), want)
+	if n := value[int64](t, s, `SELECT last_value FROM once`); n == 0 {
+		t.Fatal("the session was not cut off: the test did not hit")
+	}
+	if err != nil {
+		if !errors.Is(err, jobs.ErrUnavailable) || len(got.Jobs) > 0 {
+			t.Fatalf("claim: %d jobs, error %v, want none and ErrUnavailable", len(got.Jobs), err)
+		}
+		if got, err = s.Claim(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	for _, j := range got.Jobs {
+		if seen[j.ID] || j.Fence != 1 {
+			t.Errorf("job %s with fence %d was handed out twice, or after a claim that was rolled back", j.ID, j.Fence)
+		}
+		seen[j.ID] = true
+	}
+	if len(seen) != len(ids) {
+		t.Errorf("%d jobs of %d", len(seen), len(ids))
+	}
+}
+
+// What was read before a session was cut off is not counted twice either.
+func TestReapCutOffAtItsCommit(t *testing.T) {
+	s := open(t)
+	worker := session(t, s)
+	claim(t, s, worker, submit(t, s, 3)...)
+	if _, err := s.Beat(t.Context(), jobs.Pulse{Session: worker, State: jobs.SessionDead}); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, s, cutAtCommit)
+	reaped, err := s.Reap(t.Context(), 100)
+	if err != nil {
+		if !errors.Is(err, jobs.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		if reaped, err = s.Reap(t.Context(), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(reaped) != 3 {
+		t.Errorf("%d jobs were told to be taken back, of 3", len(reaped))
+	}
+}
