@@ -155,7 +155,7 @@ func TestReadsAreBounded(t *testing.T) {
 		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
 		"prune":        {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},
-		"list":         {statement{"SELECT " + listed + " FROM jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50", []any{top}, nil}, 60},
+		"list":         {statement{`SELECT ` + listed + ` FROM jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50`, []any{top}, nil}, 60},
 	}
 	for name, r := range reads {
 		for _, generic := range []bool{false, true} {
