@@ -1,8 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
 	"net/http"
+	"path"
+	"regexp"
+	"strings"
+	"time"
 )
 
 // ui holds the static export of the web interface, once `make build` has put it there.
@@ -12,17 +24,230 @@ var ui embed.FS
 
 // web serves the UI, and the API under /api on the same origin.
 func web(api http.Handler) http.Handler {
-	placeholder, err := ui.ReadFile("ui/placeholder.html")
+	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		panic(err) // it is embedded
 	}
+	pages, err := newPages(files)
+	if err != nil {
+		panic(err) // as above: what is wrong here was wrong at the build
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", http.StripPrefix("/api", api))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Write(placeholder)
-	})
+	mux.Handle("/", pages)
 	return mux
+}
+
+// nilID stands in the export for the id of a job: there is one page for all jobs. What is asked for is put in its place, which has the same
+// length, so that the lengths that stand within the page stay right.
+const nilID = "00000000-0000-0000-0000-000000000000"
+
+var (
+	jobPath = regexp.MustCompile(`^jobs/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(.*)$`)
+	// inlineScript finds the scripts that stand in a page; those with a src are files of ours.
+	inlineScript = regexp.MustCompile(`(?s)<script(?:\s+[^>]*)?>(.*?)</script>`)
+)
+
+// asset is a file, ready to be sent.
+type asset struct {
+	body    []byte
+	zipped  []byte // nil where gzip gains nothing
+	kind    string // media type
+	tag     string // of the body, without quotes
+	forever bool   // its name changes with its content
+	policy  string // Content-Security-Policy; of pages only
+}
+
+// pages serves an export of Next.js out of memory. It never lists a folder.
+type pages struct {
+	assets  map[string]*asset // by path without the leading slash
+	missing *asset            // the page for what is not there; nil before the UI is built
+}
+
+func newPages(files fs.FS) (*pages, error) {
+	p := &pages{assets: map[string]*asset{}}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(files, name)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		p.assets[name] = newAsset(name, body, gzip.BestCompression)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if placeholder, ok := p.assets["placeholder.html"]; ok && p.assets["index.html"] == nil {
+		p.assets["index.html"] = placeholder
+	}
+	delete(p.assets, "placeholder.html")
+	p.missing = p.assets["404.html"]
+	return p, nil
+}
+
+// newAsset prepares a file. Packing is worth a slow level where it is done once.
+func newAsset(name string, body []byte, level int) *asset {
+	sum := sha256.Sum256(body)
+	a := &asset{
+		body: body, kind: mediaType(name), tag: hex.EncodeToString(sum[:8]),
+		forever: strings.HasPrefix(name, "_next/static/"),
+	}
+	if strings.HasPrefix(a.kind, "text/html") {
+		a.policy = policy(body)
+	}
+	if zipped := pack(body, level); a.kind != "font/woff2" && len(zipped) < len(body) {
+		a.zipped = zipped
+	}
+	return a
+}
+
+// mediaType does without the tables of the machine, which differ from one to the next.
+func mediaType(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".html", ".css", ".txt":
+		return map[string]string{".html": "text/html", ".css": "text/css", ".txt": "text/plain"}[ext] + "; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".json":
+		return "application/json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".woff2":
+		return "font/woff2"
+	default:
+		if kind := mime.TypeByExtension(ext); kind != "" {
+			return kind
+		}
+		return "application/octet-stream"
+	}
+}
+
+// policy lets a page run its own files and the very scripts that stand in it, and talk to its own origin. Scripts that somebody brought in with a
+// payload would not run, if ever one got through. Styles may stand in the page: React writes widths and the toasts their style sheet that way.
+func policy(page []byte) string {
+	var hashes strings.Builder
+	seen := map[string]bool{}
+	for _, script := range inlineScript.FindAllSubmatch(page, -1) {
+		if len(script[1]) == 0 {
+			continue
+		}
+		sum := sha256.Sum256(script[1])
+		if hash := base64.StdEncoding.EncodeToString(sum[:]); !seen[hash] {
+			seen[hash] = true
+			hashes.WriteString(" 'sha256-" + hash + "'")
+		}
+	}
+	return "default-src 'none'; script-src 'self'" + hashes.String() + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+func pack(body []byte, level int) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, level)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	w.Write(body) // into memory: neither this nor Close can fail
+	w.Close()
+	return b.Bytes()
+}
+
+func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Only GET and HEAD are served here.", http.StatusMethodNotAllowed)
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	a := p.find(name)
+	if bare := strings.TrimRight(name, "/"); a == nil && bare != name && p.find(bare) != nil {
+		http.Redirect(w, r, "/"+bare, http.StatusPermanentRedirect) // bare is a page of ours: this leads nowhere else
+		return
+	}
+	switch {
+	case a != nil:
+		a.send(w, r, http.StatusOK)
+	case p.missing != nil:
+		p.missing.send(w, r, http.StatusNotFound)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// find returns what is at a path, or nil.
+func (p *pages) find(name string) *asset {
+	if name == "" {
+		name = "index"
+	}
+	for _, candidate := range []string{name, name + ".html"} {
+		if a := p.assets[candidate]; a != nil {
+			return a
+		}
+	}
+	job := jobPath.FindStringSubmatch(name)
+	if job == nil || job[1] == nilID {
+		return nil
+	}
+	for _, candidate := range []string{"jobs/" + nilID + job[2], "jobs/" + nilID + job[2] + ".html"} {
+		if a := p.assets[candidate]; a != nil {
+			return newAsset(candidate, bytes.ReplaceAll(a.body, []byte(nilID), []byte(job[1])), gzip.BestSpeed)
+		}
+	}
+	return nil
+}
+
+// send answers with the file, packed where the client takes that.
+func (a *asset) send(w http.ResponseWriter, r *http.Request, status int) {
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-cache")
+	if a.forever {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	if a.policy != "" {
+		h.Set("Content-Security-Policy", a.policy)
+	}
+	body, tag := a.body, a.tag
+	if a.zipped != nil {
+		h.Add("Vary", "Accept-Encoding")
+		if takesGzip(r.Header.Values("Accept-Encoding")) {
+			h.Set("Content-Encoding", "gzip")
+			body, tag = a.zipped, tag+"-gz"
+		}
+	}
+	if status != http.StatusOK {
+		// Neither a part of it nor "not modified" would be true of what is not there.
+		h.Set("Content-Length", fmt.Sprint(len(body)))
+		w.WriteHeader(status)
+		if r.Method != http.MethodHead {
+			w.Write(body)
+		}
+		return
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	if a.zipped != nil {
+		r = r.Clone(r.Context())
+		r.Header.Del("Range") // parts of a packed file are of no use to anybody
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// takesGzip reports whether Accept-Encoding names gzip and does not rule it out.
+func takesGzip(accept []string) bool {
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+		weight = strings.ReplaceAll(weight, " ", "")
+		return !strings.HasPrefix(weight, "q=0") || strings.Trim(weight, "q=0.") != ""
+	}
+	return false
 }

@@ -1,0 +1,113 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { memberSource } from "@/_lib/json";
+import { api, unwrap } from "./client";
+import { ApiDown } from "./problem";
+import type { JobDetail, JobState } from "./types";
+
+// What the window asks for. No query key is written anywhere else.
+
+export type JobFilter = {
+  state?: JobState | undefined;
+  type?: string | undefined;
+  queue?: string | undefined;
+};
+
+const PAGE_SIZE = 100;
+const DEAD_PAGE_SIZE = 200;
+
+export const keys = {
+  all: ["api"],
+  jobs: ["api", "jobs"],
+  job: (id: string) => ["api", "job", id],
+  dead: ["api", "dead"],
+};
+
+export const metricsQuery = () =>
+  queryOptions({
+    queryKey: ["api", "metrics"],
+    queryFn: async ({ signal }) => {
+      const counts = await unwrap(api.GET("/metrics", { signal, headers: { Accept: "application/json" } }));
+      if (typeof counts === "string") throw new ApiDown("these are Prometheus's counts");
+      return counts;
+    },
+  });
+
+export const readinessQuery = () =>
+  queryOptions({
+    queryKey: ["api", "readiness"],
+    queryFn: ({ signal }) => unwrap(api.GET("/readyz", { signal })),
+  });
+
+export const queuesQuery = () =>
+  queryOptions({
+    queryKey: ["api", "queues"],
+    queryFn: ({ signal }) => unwrap(api.GET("/queues", { signal })),
+    select: (body) => body.queues,
+  });
+
+export const workersQuery = () =>
+  queryOptions({
+    queryKey: ["api", "workers"],
+    queryFn: ({ signal }) => unwrap(api.GET("/workers", { signal })),
+    select: (body) => body.workers,
+  });
+
+export const jobTypesQuery = () =>
+  queryOptions({
+    queryKey: ["api", "job-types"],
+    queryFn: ({ signal }) => unwrap(api.GET("/job-types", { signal })),
+    select: (body) => body.job_types,
+    staleTime: 30_000,
+  });
+
+export const jobsQuery = (filter: JobFilter) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.jobs, filter],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/jobs", { signal, params: { query: { ...filter, limit: PAGE_SIZE, cursor: pageParam } } }),
+      ),
+    initialPageParam: firstPage(),
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const deadQuery = (filter: Omit<JobFilter, "state">) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.dead, filter],
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/dlq", {
+          signal,
+          params: { query: { ...filter, limit: DEAD_PAGE_SIZE, cursor: pageParam } },
+        }),
+      ),
+    initialPageParam: firstPage(),
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+function firstPage(): string | undefined {
+  return undefined;
+}
+
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.job(id),
+    queryFn: async ({ signal }): Promise<JobDetail> => {
+      const text = await jobText(id, signal);
+      const parsed: JobDetail = JSON.parse(text);
+      const result = memberSource(text, "result") ?? "null";
+      return {
+        ...parsed,
+        payload: memberSource(text, "payload") ?? "{}",
+        result: result === "null" ? null : result,
+      };
+    },
+  });
+
+/** A job as the API spells it, on one line. */
+export async function jobText(id: string, signal?: AbortSignal): Promise<string> {
+  const answer = api.GET("/jobs/{id}", { params: { path: { id } }, parseAs: "text", signal: signal ?? null });
+  return (await unwrap(answer)).trim();
+}

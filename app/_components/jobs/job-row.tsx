@@ -1,0 +1,83 @@
+"use client";
+
+import { RotateCw } from "lucide-react";
+import Link from "next/link";
+import { memo } from "react";
+import type { JobSummary } from "@/_api/types";
+import { idTail } from "@/_lib/words";
+import { StateBadge } from "../job-state";
+import { Age } from "../time";
+import { IconButton } from "../ui/button";
+import { Checkbox } from "../ui/field";
+import { JobBrief } from "./job-brief";
+import { COLUMNS } from "./job-table";
+
+type JobRowProps = {
+  job: JobSummary;
+  /** There is no room for a column of its own for what there is to say. */
+  narrow: boolean;
+  selected: boolean;
+  onToggle: (id: string) => void;
+  onRetry: (id: string) => void;
+};
+
+/** One job in a list. A refresh keeps the objects of jobs that did not change, and this row with them. */
+export const JobRow = memo(function JobRow({ job, narrow, selected, onToggle, onRetry }: JobRowProps) {
+  const failed = job.status === "failed";
+  const name = `${job.type} …${idTail(job.id)}`;
+  return (
+    <tr
+      data-selected={selected || undefined}
+      className="group/row relative h-14 border-b border-line last:border-0 focus-within:bg-hover hover:bg-hover data-selected:bg-selected sm:h-11"
+    >
+      <td className={COLUMNS.select}>
+        <Checkbox
+          aria-label={`Select ${name}`}
+          checked={selected}
+          onChange={() => onToggle(job.id)}
+          className="relative z-10 block"
+        />
+      </td>
+      <td className={COLUMNS.state}>
+        <StateBadge state={job.state} />
+      </td>
+      <td className={COLUMNS.job}>
+        <Link
+          href={`/jobs/${job.id}`}
+          prefetch={false}
+          data-job={job.id}
+          data-failed={failed || undefined}
+          title={job.id}
+          className="flex min-w-0 items-baseline gap-2 rounded-sm outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
+        >
+          <span className="truncate font-medium">{job.type}</span>
+          <span className="shrink-0 font-mono text-xs text-ink-faint">…{idTail(job.id)}</span>
+        </Link>
+        {narrow && <JobBrief job={job} short />}
+      </td>
+      <td className={COLUMNS.queue}>
+        <span className="block truncate text-ink-soft">{job.queue}</span>
+      </td>
+      <td className={COLUMNS.attempts}>
+        <span className="tabular text-ink-soft">
+          {job.attempts} <span className="text-ink-faint">of {job.max_attempts}</span>
+        </span>
+      </td>
+      <td className={COLUMNS.detail}>{!narrow && <JobBrief job={job} />}</td>
+      <td className={COLUMNS.age}>
+        <Age since={job.created_at} className="tabular text-xs whitespace-nowrap text-ink-faint" />
+      </td>
+      <td className={COLUMNS.act}>
+        {failed && (
+          <IconButton
+            label={`Retry ${name}`}
+            onClick={() => onRetry(job.id)}
+            className="relative z-10 hover:bg-line"
+          >
+            <RotateCw />
+          </IconButton>
+        )}
+      </td>
+    </tr>
+  );
+});

@@ -1,0 +1,74 @@
+"use client";
+
+import { useRetry } from "@/_api/mutations";
+import type { JobSummary } from "@/_api/types";
+import { useNarrow } from "@/_lib/media";
+import { Checkbox } from "../ui/field";
+import { JobRow } from "./job-row";
+import type { Selection } from "./use-selection";
+
+/** The widths of the columns, shared with the skeleton. */
+export const COLUMNS = {
+  select: "hidden w-10 pl-4 sm:table-cell",
+  state: "w-[7.75rem] pl-4 sm:w-[8.5rem] sm:pl-1",
+  job: "px-2 sm:w-[15rem]",
+  queue: "hidden w-28 px-2 lg:table-cell",
+  attempts: "hidden w-24 px-2 md:table-cell",
+  detail: "hidden px-2 sm:table-cell",
+  age: "w-14 px-2 text-right",
+  act: "w-10 pr-2",
+};
+
+export function JobTable({ jobs, selection }: { jobs: JobSummary[]; selection: Selection }) {
+  const { mutate: retry } = useRetry();
+  const narrow = useNarrow();
+  return (
+    <table className="w-full table-fixed border-collapse text-left">
+      <thead>
+        <tr className="h-9 border-b border-line text-xs text-ink-faint [&>th]:font-medium">
+          <th scope="col" className={COLUMNS.select}>
+            <Checkbox
+              aria-label="Select all that are shown"
+              checked={selection.all}
+              onChange={selection.toggleAll}
+              className="block"
+            />
+          </th>
+          <th scope="col" className={COLUMNS.state}>
+            State
+          </th>
+          <th scope="col" className={COLUMNS.job}>
+            Job
+          </th>
+          <th scope="col" className={COLUMNS.queue}>
+            Queue
+          </th>
+          <th scope="col" className={COLUMNS.attempts}>
+            Attempt
+          </th>
+          <th scope="col" className={COLUMNS.detail}>
+            <span className="sr-only">Progress or error</span>
+          </th>
+          <th scope="col" className={COLUMNS.age}>
+            Age
+          </th>
+          <th scope="col" className={COLUMNS.act}>
+            <span className="sr-only">Action</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {jobs.map((job) => (
+          <JobRow
+            key={job.id}
+            job={job}
+            narrow={narrow}
+            selected={selection.ids.has(job.id)}
+            onToggle={selection.toggle}
+            onRetry={retry}
+          />
+        ))}
+      </tbody>
+    </table>
+  );
+}

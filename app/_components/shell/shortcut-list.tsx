@@ -1,0 +1,53 @@
+import { Kbd } from "../ui/surface";
+import { CREATE, PLACES } from "./places";
+
+const GROUPS: readonly { title: string; rows: readonly (readonly [string, string])[] }[] = [
+  {
+    title: "Go to",
+    rows: [...PLACES.map(({ key, label }) => [`g ${key}`, label] as const), [CREATE.key, CREATE.label]],
+  },
+  {
+    title: "In a list",
+    rows: [
+      ["j", "Next job"],
+      ["k", "Previous job"],
+      ["Enter", "Open the job"],
+      ["x", "Select the job"],
+      ["r", "Retry the job"],
+      ["Esc", "Drop the selection"],
+    ],
+  },
+  { title: "On a job's page", rows: [["r", "Retry"]] },
+  {
+    title: "Anywhere",
+    rows: [
+      ["/", "Find a page, an action or a job by its id"],
+      ["⌘ K", "The same; Ctrl K where there is no ⌘"],
+      ["?", "This list"],
+    ],
+  },
+];
+
+export function ShortcutList() {
+  return (
+    <div className="flex flex-col gap-5">
+      {GROUPS.map(({ title, rows }) => (
+        <section key={title} aria-label={title}>
+          <h3 className="mb-2 text-xs font-medium text-ink-faint">{title}</h3>
+          <dl className="flex flex-col gap-1.5">
+            {rows.map(([press, what]) => (
+              <div key={press} className="flex items-center justify-between gap-4">
+                <dt>{what}</dt>
+                <dd className="flex gap-1">
+                  {press.split(" ").map((part) => (
+                    <Kbd key={part}>{part}</Kbd>
+                  ))}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,24 @@
+import type { ReactNode } from "react";
+import { cx } from "@/_lib/cx";
+
+/** Text in columns that may scroll. What scrolls can be reached by keyboard, and has a name. */
+export function CodeBlock({
+  label,
+  className,
+  children,
+}: {
+  label: string;
+  className?: string;
+  children: ReactNode;
+}) {
+  return (
+    <section
+      aria-label={label}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: else it could only be scrolled by pointer
+      tabIndex={0}
+      className={cx("overflow-auto font-mono focus-visible:outline-offset-[-2px]", className)}
+    >
+      <pre>{children}</pre>
+    </section>
+  );
+}

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { isFiltered, listHref, readFilter } from "./search-params";
+
+it("writes what it reads", () => {
+  for (const filter of [{}, { state: "dead" as const }, { type: "a.b-c_1", queue: "bulk" }]) {
+    const href = listHref(filter);
+    expect(readFilter(new URL(href, "http://x").searchParams)).toEqual(filter);
+  }
+  expect(listHref({})).toBe("/");
+  expect(listHref({ state: "dead", queue: "q" }, "/dead")).toBe("/dead?state=dead&queue=q");
+});
+
+it("leaves out what does not fit", () => {
+  const read = (query: string) => readFilter(new URLSearchParams(query));
+  expect(read("state=nonsense&type=<script>&queue=A")).toEqual({});
+  expect(read("state=constructor&state=dead")).toEqual({});
+  expect(read("state=&type=&queue=")).toEqual({});
+  expect(read("state=completed&other=1")).toEqual({ state: "completed" });
+});
+
+it("knows whether anything is left out", () => {
+  expect(isFiltered({})).toBe(false);
+  expect(isFiltered({ state: undefined })).toBe(false);
+  expect(isFiltered({ queue: "q" })).toBe(true);
+});

@@ -1,0 +1,36 @@
+import type { JobFilter } from "@/_api/queries";
+import { isJobState } from "@/_components/job-state";
+
+// The URL is a list's state. What does not fit is left out, as if it was not there: a link of yesterday shall
+// still open a page.
+
+const TYPE = /^[a-z0-9][a-z0-9_.-]{0,99}$/;
+const QUEUE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+type Params = { get(name: string): string | null };
+
+/** The filter that a URL names. */
+export function readFilter(params: Params): JobFilter {
+  const [state, type, queue] = [params.get("state"), params.get("type"), params.get("queue")];
+  return {
+    ...(state && isJobState(state) ? { state } : {}),
+    ...(type && TYPE.test(type) ? { type } : {}),
+    ...(queue && QUEUE.test(queue) ? { queue } : {}),
+  };
+}
+
+/** The address of a list with a filter. */
+export function listHref(filter: JobFilter, path = "/"): string {
+  const params = new URLSearchParams();
+  for (const name of ["state", "type", "queue"] as const) {
+    const value = filter[name];
+    if (value) params.set(name, value);
+  }
+  const query = params.toString();
+  return query ? `${path}?${query}` : path;
+}
+
+/** Whether a filter leaves anything out. */
+export function isFiltered(filter: JobFilter): boolean {
+  return Boolean(filter.state || filter.type || filter.queue);
+}

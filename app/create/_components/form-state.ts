@@ -1,0 +1,89 @@
+import type { Fault, JobType, SubmissionText } from "@/_api/types";
+import type { LineFault } from "@/_components/ui/json-editor";
+import { atPointer, parseJson, place } from "@/_lib/json";
+
+/** What stands in the form: text, as it was typed. Empty means the type's own. */
+export type Draft = {
+  type: string;
+  payload: string;
+  queue: string;
+  priority: string;
+  maxAttempts: string;
+  delay: string;
+};
+
+export type DraftFaults = Partial<Record<keyof Draft, string>>;
+
+export function newDraft(type: JobType): Draft {
+  return {
+    type: type.name,
+    payload: JSON.stringify(type.example, null, 2),
+    queue: "",
+    priority: "",
+    maxAttempts: "",
+    delay: "",
+  };
+}
+
+const QUEUE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const MAX_DELAY_SECONDS = 366 * 24 * 3600 - 1;
+
+function wholeFault(text: string, low: number, high: number): string | undefined {
+  if (text === "") return undefined;
+  if (!/^-?\d+$/.test(text)) return "A whole number is expected.";
+  const value = Number(text);
+  return value < low || value > high ? `From ${low} to ${high}.` : undefined;
+}
+
+/** What is wrong with the fields, seen without the server. */
+export function draftFaults(draft: Draft): DraftFaults {
+  const faults: Record<string, string | undefined> = {
+    queue: draft.queue === "" || QUEUE.test(draft.queue) ? undefined : "Small letters, digits, - and _ only.",
+    priority: wholeFault(draft.priority, -10, 10),
+    maxAttempts: wholeFault(draft.maxAttempts, 1, 100),
+    delay: wholeFault(draft.delay, 0, MAX_DELAY_SECONDS),
+  };
+  return Object.fromEntries(Object.entries(faults).filter(([, fault]) => fault !== undefined));
+}
+
+/** The request that the form stands for. */
+export function submissionOf(draft: Draft): SubmissionText {
+  return {
+    type: draft.type,
+    payload: draft.payload,
+    ...(draft.queue ? { queue: draft.queue } : {}),
+    ...(draft.priority ? { priority: Number(draft.priority) } : {}),
+    ...(draft.maxAttempts ? { max_attempts: Number(draft.maxAttempts) } : {}),
+    ...(draft.delay && Number(draft.delay) > 0 ? { delay_seconds: Number(draft.delay) } : {}),
+  };
+}
+
+const FIELD_OF: Record<string, keyof Draft> = {
+  "/type": "type",
+  "/queue": "queue",
+  "/priority": "priority",
+  "/max_attempts": "maxAttempts",
+  "/delay_seconds": "delay",
+};
+
+export type ServerFaults = { fields: DraftFaults; lines: LineFault[]; rest: string[] };
+
+/** Brings each fault that the server found to the field, or to the line of the payload, that it points at. */
+export function sortFaults(faults: Fault[], payload: string): ServerFaults {
+  const sorted: ServerFaults = { fields: {}, lines: [], rest: [] };
+  const parsed = parseJson(payload);
+  for (const { detail, pointer = "", parameter } of faults) {
+    const field = FIELD_OF[pointer];
+    if (field) sorted.fields[field] = `${capital(detail)}.`;
+    else if (parsed.ok && (pointer === "/payload" || pointer.startsWith("/payload/"))) {
+      const inside = pointer.slice("/payload".length);
+      const { line } = place(payload, atPointer(parsed.root, inside).start);
+      sorted.lines.push({ line, text: inside ? `${inside.slice(1)} ${detail}.` : `${capital(detail)}.` });
+    } else sorted.rest.push(`${pointer || parameter || ""} ${detail}.`.trim());
+  }
+  return sorted;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

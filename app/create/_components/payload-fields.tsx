@@ -1,0 +1,48 @@
+import { useMemo } from "react";
+import type { JobType } from "@/_api/types";
+import { JsonEditor, type LineFault, payloadFault } from "@/_components/ui/json-editor";
+import { Card } from "@/_components/ui/surface";
+import { cx } from "@/_lib/cx";
+import { setMember } from "@/_lib/json-layout";
+import { schemaFields } from "@/_lib/schema-fields";
+import { type Draft, newDraft } from "./form-state";
+import { SchemaInput } from "./schema-input";
+
+type PayloadFieldsProps = {
+  type: JobType;
+  payload: string;
+  lines: LineFault[];
+  onChange: (part: Partial<Draft>) => void;
+};
+
+/** The payload twice: as a form made from the type's schema, and as the text that is sent. */
+export function PayloadFields({ type, payload, lines, onChange }: PayloadFieldsProps) {
+  const fields = useMemo(() => schemaFields(type.schema), [type.schema]);
+  const broken = payloadFault(payload) !== undefined;
+  return (
+    <Card className={cx("grid gap-x-6 gap-y-5 p-4 sm:p-5", fields.length > 0 && "md:grid-cols-2")}>
+      {fields.length > 0 && (
+        <fieldset className="grid min-w-0 grid-cols-2 content-start gap-x-4 gap-y-3.5">
+          <legend className="sr-only">Payload fields</legend>
+          {fields.map((field) => (
+            <SchemaInput
+              key={`${type.name}.${field.name}`}
+              field={field}
+              payload={payload}
+              broken={broken}
+              onChange={(source) => onChange({ payload: setMember(payload, field.name, source) })}
+            />
+          ))}
+        </fieldset>
+      )}
+      <JsonEditor
+        label="Payload (JSON)"
+        value={payload}
+        onChange={(text) => onChange({ payload: text })}
+        faults={lines}
+        onReset={() => onChange({ payload: newDraft(type).payload })}
+        resetLabel="Example"
+      />
+    </Card>
+  );
+}

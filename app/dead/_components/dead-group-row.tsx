@@ -1,0 +1,120 @@
+"use client";
+
+import { ChevronRight, RotateCw } from "lucide-react";
+import Link from "next/link";
+import { useId, useState } from "react";
+import type { JobSummary } from "@/_api/types";
+import type { Selection } from "@/_components/jobs/use-selection";
+import { RelativeTime } from "@/_components/time";
+import { Button } from "@/_components/ui/button";
+import { Checkbox } from "@/_components/ui/field";
+import { cx } from "@/_lib/cx";
+import type { DeadGroup } from "@/_lib/groups";
+import { count, formatCompact, idTail } from "@/_lib/words";
+
+const SHOWN = 20;
+
+type DeadGroupRowProps = { group: DeadGroup; selection: Selection; open: boolean; onRetry: () => void };
+
+/** One cause of death, and the jobs under it to unfold. */
+export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowProps) {
+  const [unfolded, setUnfolded] = useState(open);
+  const [shown, setShown] = useState(SHOWN);
+  const listId = useId();
+  const n = group.jobs.length;
+  return (
+    <li>
+      <div className="flex min-h-[4.25rem] items-center gap-3 py-2 pr-3 pl-2 sm:pr-4">
+        <button
+          type="button"
+          aria-expanded={unfolded}
+          aria-controls={listId}
+          onClick={() => setUnfolded(!unfolded)}
+          className="flex min-w-0 grow items-center gap-3 rounded-md py-1 pl-2 text-left"
+        >
+          <ChevronRight
+            aria-hidden
+            className={cx("size-4 shrink-0 text-ink-faint transition-transform", unfolded && "rotate-90")}
+          />
+          <span className="tabular w-12 shrink-0 rounded-md bg-red-wash py-1 text-center text-sm font-semibold text-red">
+            {formatCompact(n)}
+          </span>
+          <span className="min-w-0">
+            <span className="block truncate font-mono text-[0.8125rem]">
+              {group.error || "No error message"}
+            </span>
+            <span className="block truncate text-xs text-ink-faint">
+              {group.type} · newest <RelativeTime at={group.newest} />
+            </span>
+          </span>
+        </button>
+        <Button size="small" icon={<RotateCw />} onClick={onRetry}>
+          <span>
+            Retry <span className="tabular">{formatCompact(n)}</span>
+            <span className="sr-only">
+              : {group.type}, {group.error}
+            </span>
+          </span>
+        </Button>
+      </div>
+      <ul id={listId} hidden={!unfolded} className="border-t border-line bg-sunken">
+        {unfolded &&
+          group.jobs
+            .slice(0, shown)
+            .map((job) => (
+              <DeadJobRow
+                key={job.id}
+                job={job}
+                selected={selection.ids.has(job.id)}
+                onToggle={selection.toggle}
+              />
+            ))}
+        {unfolded && n > shown && (
+          <li className="p-2 pl-11">
+            <Button size="small" variant="ghost" onClick={() => setShown(shown + 100)}>
+              Show more of {count(n, "job")}
+            </Button>
+          </li>
+        )}
+      </ul>
+    </li>
+  );
+}
+
+type DeadJobRowProps = { job: JobSummary; selected: boolean; onToggle: (id: string) => void };
+
+function DeadJobRow({ job, selected, onToggle }: DeadJobRowProps) {
+  return (
+    <li
+      data-selected={selected || undefined}
+      className="relative flex h-10 items-center gap-3 pr-4 pl-12 focus-within:bg-hover hover:bg-hover data-selected:bg-selected"
+    >
+      <Checkbox
+        aria-label={`Select ${job.type} …${idTail(job.id)}`}
+        checked={selected}
+        onChange={() => onToggle(job.id)}
+        className="relative z-10"
+      />
+      <Link
+        href={`/jobs/${job.id}`}
+        prefetch={false}
+        data-job={job.id}
+        data-failed
+        title={job.id}
+        className="font-mono text-xs outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
+      >
+        …{idTail(job.id)}
+      </Link>
+      <span className="truncate text-xs text-ink-soft">{job.queue}</span>
+      <span className="tabular hidden text-xs text-ink-faint sm:inline">
+        {count(job.attempts, "attempt")}
+      </span>
+      {job.finished_at && (
+        <RelativeTime
+          at={job.finished_at}
+          className="tabular ml-auto text-xs whitespace-nowrap text-ink-faint"
+        />
+      )}
+    </li>
+  );
+}

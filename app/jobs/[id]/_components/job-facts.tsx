@@ -1,0 +1,75 @@
+"use client";
+
+import Link from "next/link";
+import type { ReactNode } from "react";
+import type { JobDetail } from "@/_api/types";
+import { RelativeTime } from "@/_components/time";
+import { CopyButton } from "@/_components/ui/copy";
+import { Card, Section } from "@/_components/ui/surface";
+import { listHref } from "@/_lib/search-params";
+import { formatSeconds } from "@/_lib/time";
+import { idTail } from "@/_lib/words";
+
+/** The small print. */
+export function JobFacts({ job }: { job: JobDetail }) {
+  return (
+    <Section title="Details" className="xl:sticky xl:top-8">
+      <Card>
+        <dl className="divide-y divide-line">
+          <Fact name="Queue">
+            <ListLink href={listHref({ queue: job.queue })}>{job.queue}</ListLink>
+          </Fact>
+          <Fact name="Type">
+            <ListLink href={listHref({ type: job.type })}>{job.type}</ListLink>
+          </Fact>
+          <Fact name="Attempts">
+            {job.attempts} of {job.max_attempts}
+          </Fact>
+          <Fact name="Priority">{job.priority === 0 ? "0 (normal)" : job.priority}</Fact>
+          <Fact name="Time limit">{formatSeconds(job.timeout_seconds * 1000)} an attempt</Fact>
+          <Fact name="Created">
+            <RelativeTime at={job.created_at} />
+          </Fact>
+          <Fact name={job.status === "pending" ? "Due" : "Was due"}>
+            <RelativeTime at={job.run_at} />
+          </Fact>
+          <Fact name="Started">{job.started_at ? <RelativeTime at={job.started_at} /> : "not yet"}</Fact>
+          <Fact name="Finished">{job.finished_at ? <RelativeTime at={job.finished_at} /> : "not yet"}</Fact>
+          <Fact name="Worker">
+            {job.worker_id ? (
+              <span className="flex items-center justify-end">
+                <span className="font-mono text-xs" title={job.worker_id}>
+                  …{idTail(job.worker_id)}
+                </span>
+                <CopyButton text={job.worker_id} what="worker id" className="-mr-2" />
+              </span>
+            ) : (
+              "none yet"
+            )}
+          </Fact>
+        </dl>
+      </Card>
+    </Section>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="flex min-h-10 items-center justify-between gap-4 px-4 py-1.5">
+      <dt className="shrink-0 text-ink-faint">{name}</dt>
+      <dd className="tabular min-w-0 truncate text-right">{children}</dd>
+    </div>
+  );
+}
+
+function ListLink({ href, children }: { href: string; children: string }) {
+  return (
+    <Link
+      href={href}
+      prefetch={false}
+      className="rounded-sm underline decoration-line-strong underline-offset-4 hover:decoration-ink"
+    >
+      {children}
+    </Link>
+  );
+}

@@ -1,0 +1,50 @@
+"use client";
+
+import type { JobDetail } from "@/_api/types";
+import { StateBadge } from "@/_components/job-state";
+import { CopyButton } from "@/_components/ui/copy";
+import { ProgressBar } from "@/_components/ui/progress-bar";
+import { useTime } from "@/_lib/clock";
+import { jobSentence } from "@/_lib/sentence";
+import { JobActions } from "./job-actions";
+
+/** What it is, how it stands in one sentence, and what can be done. */
+export function JobHeader({ job }: { job: JobDetail }) {
+  const sentence = useTime((now) => jobSentence(job, now));
+  return (
+    <header className="flex min-h-[6.25rem] flex-col gap-2">
+      <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
+        <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
+          <h1 className="truncate text-xl font-semibold tracking-tight">{job.type}</h1>
+          <StateBadge state={job.state} large />
+        </div>
+        <JobActions job={job} />
+      </div>
+      <p className="tabular max-w-4xl text-[0.9375rem] leading-6 break-words text-ink-soft">{sentence}</p>
+      <div className="flex items-center text-ink-faint">
+        <span className="truncate font-mono text-xs">{job.id}</span>
+        <CopyButton text={job.id} what="id" />
+      </div>
+      {(job.state === "running" || job.state === "cancelling") && <LiveProgress job={job} />}
+    </header>
+  );
+}
+
+function LiveProgress({ job }: { job: JobDetail }) {
+  const { progress } = job;
+  return (
+    <div className="flex flex-col gap-1.5">
+      <ProgressBar percent={progress?.percent ?? 0} label="Progress" />
+      <p className="tabular flex min-h-4 gap-2.5 text-xs text-ink-faint">
+        {progress ? (
+          <>
+            <span className="text-ink">{Math.floor(progress.percent)} %</span>
+            <span className="truncate">{progress.message}</span>
+          </>
+        ) : (
+          "No word from the handler yet"
+        )}
+      </p>
+    </div>
+  );
+}

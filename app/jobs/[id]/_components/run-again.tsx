@@ -1,0 +1,95 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { useSubmit } from "@/_api/mutations";
+import { ApiProblem, sentenceOf } from "@/_api/problem";
+import type { JobDetail } from "@/_api/types";
+import { Button } from "@/_components/ui/button";
+import { Dialog } from "@/_components/ui/dialog";
+import { JsonEditor, type LineFault, payloadFault } from "@/_components/ui/json-editor";
+import { atPointer, parseJson, place } from "@/_lib/json";
+import { formatJson } from "@/_lib/json-layout";
+import { newKey } from "@/_lib/key";
+
+/** A new job like this one, with another payload. The text is sent as it stands. */
+export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void }) {
+  const router = useRouter();
+  const original = formatJson(job.payload);
+  const [payload, setPayload] = useState(original);
+  const [idempotencyKey, setKey] = useState(newKey);
+  const [faults, setFaults] = useState<LineFault[]>([]);
+  const [problem, setProblem] = useState<string>();
+  const submit = useSubmit();
+  const fault = payloadFault(payload);
+
+  function change(text: string) {
+    setPayload(text);
+    setFaults([]);
+    setProblem(undefined);
+  }
+
+  function run() {
+    const { type, queue, priority, max_attempts, timeout_seconds } = job;
+    submit.mutate(
+      { submission: { type, queue, priority, max_attempts, timeout_seconds, payload }, idempotencyKey },
+      {
+        onSuccess: (created) => {
+          onClose();
+          router.push(`/jobs/${created.id}`);
+        },
+        onError: (error) => {
+          const found = error instanceof ApiProblem ? error.faults : [];
+          const parsed = parseJson(payload);
+          const inside = found.filter(({ pointer }) => pointer?.startsWith("/payload"));
+          if (parsed.ok && inside.length > 0) {
+            setFaults(
+              inside.map(({ pointer = "", detail }) => {
+                const within = pointer.slice("/payload".length);
+                const { line } = place(payload, atPointer(parsed.root, within).start);
+                return { line, text: `${within.slice(1)} ${detail}`.trim() };
+              }),
+            );
+          } else setProblem(sentenceOf(error));
+          if (error instanceof ApiProblem && error.kind === "idempotency_key_reused") setKey(newKey());
+        },
+      },
+    );
+  }
+
+  return (
+    <Dialog
+      open
+      wide
+      onClose={onClose}
+      title={`Run ${job.type} again`}
+      description="A new job on the same queue, with the same limits. This one stays as it is."
+    >
+      <JsonEditor
+        label="Payload (JSON)"
+        value={payload}
+        onChange={change}
+        faults={faults}
+        onReset={payload === original ? undefined : () => change(original)}
+        resetLabel="Original"
+      />
+      {problem && (
+        <p role="alert" className="text-red">
+          {problem}
+        </p>
+      )}
+      <div className="flex justify-end gap-2">
+        <Button onClick={onClose}>Leave it</Button>
+        <Button
+          variant="primary"
+          onClick={run}
+          disabledReason={
+            submit.isPending ? "The job is on its way" : fault && "There is a mistake in the payload"
+          }
+        >
+          Create job
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

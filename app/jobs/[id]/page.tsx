@@ -1,0 +1,23 @@
+import type { Metadata } from "next";
+import { notFound } from "next/navigation";
+import { ClientView } from "@/_components/client-view";
+import { isJobId } from "@/_lib/words";
+import { JobSkeleton } from "./_components/job-skeleton";
+import { JobView } from "./_components/job-view";
+
+export const metadata: Metadata = { title: "Job" };
+
+// The export holds one page for all jobs, with this id; the embedded server puts in the one that is asked for. The
+// Node server draws each page when it is asked for, and keeps none.
+const PLACEHOLDER = "00000000-0000-0000-0000-000000000000";
+export const generateStaticParams = process.env.UI_EXPORT === "1" ? () => [{ id: PLACEHOLDER }] : undefined;
+
+export default async function JobPage({ params }: PageProps<"/jobs/[id]">) {
+  const { id } = await params;
+  if (!isJobId(id)) notFound();
+  return (
+    <ClientView fallback={<JobSkeleton />}>
+      <JobView id={id.toLowerCase()} />
+    </ClientView>
+  );
+}

@@ -1,0 +1,130 @@
+"use client";
+
+import { ListTree, Plus } from "lucide-react";
+import Link from "next/link";
+import { usePolled } from "@/_api/polling";
+import { queuesQuery } from "@/_api/queries";
+import type { Queue } from "@/_api/types";
+import { buttonClass } from "@/_components/ui/button";
+import { Card, Skeleton } from "@/_components/ui/surface";
+import { EmptyState, ErrorState } from "@/_components/ui/view-states";
+import { cx } from "@/_lib/cx";
+import { listHref } from "@/_lib/search-params";
+import { formatCoarse } from "@/_lib/time";
+import { formatNumber } from "@/_lib/words";
+
+const OLD_SECONDS = 60;
+
+/** Every queue that has something to do: how much, and for how long already. */
+export function QueueTable() {
+  const { data, isError, error, refetch } = usePolled(queuesQuery());
+  if (!data) {
+    return (
+      <Card>{isError ? <ErrorState error={error} onRetry={() => void refetch()} /> : <QueueSkeleton />}</Card>
+    );
+  }
+  if (data.length === 0) {
+    return (
+      <Card>
+        <EmptyState
+          title="All queues are empty"
+          action={
+            <Link href="/create" className={buttonClass()}>
+              <Plus /> New job
+            </Link>
+          }
+        >
+          A queue appears here while it has jobs that are not over. It needs no setting up: a job names it.
+        </EmptyState>
+      </Card>
+    );
+  }
+  const deepest = Math.max(1, ...data.map((queue) => queue.depth));
+  return (
+    <Card>
+      <table className="w-full table-fixed text-left">
+        <thead>
+          <tr className="h-9 border-b border-line text-xs text-ink-faint [&>th]:font-medium">
+            <th scope="col" className="pr-2 pl-4">
+              Queue
+            </th>
+            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+              Due
+            </th>
+            <th scope="col" className="hidden w-40 px-2 lg:table-cell">
+              <span className="sr-only">Depth as a bar</span>
+            </th>
+            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+              Later
+            </th>
+            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+              Running
+            </th>
+            <th scope="col" className="w-20 pr-4 pl-2 text-right sm:w-40">
+              Oldest
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.map((queue) => (
+            <QueueRow key={queue.name} queue={queue} share={queue.depth / deepest} />
+          ))}
+        </tbody>
+      </table>
+    </Card>
+  );
+}
+
+function QueueRow({ queue, share }: { queue: Queue; share: number }) {
+  const old = queue.oldest_pending_seconds > OLD_SECONDS;
+  return (
+    <tr className="relative h-12 border-b border-line last:border-0 focus-within:bg-hover hover:bg-hover [&>td]:tabular">
+      <th scope="row" className="truncate pr-2 pl-4 font-medium">
+        <Link
+          href={listHref({ queue: queue.name })}
+          prefetch={false}
+          className="outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
+        >
+          <ListTree aria-hidden className="mr-2.5 inline size-4 align-[-3px] text-ink-faint" />
+          {queue.name}
+        </Link>
+      </th>
+      <td className="px-2 text-right">{formatNumber(queue.depth)}</td>
+      <td className="hidden px-2 lg:table-cell">
+        <span aria-hidden className="block h-1.5 overflow-hidden rounded-full bg-neutral-wash">
+          <span
+            className="block h-full origin-left rounded-full bg-neutral transition-transform"
+            style={{ transform: `scaleX(${share})` }}
+          />
+        </span>
+      </td>
+      <td className="px-2 text-right text-ink-soft">{formatNumber(queue.scheduled)}</td>
+      <td className="px-2 text-right text-ink-soft">{formatNumber(queue.running)}</td>
+      <td
+        className={cx(
+          "pr-4 pl-2 text-right whitespace-nowrap",
+          old ? "font-medium text-amber" : "text-ink-soft",
+        )}
+      >
+        {queue.depth > 0 ? formatCoarse(queue.oldest_pending_seconds * 1000) : "–"}
+      </td>
+    </tr>
+  );
+}
+
+function QueueSkeleton() {
+  return (
+    <div role="status" aria-label="Loading the queues">
+      <div className="h-9 border-b border-line" />
+      {["a", "b", "c"].map((row) => (
+        <div
+          key={row}
+          className="flex h-12 items-center justify-between border-b border-line px-4 last:border-0"
+        >
+          <Skeleton className="h-3.5 w-32" />
+          <Skeleton className="h-3.5 w-12" />
+        </div>
+      ))}
+    </div>
+  );
+}

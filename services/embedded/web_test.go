@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const someID = "01a2094c-ea6f-799d-81e5-32ac88ac70d9"
+
+// export looks like what Next.js writes.
+func export() fstest.MapFS {
+	long := strings.Repeat("/* a long line that packs well */\n", 50)
+	return fstest.MapFS{
+		"placeholder.html":                     {Data: []byte("not built")},
+		"index.html":                           {Data: []byte("<html>overview<script>let a=1</script><script src=\"/a.js\"></script></html>" + long)},
+		"create.html":                          {Data: []byte("<html>create</html>")},
+		"404.html":                             {Data: []byte("<html>nothing here</html>")},
+		"jobs/" + nilID + ".html":              {Data: []byte("<html><script>let id=\"" + nilID + "\"</script></html>")},
+		"jobs/" + nilID + ".txt":               {Data: []byte("flight " + nilID)},
+		"jobs/" + nilID + "/__next._tree.txt":  {Data: []byte("tree " + nilID)},
+		"_next/static/chunks/app.0123abcd.js":  {Data: []byte(long)},
+		"_next/static/media/geist.4567.woff2":  {Data: []byte(long)},
+		"_next/static/chunks/style.89ab12.css": {Data: []byte("a{}")},
+	}
+}
+
+func served(t *testing.T, files fstest.MapFS) *pages {
+	t.Helper()
+	p, err := newPages(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func ask(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPages_FindsWhatIsAskedFor(t *testing.T) {
+	p := served(t, export())
+	for _, c := range []struct {
+		target, want, kind string
+		status             int
+	}{
+		{"/", "overview", "text/html", 200},
+		{"/?state=dead", "overview", "text/html", 200},
+		{"/create", "create", "text/html", 200},
+		{"/jobs/" + someID, someID, "text/html", 200},
+		{"/jobs/" + strings.ToUpper(someID), strings.ToUpper(someID), "text/html", 200},
+		{"/jobs/" + someID + ".txt", "flight " + someID, "text/plain", 200},
+		{"/jobs/" + someID + "/__next._tree.txt", "tree " + someID, "text/plain", 200},
+		{"/_next/static/chunks/app.0123abcd.js", "long line", "text/javascript", 200},
+		{"/nothing", "nothing here", "text/html", 404},
+		{"/jobs/" + someID + "x", "nothing here", "text/html", 404},
+		{"/jobs/<script>", "nothing here", "text/html", 404},
+		{"/jobs", "nothing here", "text/html", 404},
+		{"/_next/", "nothing here", "text/html", 404},
+		{"/_next/static/", "nothing here", "text/html", 404},
+		{"/placeholder.html", "nothing here", "text/html", 404},
+		{"/..%2f..%2fetc/passwd", "nothing here", "text/html", 404},
+	} {
+		w := ask(p, "GET", c.target)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) || !strings.HasPrefix(w.Header().Get("Content-Type"), c.kind) {
+			t.Errorf("GET %s: %d %s %.60q, want %d %s with %q", c.target, w.Code, w.Header().Get("Content-Type"), w.Body, c.status, c.kind, c.want)
+		}
+		if strings.Contains(w.Body.String(), nilID) {
+			t.Errorf("GET %s leaves the placeholder in the page", c.target)
+		}
+	}
+}
+
+func TestPages_RedirectsATrailingSlash(t *testing.T) {
+	p := served(t, export())
+	if w := ask(p, "GET", "/create/"); w.Code != 308 || w.Header().Get("Location") != "/create" {
+		t.Errorf("/create/: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if w := ask(p, "GET", "//example.com/"); w.Code != 404 {
+		t.Errorf("//example.com/: %d to %q, want 404", w.Code, w.Header().Get("Location"))
+	}
+}
+
+func TestPages_PacksWhatGainsByIt(t *testing.T) {
+	p := served(t, export())
+	w := ask(p, "GET", "/_next/static/chunks/app.0123abcd.js", "Accept-Encoding", "br, gzip;q=0.8")
+	if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Vary") != "Accept-Encoding" {
+		t.Fatalf("headers %v", w.Header())
+	}
+	r, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := io.ReadAll(r); err != nil || !bytes.Equal(plain, export()["_next/static/chunks/app.0123abcd.js"].Data) {
+		t.Errorf("unpacked %.40q, %v", plain, err)
+	}
+	for target, accept := range map[string]string{
+		"/_next/static/chunks/app.0123abcd.js":  "gzip;q=0",
+		"/_next/static/media/geist.4567.woff2":  "gzip",
+		"/_next/static/chunks/style.89ab12.css": "gzip",
+		"/create":                               "identity",
+	} {
+		if w := ask(p, "GET", target, "Accept-Encoding", accept); w.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s with %q is packed", target, accept)
+		}
+	}
+}
+
+func TestPages_CachesOnlyWhatIsNamedByItsContent(t *testing.T) {
+	p := served(t, export())
+	if got := ask(p, "GET", "/_next/static/chunks/app.0123abcd.js").Header().Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+		t.Errorf("script: %q", got)
+	}
+	w := ask(p, "GET", "/")
+	if got := w.Header().Get("Cache-Control"); got != "no-cache" {
+		t.Errorf("page: %q", got)
+	}
+	tag := w.Header().Get("ETag")
+	if again := ask(p, "GET", "/", "If-None-Match", tag); again.Code != 304 || again.Body.Len() != 0 {
+		t.Errorf("asked again with %s: %d, %d bytes", tag, again.Code, again.Body.Len())
+	}
+	if packed := ask(p, "GET", "/", "Accept-Encoding", "gzip", "If-None-Match", tag); packed.Code != 200 {
+		t.Errorf("the packed page has the plain one's tag: %d", packed.Code)
+	}
+	if missing := ask(p, "GET", "/nothing", "If-None-Match", "*"); missing.Code != 404 {
+		t.Errorf("a missing page is %d", missing.Code)
+	}
+}
+
+func TestPages_AllowOnlyTheirOwnScripts(t *testing.T) {
+	p := served(t, export())
+	hash := func(script string) string {
+		sum := sha256.Sum256([]byte(script))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	for target, script := range map[string]string{"/": "let a=1", "/jobs/" + someID: `let id="` + someID + `"`} {
+		got := ask(p, "GET", target).Header().Get("Content-Security-Policy")
+		if !strings.Contains(got, "script-src 'self' "+hash(script)+";") {
+			t.Errorf("%s: policy %q lacks %s", target, got, hash(script))
+		}
+		if strings.Contains(strings.SplitN(got, "style-src", 2)[0], "unsafe") {
+			t.Errorf("%s: policy %q lets any script run", target, got)
+		}
+	}
+}
+
+func TestPages_HeadAndOtherMethods(t *testing.T) {
+	p := served(t, export())
+	get, head := ask(p, "GET", "/create"), ask(p, "HEAD", "/create")
+	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != get.Header().Get("Content-Length") {
+		t.Errorf("HEAD: %d, %d bytes, %v", head.Code, head.Body.Len(), head.Header())
+	}
+	if w := ask(p, "HEAD", "/nothing"); w.Code != 404 || w.Body.Len() != 0 {
+		t.Errorf("HEAD of what is not there: %d, %d bytes", w.Code, w.Body.Len())
+	}
+	if w := ask(p, "POST", "/create"); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d, Allow %q", w.Code, w.Header().Get("Allow"))
+	}
+}
+
+func TestPages_SayWhenTheUIIsNotBuilt(t *testing.T) {
+	p := served(t, fstest.MapFS{"placeholder.html": {Data: []byte("not built")}})
+	if w := ask(p, "GET", "/"); w.Code != 200 || w.Body.String() != "not built" {
+		t.Errorf("/: %d %q", w.Code, w.Body)
+	}
+	if w := ask(p, "GET", "/create"); w.Code != 404 {
+		t.Errorf("/create: %d", w.Code)
+	}
+}
+
+func TestWeb_ServesTheAPIUnderItsPrefix(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.Method+" "+r.URL.Path) })
+	h := web(api)
+	if w := ask(h, "POST", "/api/jobs"); w.Body.String() != "api POST /jobs" {
+		t.Errorf("/api/jobs: %d %q", w.Code, w.Body)
+	}
+	if w := ask(h, "GET", "/"); w.Code != 200 || !strings.Contains(w.Body.String(), "<html") {
+		t.Errorf("/: %d %.60q", w.Code, w.Body)
+	}
+}

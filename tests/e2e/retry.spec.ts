@@ -1,0 +1,81 @@
+import { expect, test } from "./fixtures";
+
+test("a job that failed is sent back by hand, and its history stays", async ({ page, system }) => {
+  const id = await system.submit({
+    type: "email",
+    payload: { fail_rate: 1, duration_ms: 50 },
+    max_attempts: 1,
+    queue: "by-hand",
+  });
+  await system.until(id, "dead");
+  await page.goto(`/jobs/${id}`);
+  await expect(page.getByText(/^Failed for good after 1 attempt: /)).toBeVisible();
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.getByText(`Job …${id.slice(-8)} runs again`)).toBeVisible();
+  await expect(page.locator("li[data-outcome=failed]")).toHaveCount(2);
+  await expect(page.getByText(/^Lay still until it was sent back by hand/)).toBeVisible();
+});
+
+test("a retry counts down", async ({ page, system }) => {
+  const id = await system.submit({
+    type: "email",
+    payload: { fail_rate: 1, duration_ms: 0 },
+    max_attempts: 6,
+  });
+  await system.until(id, "retrying");
+  await page.goto(`/jobs/${id}`);
+  await expect(page.getByText(/^Waiting \d+ s for the (third|fourth|fifth) retry: /)).toBeVisible();
+  await page.goto("/?state=retrying");
+  await expect(page.getByText(/Retry in \d+ s/).first()).toBeVisible();
+});
+
+test("retry from the list, by mouse and by key", async ({ page, system }) => {
+  const submission = {
+    type: "email",
+    payload: { fail_rate: 1, duration_ms: 0 },
+    max_attempts: 1,
+    queue: "listed",
+  };
+  const ids = [await system.submit(submission), await system.submit(submission)];
+  for (const id of ids) await system.until(id, "dead");
+  await page.goto("/?queue=listed");
+  const rows = page.locator("tbody tr");
+  await expect(rows).toHaveCount(2);
+  await rows
+    .first()
+    .getByRole("button", { name: /^Retry email/ })
+    .click();
+  await expect(page.getByText(/^Job …\w{8} runs again$/)).toBeVisible();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("r");
+  const attempts = async () => {
+    const histories = await Promise.all(ids.map(async (id) => (await system.get(`/jobs/${id}`)).history));
+    return histories.map((history) => (Array.isArray(history) ? history.length : 0));
+  };
+  await expect.poll(attempts).toEqual([2, 2]);
+});
+
+test("a running job is cancelled", async ({ page, system }) => {
+  const id = await system.submit({ type: "report", payload: { fail_rate: 0, duration_ms: 60000 } });
+  await system.until(id, "running");
+  await page.goto(`/jobs/${id}`);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the job" }).click();
+  await expect(page.locator("h1 ~ [data-state=cancelled]")).toBeVisible();
+  await expect(page.getByText(/^Cancelled by a person \d+ s ago/)).toBeVisible();
+});
+
+test("run again sends the edited text as it stands", async ({ page, system }) => {
+  const id = await system.submit({ type: "email", payload: { fail_rate: 0, duration_ms: 0 } });
+  await system.until(id, "completed");
+  await page.goto(`/jobs/${id}`);
+  await page.getByRole("button", { name: "Run again…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog
+    .getByLabel("Payload (JSON)")
+    .fill('{"duration_ms": 0, "fail_rate": 0, "n": 98765432109876543210}');
+  await dialog.getByRole("button", { name: "Create job" }).click();
+  await expect(page).not.toHaveURL(new RegExp(id));
+  await expect(page.getByLabel("Payload as JSON")).toContainText('"n": 98765432109876543210');
+});

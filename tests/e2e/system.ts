@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+/** Which build of the window is looked at: the export in the embedded process, or the Node server. */
+export type Build = "embedded" | "node";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const API_PORT = 28000; // known to the Node server since its build
+const WEB_PORT = 23000;
+const NODE_PORT = 23001;
+const PATIENCE_MS = 30_000;
+
+/** The real processes behind a test, on a database of their own. */
+export class System {
+  readonly api = `http://127.0.0.1:${API_PORT}`;
+  readonly url: string;
+  private backend: ChildProcess | undefined;
+  private web: ChildProcess | undefined;
+  private data = "";
+
+  constructor(private readonly build: Build) {
+    this.url = `http://localhost:${build === "node" ? NODE_PORT : WEB_PORT}`;
+  }
+
+  async start(): Promise<void> {
+    this.data = await mkdtemp(path.join(tmpdir(), "windlass-e2e-"));
+    await this.startBackend();
+    if (this.build === "node") {
+      const env = { PORT: String(NODE_PORT), HOSTNAME: "127.0.0.1" };
+      this.web = run(process.execPath, [path.join(ROOT, "bin/e2e/web/server.js")], env);
+      await answering(`${this.url}/`);
+    }
+  }
+
+  async startBackend(): Promise<void> {
+    this.backend = run(path.join(ROOT, "bin/e2e/embedded"), [], {
+      PORT: String(API_PORT),
+      WEB_PORT: String(WEB_PORT),
+      HOST: "127.0.0.1",
+      DATA_DIR: this.data,
+      FAIL_RATE: "0",
+      LOG_LEVEL: "error",
+      SHUTDOWN_TIMEOUT: "2s",
+    });
+    await answering(`${this.api}/readyz`);
+  }
+
+  async stopBackend(): Promise<void> {
+    await end(this.backend);
+    this.backend = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([end(this.web), end(this.backend)]);
+    await rm(this.data, { recursive: true, force: true });
+  }
+
+  /** Submits a job and returns its id. */
+  async submit(job: Record<string, unknown>): Promise<string> {
+    const made = await this.post("/jobs", job);
+    return String(made.id);
+  }
+
+  async post(route: string, body: unknown): Promise<Record<string, unknown>> {
+    const response = await fetch(this.api + route, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`POST ${route}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  async get(route: string): Promise<Record<string, unknown>> {
+    const response = await fetch(this.api + route);
+    if (!response.ok) throw new Error(`GET ${route}: ${response.status}`);
+    return response.json();
+  }
+
+  /** Waits until a job is in a state. */
+  async until(id: string, state: string): Promise<void> {
+    await eventually(`job ${id} is ${state}`, async () => (await this.get(`/jobs/${id}`)).state === state);
+  }
+}
+
+function run(command: string, args: string[], env: Record<string, string>): ChildProcess {
+  return spawn(command, args, {
+    env: { NODE_ENV: "production", PATH: process.env.PATH ?? "", ...env },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const over = once(child, "exit");
+  child.kill("SIGTERM");
+  await over;
+}
+
+async function answering(url: string): Promise<void> {
+  await eventually(`${url} answers`, () =>
+    fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    ),
+  );
+}
+
+async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
