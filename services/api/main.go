@@ -1,8 +1,9 @@
 // Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the upkeep, so that
 // nothing stays behind when every worker is gone.
 //
-//	api            serves (see docs/operations.md for the settings)
-//	api openapi    prints the OpenAPI document
+//	api                serves (see docs/operations.md for the settings)
+//	api openapi        prints the OpenAPI document
+//	api healthcheck    asks the api that runs with these settings whether it is ready; exit code 0: it is
 package main
 
 import (
@@ -47,16 +48,20 @@ func main() {
 
 // command does what is asked for on the command line.
 func command(args []string) {
-	if len(args) != 1 || args[0] != "openapi" {
-		fmt.Fprintln(os.Stderr, "usage: api [openapi]\n\nWithout an argument it serves; the settings are environment variables.")
+	switch {
+	case len(args) == 1 && args[0] == "openapi":
+		document, err := httpapi.OpenAPI()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "api:", err)
+			os.Exit(1)
+		}
+		os.Stdout.Write(document)
+	case len(args) == 1 && args[0] == "healthcheck":
+		os.Exit(boot.Healthcheck(boot.API, os.Environ(), os.Stdout))
+	default:
+		fmt.Fprintln(os.Stderr, "usage: api [openapi | healthcheck]\n\nWithout an argument it serves; the settings are environment variables.")
 		os.Exit(2)
 	}
-	document, err := httpapi.OpenAPI()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "api:", err)
-		os.Exit(1)
-	}
-	os.Stdout.Write(document)
 }
 
 // serve answers until ctx ends, then sees through what has been begun.

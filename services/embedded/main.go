@@ -1,5 +1,8 @@
 // Command embedded is all of Windlass in one process: the API on PORT, the UI on WEB_PORT, and a worker, on SQLite in DATA_DIR. It
 // needs no server.
+//
+//	embedded                works
+//	embedded healthcheck    asks the one that runs with these settings whether it is ready; exit code 0: it is
 package main
 
 import (
@@ -25,8 +28,11 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "usage: embedded\n\nThe settings are environment variables.")
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "healthcheck":
+		os.Exit(boot.Healthcheck(boot.Embedded, os.Environ(), os.Stdout))
+	case len(args) > 0:
+		fmt.Fprintln(os.Stderr, "usage: embedded [healthcheck]\n\nWithout an argument it works; the settings are environment variables.")
 		os.Exit(2)
 	}
 	config := boot.MustLoad(boot.Embedded)

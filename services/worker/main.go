@@ -1,4 +1,7 @@
 // Command worker runs jobs. Start as many as there is work for; each runs WORKER_CONCURRENCY jobs at once.
+//
+//	worker                works (see docs/operations.md for the settings)
+//	worker healthcheck    asks the worker that runs with these settings whether it is ready; exit code 0: it is
 package main
 
 import (
@@ -21,8 +24,11 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "usage: worker\n\nThe settings are environment variables.")
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "healthcheck":
+		os.Exit(boot.Healthcheck(boot.Worker, os.Environ(), os.Stdout))
+	case len(args) > 0:
+		fmt.Fprintln(os.Stderr, "usage: worker [healthcheck]\n\nWithout an argument it works; the settings are environment variables.")
 		os.Exit(2)
 	}
 	config := boot.MustLoad(boot.Worker)

@@ -6,7 +6,7 @@
 // fence; the rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand
 // in durations.
 //
-// Tested with PostgreSQL 15.18. It needs PostgreSQL 14 or newer. All tables live in the connection's default schema.
+// Tested with PostgreSQL 15.18 and 17.10. It needs PostgreSQL 14 or newer. All tables live in the connection's default schema.
 //
 // PgBouncer in transaction mode works: connections that turn out to lead through a pooler carry their settings with each call
 // (see pooler.go), and statements are not prepared by name there unless the URL chooses a default_query_exec_mode.

@@ -78,7 +78,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Host == "":
 		missingHost.problem("The Host header is missing.").write(out)
 		return
-	case !d.hosts[hostname(r.Host)]: // else any page could reach us under a name of its own that resolves to this address
+	case !d.addressed(r):
 		misdirected.problem("This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
 		return
 	}
@@ -92,6 +92,23 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if out.unwanted != 0 {
 		d.decline(out, r)
 	}
+}
+
+// addressed reports whether a request was sent to one of our names. Else any page could reach us under a name of its own that resolves to this
+// address. A proxy in front, the web interface's for one, addresses us as it knows us and forwards the name that the browser used: that one counts as
+// well. Who talks to us directly gains nothing by leaving it out, and a page cannot set it.
+func (d *door) addressed(r *http.Request) bool {
+	if !d.hosts[hostname(r.Host)] {
+		return false
+	}
+	for _, list := range r.Header["X-Forwarded-Host"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if !d.hosts[hostname(strings.TrimSpace(name))] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // decline answers for the mux, whose own words are plain text.

@@ -45,6 +45,33 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// A proxy addresses the API by a name of its own and forwards the one that the browser used. That one decides too: else a page could reach
+// the API through the web interface, under a name of its own that resolves to this machine.
+func TestForwardedHosts(t *testing.T) {
+	s := newSystem(t)
+	for forwarded, status := range map[string]int{
+		"localhost:3000": 200, "127.0.0.1": 200, "localhost, 127.0.0.1:3000": 200,
+		"evil.example": 421, "localhost, evil.example": 421, "evil.example,localhost": 421, "": 421,
+	} {
+		r := httptest.NewRequest("GET", "/jobs", nil)
+		r.Host = "localhost:8000"
+		r.Header.Set("X-Forwarded-Host", forwarded)
+		got := s.send(r)
+		if got.status != status {
+			t.Errorf("%q: %d", forwarded, got.status)
+		}
+		if status != 200 {
+			s.refused(got, status)
+		}
+	}
+	r := httptest.NewRequest("GET", "/jobs", nil)
+	r.Host = "localhost:8000"
+	r.Header["X-Forwarded-Host"] = []string{"localhost", "evil.example"}
+	if got := s.send(r); got.status != 421 {
+		t.Errorf("two headers: %d", got.status)
+	}
+}
+
 // TestOrigins is number 77.
 func TestOrigins(t *testing.T) {
 	s := newSystem(t, func(o *httpapi.Options) { o.TrustedOrigins = []string{"https://ui.example"} })
