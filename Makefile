@@ -1,4 +1,4 @@
-# `make` alone lists what there is. Everything works with Go alone, but for the tests, which install what they miss.
+# `make` alone lists what there is. Everything works with Go and Node; what else the tests need they install.
 
 MODULE  := github.com/windlass-jobs/windlass
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -9,27 +9,49 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FOLDERS := $(wildcard handlers jobs services tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test verify bench fmt generate clean
+.PHONY: help run build test test-go test-web verify bench fmt generate clean env test-compose
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## set up and start everything in one process (PORT, WEB_PORT, HOST, DATA_DIR)
+# The packages of the web interface, once for each state of the lock file.
+PACKAGES := node_modules/.package-lock.json
+$(PACKAGES): package-lock.json
+	npm ci
+	@touch $@
+
+# The static export, where the embedded process finds it.
+export NEXT_TELEMETRY_DISABLED := 1
+UI := services/embedded/ui/index.html
+$(UI): $(PACKAGES) $(shell find app public -type f 2>/dev/null) next.config.ts postcss.config.mjs
+	npm run --silent build:export
+	@find services/embedded/ui -mindepth 1 ! -name placeholder.html -delete
+	@cp -R out/. services/embedded/ui/
+	@touch $@
+
+run: $(UI) ## set up and start everything in one process (PORT, WEB_PORT, HOST, DATA_DIR)
 	@$(GOBUILD) -o bin/embedded ./services/embedded
 	@exec ./bin/embedded
 
-build: ## build bin/api, bin/worker and bin/embedded
+build: $(UI) ## build bin/api, bin/worker, bin/embedded and the web server in .next/standalone (API_URL)
 	$(GOBUILD) -o bin/api ./services/api
 	$(GOBUILD) -o bin/worker ./services/worker
 	$(GOBUILD) -o bin/embedded ./services/embedded
+	npm run --silent build
 
-test: ## run all tests, with real PostgreSQL and Redis (installed where missing; NO_INSTALL=1 only says how)
+test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed where missing; NO_INSTALL=1 only says how)
 	@./tests/install.sh
-	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
-	@CGO_ENABLED=1 ./bin/with-servers go test -race -timeout 15m ./... \
-		&& echo "make test: everything passed" || { echo "make test: FAILED" >&2; exit 1; }
+	@$(MAKE) --no-print-directory test-go test-web && echo "make test: everything passed" || { echo "make test: FAILED" >&2; exit 1; }
 
-verify: ## check formatting, vet, linters, go.mod, generated files and layers
+test-go: ## run the Go tests, on servers of their own
+	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
+	@CGO_ENABLED=1 ./bin/with-servers go test -race -timeout 25m ./...
+
+test-web: $(PACKAGES) ## run the tests of the web interface, those in the browser included
+	npm test
+	npm run e2e
+
+verify: $(PACKAGES) ## check formatting, vet, linters, types, go.mod, generated files and layers
 	@unformatted=$$(gofmt -l $(GO_FOLDERS)) && test -z "$$unformatted" || { echo "not formatted (make fmt):" $$unformatted >&2; exit 1; }
 	go vet ./...
 	$(STATICCHECK) ./...
@@ -37,6 +59,9 @@ verify: ## check formatting, vet, linters, go.mod, generated files and layers
 	@mkdir -p bin
 	@go run ./services/api openapi > bin/openapi.json
 	@diff -u services/api/openapi.json bin/openapi.json || { echo "services/api/openapi.json is out of date (make generate)" >&2; exit 1; }
+	npx openapi-typescript services/api/openapi.json --default-non-nullable false -o app/_api/schema.d.ts --check
+	npm run lint
+	npm run typecheck
 	go test -run '^TestLayers' ./tests
 	@echo "make verify: all in order"
 
@@ -45,13 +70,38 @@ bench: ## measure how fast jobs drain and how soon a lone one starts
 	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
 	./bin/with-servers go run ./tests/measure
 
-fmt: ## format the Go files
-	@gofmt -l -w $(GO_FOLDERS)
+.PHONY: torture ablation
+DURATION ?= 3m
+SEED ?=
+torture: ## break everything at random, and check that nothing is lost (DURATION=3m, SEED: drawn)
+	@./tests/install.sh
+	@go build -o bin/torture ./tests/torture/run
+	@DURATION=$(DURATION) SEED=$(SEED) ./bin/torture
 
-generate: ## write the files that are made from others (services/api/openapi.json)
+ablation: ## take away one guard of the system after the other: the torture has to notice (SEED, GUARD)
+	@./tests/install.sh
+	@go build -o bin/torture ./tests/torture/run
+	@SEED=$(SEED) ./bin/torture ablation
+
+fmt: $(PACKAGES) ## format Go and TypeScript
+	@gofmt -l -w $(GO_FOLDERS)
+	npm run --silent format
+
+generate: $(PACKAGES) ## write the files that are made from others: openapi.json and the types of the web interface
 	@mkdir -p bin
 	@go run ./services/api openapi > bin/openapi.json
 	@mv bin/openapi.json services/api/openapi.json
+	npm run --silent generate:api
 
 clean: ## remove what was built (not your data)
-	rm -rf bin
+	rm -rf bin out .next
+	@find services/embedded/ui -mindepth 1 ! -name placeholder.html -delete
+
+env: ## write .env for docker compose, with random passwords (leaves one that is there)
+	@if [ -e .env ]; then echo ".env is there already, and stays as it is"; else \
+		random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }; umask 077; \
+		sed -e "s/^POSTGRES_PASSWORD=$$/POSTGRES_PASSWORD=$$(random)/" -e "s/^REDIS_PASSWORD=$$/REDIS_PASSWORD=$$(random)/" .env.example >.env; \
+		echo ".env written"; fi
+
+test-compose: ## put docker-compose.yml through what it promises (needs docker; about 5 minutes)
+	@./tests/compose.sh

@@ -10,11 +10,12 @@ import (
 
 // Email is the payload of an email job.
 type Email struct {
-	To         string   `json:"to,omitempty" doc:"Who receives it." format:"email" maxLength:"320" default:"someone@example.com"`
-	Subject    string   `json:"subject,omitempty" doc:"The subject line." maxLength:"998" default:"Hello"`
-	Body       string   `json:"body,omitempty" doc:"The text."`
-	DurationMS *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"200"`
-	FailRate   *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	To           string   `json:"to,omitempty" doc:"Who receives it." format:"email" maxLength:"320" default:"someone@example.com"`
+	Subject      string   `json:"subject,omitempty" doc:"The subject line." maxLength:"998" default:"Hello"`
+	Body         string   `json:"body,omitempty" doc:"The text."`
+	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"200"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
 }
 
 // EmailResult is what a sent email leaves.
@@ -35,7 +36,7 @@ var emailFailures = []string{
 type email struct{ Options }
 
 func (e email) send(ctx context.Context, run *jobs.Run, in Email) (any, error) {
-	p, err := e.plan(in.DurationMS, in.FailRate, emailDuration, emailFailures)
+	p, err := e.plan(run, in.DurationMS, in.FailRate, in.FailAttempts, emailDuration, emailFailures)
 	if err != nil {
 		return nil, err
 	}

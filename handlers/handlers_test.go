@@ -229,3 +229,18 @@ func TestContextEndsTheHandler(t *testing.T) {
 		})
 	})
 }
+
+// fail_attempts makes a job that comes through on its third attempt, whatever the setting.
+func TestFailAttempts(t *testing.T) {
+	for jobType := range failures {
+		for attempt, fails := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
+			var r jobs.Registry
+			Register(&r, Options{FailRate: 1, Rand: draws(0)})
+			job := jobs.Job{ID: "0198-id", Type: jobType, Attempts: attempt, Payload: json.RawMessage(`{"duration_ms":0,"fail_attempts":2}`)}
+			_, err := r.Lookup(jobType).Run(t.Context(), jobs.NewRun(job, slog.New(slog.DiscardHandler), nil))
+			if (err != nil) != fails || jobs.IsPermanent(err) {
+				t.Errorf("%s, attempt %d: error %v, want one: %v", jobType, attempt, err, fails)
+			}
+		}
+	}
+}

@@ -11,10 +11,11 @@ import (
 
 // Image is the payload of an image job.
 type Image struct {
-	Width      *int64   `json:"width,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"320"`
-	Height     *int64   `json:"height,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"240"`
-	DurationMS *int64   `json:"duration_ms,omitempty" doc:"How long an attempt computes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"2000"`
-	FailRate   *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	Width        *int64   `json:"width,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"320"`
+	Height       *int64   `json:"height,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"240"`
+	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt computes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"2000"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
 }
 
 // ImageResult is what a rendered picture leaves.
@@ -41,7 +42,7 @@ type image struct{ Options }
 // render computes row by row until its time is over. It looks at the context and the clock before each row, which takes at most some ten
 // milliseconds: a handler that computes has to do this itself, nobody can stop it from outside.
 func (i image) render(ctx context.Context, run *jobs.Run, in Image) (any, error) {
-	p, err := i.plan(in.DurationMS, in.FailRate, imageDuration, imageFailures)
+	p, err := i.plan(run, in.DurationMS, in.FailRate, in.FailAttempts, imageDuration, imageFailures)
 	if err != nil {
 		return nil, err
 	}

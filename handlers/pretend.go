@@ -19,8 +19,11 @@ type plan struct {
 	failAt   float64 // the part of the duration after which it fails, 0..1
 }
 
-// plan decides how long an attempt takes and whether it fails, of the errors that may happen to its type.
-func (o Options) plan(durationMS *int64, failRate *float64, usual time.Duration, failures []string) (plan, error) {
+// plan decides how long an attempt takes and whether it fails, of the errors that may happen to its type. The first failAttempts attempts fail in
+// any case; after them, none does unless failRate says so.
+func (o Options) plan(
+	run *jobs.Run, durationMS *int64, failRate *float64, failAttempts int, usual time.Duration, failures []string,
+) (plan, error) {
 	p := plan{duration: usual}
 	if durationMS != nil {
 		if *durationMS < 0 || *durationMS > maxDurationMS {
@@ -29,10 +32,16 @@ func (o Options) plan(durationMS *int64, failRate *float64, usual time.Duration,
 		p.duration = time.Duration(*durationMS) * time.Millisecond
 	}
 	rate := o.FailRate
+	if failAttempts > 0 {
+		rate = 0
+	}
 	if failRate != nil {
 		if rate = *failRate; !(rate >= 0 && rate <= 1) {
 			return p, jobs.Permanent(errors.New("fail_rate must be 0 to 1"))
 		}
+	}
+	if failAttempts > 0 && run.Job.Attempts <= failAttempts {
+		rate = 1
 	}
 	if rate > 0 && o.Rand() < rate {
 		p.failure = errors.New(failures[int(o.Rand()*float64(len(failures)))])

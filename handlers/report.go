@@ -11,11 +11,12 @@ import (
 
 // Report is the payload of a report job.
 type Report struct {
-	Title      string   `json:"title,omitempty" doc:"What stands on the first page." maxLength:"200" default:"Untitled report"`
-	Format     string   `json:"format,omitempty" doc:"The kind of file." enum:"pdf,csv,html" default:"pdf"`
-	Rows       *int64   `json:"rows,omitempty" doc:"How many rows it covers." minimum:"0" maximum:"10000000" default:"1000"`
-	DurationMS *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"4000"`
-	FailRate   *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	Title        string   `json:"title,omitempty" doc:"What stands on the first page." maxLength:"200" default:"Untitled report"`
+	Format       string   `json:"format,omitempty" doc:"The kind of file." enum:"pdf,csv,html" default:"pdf"`
+	Rows         *int64   `json:"rows,omitempty" doc:"How many rows it covers." minimum:"0" maximum:"10000000" default:"1000"`
+	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"4000"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
 }
 
 // ReportResult is what a finished report leaves.
@@ -41,7 +42,7 @@ var reportFailures = []string{
 type report struct{ Options }
 
 func (r report) build(ctx context.Context, run *jobs.Run, in Report) (any, error) {
-	p, err := r.plan(in.DurationMS, in.FailRate, reportDuration, reportFailures)
+	p, err := r.plan(run, in.DurationMS, in.FailRate, in.FailAttempts, reportDuration, reportFailures)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what `make test` needs besides Go and is not there yet: the server programs of PostgreSQL and Redis, and a C compiler for
-# the race detector. NO_INSTALL=1 prints the command and fails instead.
+# Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, a C compiler for
+# the race detector, and Chromium (CHROMIUM names another one). NO_INSTALL=1 prints the command and fails instead.
 #
 # Some systems (Debian, Ubuntu) start a freshly installed server as a service on its usual port. The tests do not mind and do not
 # use it: they start servers of their own, on other ports, and stop them.
@@ -13,6 +13,7 @@ if [ "$(uname -s)" != Darwin ]; then # there the race detector does without
     compiler=$(go env CC)
     command -v "${compiler%% *}" >/dev/null || missing="$missing cc"
 fi
+[ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
 missing=$(echo $missing) # on one line
 

@@ -1,6 +1,6 @@
 import type { Draft } from "./form-state";
 
-// Jobs to look at: they use the two fields that every built-in type understands.
+// Jobs to look at: they use fields that every built-in type understands.
 
 export type Demo = { label: string; type: string; hint: string; draft: Omit<Draft, "type"> };
 
@@ -36,13 +36,12 @@ export const DEMOS: readonly Demo[] = [
     },
   },
   {
-    label: "Fails now and then",
+    label: "Fails twice",
     type: "report",
-    hint: "Two attempts of three fail; retries bring it through",
+    hint: "Two attempts fail, the third one succeeds",
     draft: {
       ...PLAIN,
-      maxAttempts: "8",
-      payload: payload({ title: "Flaky source", rows: 1000, duration_ms: 1500, fail_rate: 0.66 }),
+      payload: payload({ title: "Flaky source", rows: 1000, duration_ms: 1500, fail_attempts: 2 }),
     },
   },
   {
