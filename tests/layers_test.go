@@ -30,8 +30,9 @@ type layer struct {
 var layers = []layer{
 	// The library: nouns, verbs, and one folder for each technology.
 	{folder: "jobs", pure: true},
-	{folder: "jobs/engine", ours: []string{"jobs"}, third: []string{uuid, sync}},
-	{folder: "jobs/store/postgres", ours: []string{"jobs"}, third: []string{pgx, goose}},
+	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
+	{folder: "jobs/engine", ours: []string{"jobs", "jobs/internal/fault"}, third: []string{uuid, sync}},
+	{folder: "jobs/store/postgres", ours: []string{"jobs", "jobs/internal/fault"}, third: []string{pgx, goose}},
 	{folder: "jobs/store/sqlite", ours: []string{"jobs"}, third: []string{sqlite, goose}},
 	{folder: "jobs/queue/redis", ours: []string{"jobs"}, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: []string{"jobs"}},
@@ -55,6 +56,7 @@ var layers = []layer{
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
 	{folder: "tests/pipeline"},
 	{folder: "tests/measure", ours: []string{"jobs/…"}, third: []string{uuid, pgx}},
+	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
 	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
 	{folder: "tests/bench/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/bench/…"}, third: testLibraries},
 }

@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const (
 	popWait = time.Second
+	// suspectWait is how long a Pop waits while the place of the suspect is taken: soon that may be free, and the next suspect be had.
+	suspectWait = 100 * time.Millisecond
 	// storePoll is how often a worker asks the Store for due jobs while the Queue is out of reach.
 	storePoll = 250 * time.Millisecond
 	claimMax  = 1000
@@ -37,13 +40,14 @@ func (w *Worker) fetch(ctx context.Context) {
 func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	suspect := w.runs.reserveSuspect()
 	want := jobs.Claim{Types: w.types}
+	wait := suspectWait
 	if suspect {
-		want.Suspects = 1
+		want.Suspects, wait = 1, popWait
 	}
 	var hints []jobs.Hint
 	if w.hurry.ok() {
 		var err error
-		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: want.Suspects, Wait: popWait})
+		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: want.Suspects, Wait: wait})
 		switch {
 		case ctx.Err() != nil:
 			// What was popped goes back; where the answer itself was lost, the Store repairs it.
@@ -83,7 +87,11 @@ func (w *Worker) claim(want jobs.Claim) (started int, ok bool) {
 		// Not bound to the fetcher's context: a claim that is under way when the worker stops is seen through.
 		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 		defer cancel()
+		_ = fault.Point("before-claim")
 		claimed, err := w.opts.Store.Claim(ctx, want)
+		if err == nil {
+			err = fault.Point("after-claim-commit")
+		}
 		if err != nil {
 			// The claim may have been stored all the same. Nothing may start then: the next beats hand such jobs back.
 			w.runs.returnSuspect(want.Suspects > 0)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 // ClientOptions are what a Client needs. Store, Queue, Bus and Registry are required.
@@ -207,7 +208,11 @@ func (c *Client) store(ctx context.Context, subs []jobs.Submission) ([]jobs.Rece
 		at[i] = len(unique)
 		unique = append(unique, s)
 	}
+	_ = fault.Point("before-insert")
 	answers, err := c.opts.Store.Insert(ctx, unique)
+	if err == nil {
+		err = fault.Point("after-insert-commit")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -279,6 +284,7 @@ func (c *Client) Redrive(ctx context.Context, r jobs.Redrive) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("redrive: %w", err)
 	}
+	_ = fault.Point("after-redrive-commit")
 	for _, h := range hints {
 		c.log.LogAttrs(ctx, slog.LevelInfo, "job redriven", slog.String("job_id", h.ID), slog.String("queue", h.Queue))
 	}
@@ -297,6 +303,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 		c.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", about(&job)...)
 		return job, nil
 	}
+	_ = fault.Point("after-cancel-commit")
 	c.log.LogAttrs(ctx, slog.LevelInfo, "cancel requested", about(&job)...)
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 // stuckAfter is how long a handler may go on after its context has ended before its outcome is recorded without it.
@@ -56,6 +57,7 @@ func (w *Worker) execute(r *run) {
 		unwatch()
 		w.conclude(r, handler, context.Cause(ctx), result, err)
 	}()
+	_ = fault.Point("in-handler")
 	result, err = invoke(ctx, handler, jobs.NewRun(r.job, w.logOf(r), r.report))
 }
 

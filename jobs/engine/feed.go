@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const (
@@ -15,6 +16,9 @@ const (
 	feedRestMin  = 2 * time.Second
 	feedRestMax  = 10 * time.Second
 )
+
+// reconciler is what the torture calls the chores that bring lost hints back.
+const reconciler = "reconciler"
 
 // feeder remembers how far each queue has been read from the Store. Chores run side by side, so it is locked.
 type feeder struct {
@@ -54,7 +58,7 @@ func (u *Upkeep) promote(ctx context.Context) error {
 
 // repairHead pushes the first due jobs of each queue again. Whatever became of their hints, they are back within a second.
 func (u *Upkeep) repairHead(ctx context.Context) error {
-	if !u.hurry.ok() {
+	if !u.hurry.ok() || fault.Removed(reconciler) {
 		return nil
 	}
 	names, err := u.opts.Store.Queues(ctx)
@@ -86,7 +90,7 @@ func (f *feeder) add(name string) {
 // feed fills each queue that is below half of its cap from the Store, from where it stopped the last time. When the Queue has lost its memory it begins
 // anew, with what is due soon as well.
 func (u *Upkeep) feed(ctx context.Context) error {
-	if !u.hurry.ok() {
+	if !u.hurry.ok() || fault.Removed(reconciler) {
 		return nil
 	}
 	depths, err := u.opts.Queue.Depths(ctx)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const (
@@ -86,7 +87,10 @@ func (h *hurrier) send() {
 			continue // dropped
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
-		_, err := h.queue.Push(ctx, batch)
+		err := fault.Point("before-push")
+		if err == nil {
+			_, err = h.queue.Push(ctx, batch)
+		}
 		cancel()
 		if err != nil {
 			h.failed(err)

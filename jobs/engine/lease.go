@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 // lease is the worker's hold on its session, and so on all of its jobs. All of its times are of the process's monotonic clock.
@@ -201,7 +202,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 			r.end(jobs.ErrLeaseLost) // taken from us, by the reaper past the job's deadline for one
 		}
 	}
-	if len(phantoms) > 0 {
+	if len(phantoms) > 0 && !fault.Removed("phantom check") {
 		w.releasePhantoms(ctx, phantoms)
 	}
 }

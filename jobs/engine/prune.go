@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const (
@@ -33,6 +34,7 @@ func (u *Upkeep) mirrorDead(ctx context.Context) error {
 			break
 		}
 	}
+	_ = fault.Point("before-mirror")
 	if err := u.opts.Queue.SetDead(ctx, dead); err != nil {
 		return u.queueFailed(ctx, err)
 	}

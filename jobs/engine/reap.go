@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const reapLimit = 500
@@ -50,6 +51,9 @@ func (u *Upkeep) reap(ctx context.Context) error {
 		reaped, err := u.opts.Store.Reap(ctx, reapLimit)
 		if err != nil {
 			return err
+		}
+		if len(reaped) > 0 {
+			_ = fault.Point("after-reap-commit")
 		}
 		for _, r := range reaped {
 			attrs := append(about(&r.Job), slog.Int("attempt", r.Job.Attempts), slog.String("worker_id", r.From))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 func (w *Worker) settle(r *run, o jobs.Outcome) {
 	wait := settlePauseMin
 	for {
-		s, err := w.settler.do(context.Background(), o)
+		s, err := w.record(o)
 		if err == nil {
 			w.settled(r, o, s)
 			return
@@ -39,6 +40,17 @@ func (w *Worker) settle(r *run, o jobs.Outcome) {
 		}
 		wait = min(2*wait, settlePauseMax)
 	}
+}
+
+func (w *Worker) record(o jobs.Outcome) (jobs.Settled, error) {
+	if err := fault.Point("before-settle"); err != nil {
+		return jobs.Settled{}, err
+	}
+	s, err := w.settler.do(context.Background(), o)
+	if err == nil {
+		err = fault.Point("after-settle-commit")
+	}
+	return s, err
 }
 
 // settled tells of a recorded outcome.

@@ -94,6 +94,9 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
+// FreePort picks a port for a program of a test's own, as those of the servers are picked.
+func FreePort() (int, error) { return freePort() }
+
 // freePort picks a port that nobody listens on now. It stays below the range from which systems take the ports of outgoing
 // connections: none of these can take it while its server is down.
 func freePort() (int, error) {

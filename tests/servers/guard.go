@@ -102,6 +102,19 @@ func startGuard() error {
 	return nil
 }
 
+// Guard makes sure that a program which a test has started ends when the test process does, in whatever way that happens, and its
+// children with it. Unguard it when it has ended.
+func Guard(pid int) error {
+	if err := startGuard(); err != nil {
+		return err
+	}
+	guardAdd(pid)
+	return nil
+}
+
+// Unguard forgets a program that was given to Guard.
+func Unguard(pid int) { guardRemove(pid) }
+
 func guardAdd(pid int)    { tellGuard("+", pid) }
 func guardRemove(pid int) { tellGuard("-", pid) }
 

@@ -54,6 +54,13 @@ func (s *PostgresServer) Stop() { report(s.t, s.stop()) }
 // Kill ends all processes of the server with SIGKILL: the next Start has to recover from the log.
 func (s *PostgresServer) Kill() { s.kill() }
 
+// Crash is an immediate stop (SIGQUIT): every session is cut off with a warning, nothing more is written, and the next Start
+// has to recover from the log.
+func (s *PostgresServer) Crash() { s.end(syscall.SIGQUIT) }
+
+// Pids lists the server's processes, the postmaster first. It is empty while the server does not run.
+func (s *PostgresServer) Pids() []int { return s.pids() }
+
 // Restart is Stop and Start.
 func (s *PostgresServer) Restart() {
 	s.Stop()

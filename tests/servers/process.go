@@ -124,6 +124,32 @@ func (p *process) stop() error {
 	return nil
 }
 
+// end sends a signal that ends the server, and waits for that; what is left after a while is killed.
+func (p *process) end(signal syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
+		return
+	}
+	p.resumeLocked()
+	_ = syscall.Kill(p.pid, signal)
+	if !reap(p.pid, stopTimeout) {
+		p.killLocked()
+		return
+	}
+	p.forget()
+}
+
+// pids lists the server's process and its children.
+func (p *process) pids() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
+		return nil
+	}
+	return append([]int{p.pid}, children(p.pid)...)
+}
+
 // kill ends the server and all its children at once, as a power cut would (but for what the kernel has not written yet).
 func (p *process) kill() {
 	p.mu.Lock()

@@ -129,6 +129,7 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 		return false, false, err
 	}
 	defer conn.Release()
+	statements = ablated(statements)
 	if len(statements) == 1 && !p.pooler.there() {
 		rows, _ := conn.Query(ctx, statements[0].sql, statements[0].args...) // its error is in rows too
 		err = drain(rows, statements[0].scan, &handed)

@@ -39,6 +39,19 @@ func TestOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	t.Run("EarlierRolesAreFree", func(t *testing.T) {
+		dir := t.TempDir()
+		s := open(t, Options{Dir: dir})
+		if l, err := s.Lead(t.Context(), "upkeep", "earlier", time.Hour); err != nil || !l.Held {
+			t.Fatalf("lead: %+v, %v", l, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := open(t, Options{Dir: dir}).Lead(t.Context(), "upkeep", "later", time.Hour); err != nil || !l.Held {
+			t.Errorf("a process that is gone keeps its role: %+v, %v", l, err)
+		}
+	})
 	t.Run("EarlierSessionsAreDead", func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, Options{Dir: dir})

@@ -63,7 +63,7 @@ type Options struct {
 }
 
 // Open takes the directory for this process, brings the database up to date and marks all sessions of earlier processes dead, so that
-// their jobs can be reaped at once. It fails where another process, or another Store of this one, has the directory.
+// their jobs can be reaped at once, and frees their roles. It fails where another process, or another Store of this one, has the directory.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -106,7 +106,11 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	return s.change(ctx, "end earlier sessions", func(tx *tx) error {
-		_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1 WHERE state <> 'dead'`, tx.now)
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1 WHERE state <> 'dead'`, tx.now); err != nil {
+			return err
+		}
+		// Their roles as well: until the upkeep of a process that was killed runs out, nothing would be promoted or fed.
+		_, err := tx.exec(`DELETE FROM leases`)
 		return err
 	})
 }

@@ -38,7 +38,7 @@ type behaviour struct {
 func Run(t *testing.T, h Harness) {
 	for _, a := range []area{
 		inserting, keys, claiming, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions, progressing,
-		listing, counting, redriving, feeding, pruning, leading, walking,
+		listing, counting, redriving, feeding, pruning, leading, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {

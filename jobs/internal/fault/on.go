@@ -1,0 +1,57 @@
+//go:build faults
+
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+var errInjected = errors.New("injected by the torture")
+
+// planned is what is still to happen, by point.
+var planned = struct {
+	sync.Mutex
+	actions map[string]string
+}{actions: parse(os.Getenv("WINDLASS_FAULT"))}
+
+func parse(text string) map[string]string {
+	actions := map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		if point, action, ok := strings.Cut(part, "="); ok {
+			actions[point] = action
+		}
+	}
+	return actions
+}
+
+// Point does what is planned for the point, the first time it is reached.
+func Point(name string) error {
+	planned.Lock()
+	action := planned.actions[name]
+	delete(planned.actions, name)
+	planned.Unlock()
+	if action == "" {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "fault: %s at %s\n", action, name)
+	switch action {
+	case "exit":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // it does not come back
+	case "stop":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return nil
+	case "error":
+		return errInjected
+	default:
+		panic("WINDLASS_FAULT: unknown action " + action)
+	}
+}
+
+// Removed reports whether a guard is left out.
+func Removed(guard string) bool { return os.Getenv("WINDLASS_REMOVED") == guard }

@@ -1,0 +1,87 @@
+// Command embedded is the torture's one-process mode: API, upkeep and worker on SQLite and the queue in memory, as services/embedded puts
+// them together, with handlers that record what they do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
+	"github.com/windlass-jobs/windlass/services/api/httpapi"
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+	"github.com/windlass-jobs/windlass/tests/torture/recording"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "embedded:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	ttl, err := time.ParseDuration(os.Getenv("LEASE_TTL"))
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	name := os.Getenv("TORTURE_HISTORY")
+	events, err := history.Open(name)
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	events.Write(history.Event{Kind: history.Up})
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", os.Getenv("PORT")))
+	if err != nil {
+		return err
+	}
+	file, err := sqlite.Open(ctx, sqlite.Options{Dir: os.Getenv("DATA_DIR")})
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	store := &recording.Store{Store: file, Log: events}
+	queue := memory.New(memory.Options{})
+	defer queue.Close()
+	registry := &jobs.Registry{}
+	recording.Register(registry, events, nil)
+	client := engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	defer client.Close()
+	api, err := httpapi.New(httpapi.Options{Client: client, Log: log, Ping: file.Ping})
+	if err != nil {
+		return err
+	}
+	server := httpapi.Server(api, log)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	worker := engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: 16, LeaseTTL: ttl, ShutdownTimeout: time.Second,
+	})
+	upkeep := engine.NewUpkeep(engine.UpkeepOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
+	var working sync.WaitGroup
+	working.Go(func() { upkeep.Run(ctx) })
+	working.Go(func() { recording.Count(ctx, worker, events, name) })
+	working.Go(func() { err = worker.Run(ctx) })
+	<-ctx.Done()
+	patience, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_ = server.Shutdown(patience)
+	<-served
+	working.Wait()
+	events.Write(history.Event{Kind: history.Down, N: int(worker.Stats().Completed), Worker: name})
+	return err
+}

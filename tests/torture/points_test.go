@@ -1,0 +1,484 @@
+package torture
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+	"github.com/windlass-jobs/windlass/tests/torture/recording"
+)
+
+// Crash points: each test ends, freezes or cuts off a process at one named moment, and shows that what it left behind is repaired in time.
+// The times are those of docs/guarantees.md for a lease of 30 s, scaled to the lease here where they come from the lease; slack is for a busy
+// machine. What a server does by itself is tested elsewhere: Redis flushed or gone and PostgreSQL restarted in tests/pipeline, a commit that
+// PostgreSQL does not survive and a repeated hint with the drivers.
+
+const (
+	pointTTL = 3 * time.Second
+	slack    = 4 * time.Second
+	head     = 6 * time.Second // until a lost hint is back
+	backoff  = 2200 * time.Millisecond
+	takeOver = 16 * time.Second // until another process does the upkeep: its lease, and how often they ask
+)
+
+// scaled is a time that comes from the lease.
+func scaled(of30 time.Duration) time.Duration { return of30 / (30 * time.Second / pointTTL) }
+
+// scene is a small system in which one process meets its end.
+type scene struct {
+	*testing.T
+	*world
+	client *client
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	t.Parallel()
+	bin := programs(t, true)
+	cast <- struct{}{}
+	t.Cleanup(func() { <-cast })
+	w, err := newWorld(t, Setup{Bin: bin, Dir: filepath.Join(scratch, strings.ReplaceAll(t.Name(), "/", "-")), TTL: pointTTL, Slots: 4, APIs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{T: t, world: w, client: newClient([]string{w.apis[0].url}, w.events, 1, 100, func(f string, a ...any) { t.Errorf(f, a...) })}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, p := range w.all() {
+				t.Logf("%s:\n%s", p.name, p.tail(3<<10))
+			}
+		}
+	})
+	// Types are known once a worker has announced them.
+	herald := s.worker("herald", "TORTURE_UPKEEP=off")
+	if err := w.ready(s.client); err != nil {
+		t.Fatal(err)
+	}
+	if err := herald.terminate(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// cast bounds how many scenes are played at once.
+var cast = make(chan struct{}, 3)
+
+// worker starts one more.
+func (s *scene) worker(name string, env ...string) *place {
+	s.Helper()
+	p, err := s.place(name, "worker")
+	if err != nil {
+		s.Fatal(err)
+	}
+	p.env = append(p.env, "WORKER_CONCURRENCY=4", "SHUTDOWN_TIMEOUT=1s")
+	s.workers = append(s.workers, p)
+	if err := p.start(env...); err != nil {
+		s.Fatal(err)
+	}
+	return p
+}
+
+// healthy is a worker to which nothing happens, and which leaves the upkeep to the api.
+func (s *scene) healthy() *place { return s.worker("healthy", "TORTURE_UPKEEP=off") }
+
+// victim is a worker with a crash point.
+func (s *scene) victim(fault string) *place {
+	return s.worker("victim", "TORTURE_UPKEEP=off", "WINDLASS_FAULT="+fault)
+}
+
+// api starts one more, with a crash point, once the first one does the upkeep.
+func (s *scene) api(fault string) *place {
+	s.Helper()
+	s.until("the first api does the upkeep", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM leases`) == 1 })
+	p, err := s.place("api-victim", "api")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := p.listen(); err != nil {
+		s.Fatal(err)
+	}
+	s.apis = append(s.apis, p)
+	if err := p.start("WINDLASS_FAULT=" + fault); err != nil {
+		s.Fatal(err)
+	}
+	s.until("the api answers", 30*time.Second, func() bool {
+		return s.client.call(s.Context(), http.MethodGet, p.url+"/readyz", nil, "").code == http.StatusOK
+	})
+	return p
+}
+
+func (s *scene) until(what string, within time.Duration, ok func() bool) time.Duration {
+	s.Helper()
+	begun := time.Now()
+	for !ok() {
+		if time.Since(begun) > within {
+			s.Fatalf("waited %s in vain until %s", within, what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(begun)
+}
+
+func (s *scene) number(sql string) (n int) {
+	s.Helper()
+	if err := s.scalar(s.Context(), sql, &n); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// hit waits until the crash point was reached.
+func (s *scene) hit(p *place) {
+	s.Helper()
+	s.until("the crash point is reached", 30*time.Second, func() bool { return strings.Contains(string(p.log()), "fault: ") })
+}
+
+// job is what is looked at in the end.
+type job struct {
+	status, kind string
+	attempts     int
+	fence        int64
+}
+
+func (s *scene) job(id string) (j job) {
+	s.Helper()
+	err := s.asAdmin(s.Context(), func(c *pgx.Conn) error {
+		return c.QueryRow(s.Context(), `SELECT status, coalesce(failure_kind, ''), attempts, fence FROM jobs WHERE id = $1`, id).
+			Scan(&j.status, &j.kind, &j.attempts, &j.fence)
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return j
+}
+
+// submit sends a job of a type to an api and returns the answer.
+func (s *scene) submit(p *place, kind, key string, fields map[string]any) answer {
+	s.Helper()
+	body := map[string]any{"type": kind, "payload": map[string]any{"key": key + "#0", "millis": fields["millis"]}}
+	for name, v := range fields {
+		if name != "millis" {
+			body[name] = v
+		}
+	}
+	if fields["millis"] == nil {
+		body["payload"] = map[string]any{"key": key + "#0"}
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.client.call(s.Context(), http.MethodPost, p.url+"/jobs", raw, key)
+}
+
+// accepted submits a job by the healthy api and returns its id.
+func (s *scene) accepted(kind, key string, fields map[string]any) string {
+	s.Helper()
+	a := s.submit(s.apis[0], kind, key, fields)
+	ids := stored(a.body)
+	if a.code != http.StatusCreated || len(ids) != 1 {
+		s.Fatalf("submit: %d %s %v", a.code, a.body, a.err)
+	}
+	return ids[0]
+}
+
+// completed waits until the job is, and holds the time against the limit.
+func (s *scene) completed(id string, within time.Duration, attempts int) {
+	s.Helper()
+	took := s.until(fmt.Sprintf("job %s is completed", id), within+slack, func() bool { return s.job(id).status == "completed" })
+	s.Logf("repaired after %s, at most %s", took.Round(10*time.Millisecond), within)
+	if j := s.job(id); j.attempts != attempts {
+		s.Errorf("%d attempts were counted, want %d", j.attempts, attempts)
+	}
+}
+
+// happened counts events about a job.
+func (s *scene) happened(kind history.Kind, id string) (n int) {
+	s.Helper()
+	events, err := history.Read(s.Dir)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind == kind && e.ID == id {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *scene) starts(id string, want int) {
+	s.Helper()
+	if n := s.happened(history.Start, id); n != want {
+		s.Errorf("the job was started %d times, want %d", n, want)
+	}
+}
+
+// Row 1: the api dies before the commit.
+func TestPointBeforeInsert(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	p := s.api("before-insert=exit")
+	if a := s.submit(p, recording.Quick, "key", nil); a.err == nil {
+		t.Fatalf("it answered %d %s", a.code, a.body)
+	}
+	s.hit(p)
+	if n := s.number(`SELECT count(*) FROM jobs`); n != 0 {
+		t.Errorf("%d jobs are stored", n)
+	}
+	s.completed(s.accepted(recording.Quick, "key", nil), head, 1)
+}
+
+// Row 2: the answer to the commit is lost.
+func TestPointInsertAnswerLost(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	p := s.api("after-insert-commit=error")
+	if a := s.submit(p, recording.Quick, "key", nil); a.kind != "outcome_unknown" {
+		t.Fatalf("it answered %d %s", a.code, a.body)
+	}
+	s.once("key")
+}
+
+// once repeats a submission whose outcome is unknown: it is the same job, which runs once.
+func (s *scene) once(key string) {
+	s.Helper()
+	begun := time.Now()
+	a := s.submit(s.apis[0], recording.Quick, key, nil)
+	if a.code != http.StatusOK {
+		s.Fatalf("repeated: %d %s", a.code, a.body)
+	}
+	id := stored(a.body)[0]
+	s.completed(id, head-time.Since(begun), 1)
+	if n := s.number(`SELECT count(*) FROM jobs`); n != 1 {
+		s.Errorf("%d jobs are stored", n)
+	}
+	s.starts(id, 1)
+}
+
+// Row 3: the api dies between the commit and the push; or the push is lost.
+func TestPointAfterInsert(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	p := s.api("after-insert-commit=exit")
+	s.submit(p, recording.Quick, "key", nil)
+	s.hit(p)
+	s.once("key")
+}
+
+func TestPointPushLost(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	p := s.api("before-push=error")
+	a := s.submit(p, recording.Quick, "key", nil)
+	if a.code != http.StatusCreated {
+		t.Fatalf("it answered %d %s", a.code, a.body)
+	}
+	s.hit(p)
+	s.completed(stored(a.body)[0], head, 1)
+}
+
+// Row 5: a worker dies between the pop and the claim.
+func TestPointBeforeClaim(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("before-claim=exit")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.healthy()
+	s.completed(id, head, 1)
+	s.starts(id, 1)
+}
+
+// Row 6: the answer to a claim is lost.
+func TestPointClaimAnswerLost(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("after-claim-commit=error")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.completed(id, scaled(10*time.Second)+head, 1)
+	s.starts(id, 1)
+	if s.happened(history.Phantom, id) != 1 {
+		t.Error("it was not handed back as a phantom")
+	}
+}
+
+// Row 7: a worker dies in a handler.
+func TestPointInHandler(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("in-handler=exit")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.healthy()
+	s.completed(id, scaled(32*time.Second)+backoff+head, 2)
+}
+
+// Row 8: a worker is frozen for longer than its lease, and comes back.
+func TestPointFrozenInHandler(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("in-handler=stop")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.healthy()
+	s.completed(id, scaled(32*time.Second)+backoff+head, 2)
+	before := s.job(id)
+	p.thaw()
+	s.until("the zombie has run", 30*time.Second, func() bool { return s.happened(history.Start, id) == 2 })
+	if err := p.terminate(30 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if after := s.job(id); after != before {
+		t.Errorf("the zombie has changed the job from %+v to %+v", before, after)
+	}
+}
+
+// Row 9: the result cannot be recorded at first.
+func TestPointBeforeSettle(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("before-settle=error")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.completed(id, scaled(32*time.Second), 1)
+	s.starts(id, 1)
+}
+
+// Row 10: the answer to the result is lost.
+func TestPointSettleAnswerLost(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("after-settle-commit=error")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.completed(id, head, 1)
+	s.until("the worker knows", slack, func() bool { return s.happened(history.Acked, id) == 2 }) // recorded, then recognised
+	s.starts(id, 1)
+}
+
+// Row 11: a worker dies after the result.
+func TestPointAfterSettle(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("after-settle-commit=exit")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.completed(id, 0, 1)
+	s.healthy()
+	s.completed(s.accepted(recording.Quick, "other", nil), head, 1)
+	s.starts(id, 1)
+}
+
+// Row 12: a retry is committed, and its push is lost.
+func TestPointRetryPushLost(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("before-push=error")
+	id := s.accepted(recording.Flaky, "key", nil)
+	s.hit(p)
+	s.completed(id, backoff+head, 2)
+}
+
+// Row 13: the process that mirrors the dead jobs dies before it does.
+func TestPointBeforeMirror(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	id := s.accepted(recording.Permanent, "key", nil)
+	s.until("the job is dead", slack, func() bool { return s.job(id).status == "failed" })
+	p := s.worker("keeper", "WINDLASS_FAULT=before-mirror=exit")
+	if err := s.apis[0].terminate(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	s.hit(p)
+	if err := s.apis[0].start(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the job is in the mirror", 60*time.Second, func() bool {
+		var ids []string
+		_ = s.redisDo(s.Context(), func(c *redis.Client) (err error) {
+			ids, err = c.ZRange(s.Context(), "{windlass}:dead", 0, -1).Result()
+			return err
+		})
+		return len(ids) == 1 && ids[0] == id
+	})
+}
+
+// Row 14: an api dies after it has sent a job back, or noted a cancel.
+func TestPointAfterRedrive(t *testing.T) {
+	s := newScene(t)
+	id := s.accepted(recording.Quick, "key", map[string]any{"delay_seconds": 3600})
+	if a := s.client.call(t.Context(), http.MethodPost, s.apis[0].url+"/jobs/"+id+"/cancel", nil, ""); a.code != http.StatusOK {
+		t.Fatalf("cancel: %d %s", a.code, a.body)
+	}
+	s.healthy()
+	p := s.api("after-redrive-commit=exit")
+	s.client.call(t.Context(), http.MethodPost, p.url+"/jobs/"+id+"/retry", nil, "")
+	s.hit(p)
+	s.completed(id, head, 1)
+}
+
+func TestPointAfterCancel(t *testing.T) {
+	s := newScene(t)
+	s.healthy()
+	id := s.accepted(recording.Slow, "key", map[string]any{"millis": 19_000})
+	s.until("it runs", head, func() bool { return s.happened(history.Start, id) == 1 })
+	p := s.api("after-cancel-commit=exit")
+	s.client.call(t.Context(), http.MethodPost, p.url+"/jobs/"+id+"/cancel", nil, "")
+	s.hit(p)
+	s.until("it is cancelled", scaled(5*time.Second)+slack, func() bool { return s.job(id).kind == "cancelled" })
+}
+
+// Row 15: the process that reaps dies once it has, before it tells anybody.
+func TestPointAfterReap(t *testing.T) {
+	s := newScene(t)
+	keeper := s.worker("keeper", "TORTURE_TYPES="+recording.Doomed, "WINDLASS_FAULT=after-reap-commit=exit")
+	s.until("the keeper runs", slack, func() bool { return s.number(`SELECT count(*) FROM worker_sessions WHERE state = 'alive'`) == 1 })
+	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the upkeep to the keeper
+		t.Fatal(err)
+	}
+	s.until("the keeper does the upkeep", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM leases WHERE expires_at > now()`) == 1 })
+	if err := s.apis[0].start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ready(s.client); err != nil {
+		t.Fatal(err)
+	}
+	victim := s.victim("in-handler=exit")
+	// Before anybody serves its type the job would be put off for half a minute.
+	s.until("the victim runs", slack, func() bool { return s.number(`SELECT count(*) FROM worker_sessions WHERE state = 'alive'`) == 2 })
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(victim)
+	s.hit(keeper)
+	s.healthy()
+	s.completed(id, takeOver+backoff+head, 2)
+}
+
+// Row 18: all workers are dead; the api takes their jobs back.
+func TestPointNoWorkerLeft(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("in-handler=exit")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.until("the job is pending", scaled(32*time.Second)+slack, func() bool { return s.job(id).status == "pending" })
+	s.healthy()
+	s.completed(id, backoff+head, 2)
+}
+
+// Row 19: a worker claims with a session that was reaped while the claim was on its way.
+func TestPointFrozenBeforeClaim(t *testing.T) {
+	s := newScene(t)
+	p := s.victim("before-claim=stop")
+	id := s.accepted(recording.Quick, "key", nil)
+	s.hit(p)
+	s.until("its session is dead", scaled(32*time.Second)+slack, func() bool {
+		return s.number(`SELECT count(*) FROM worker_sessions WHERE state <> 'dead'`) == 0
+	})
+	p.thaw()
+	s.completed(id, head, 1)
+	s.starts(id, 1)
+}

@@ -1,0 +1,118 @@
+// Package recording is what the torture's own processes have in common: handlers that write down each execution before it begins and before
+// it ends, and a Store that writes down what the real one answers.
+package recording
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+)
+
+// The job types. What each does depends on the payload and on the attempt alone, so that the checker knows how it must end.
+const (
+	Quick     = "torture.quick"     // succeeds at once
+	Slow      = "torture.slow"      // succeeds after Millis, or stops when its context ends
+	Deaf      = "torture.deaf"      // succeeds after Millis, whatever its context says
+	Flaky     = "torture.flaky"     // fails in its first attempt
+	Doomed    = "torture.doomed"    // always fails
+	Panics    = "torture.panics"    // always panics
+	Permanent = "torture.permanent" // fails for good
+	Snoozer   = "torture.snoozer"   // snoozes when it is claimed for the first time
+	Late      = "torture.late"      // takes longer than its timeout
+	Poison    = "torture.poison"    // kills its process
+	Newest    = "torture.newest"    // as Quick; workers of an older release do not know it
+)
+
+// Types lists them all.
+var Types = []string{Quick, Slow, Deaf, Flaky, Doomed, Panics, Permanent, Snoozer, Late, Poison, Newest}
+
+// Payload is that of every type.
+type Payload struct {
+	Key    string `json:"key"`              // of the submission, "#" and the job's place in it
+	Millis int    `json:"millis,omitempty"` // how long it takes
+}
+
+// Result is what a success leaves in the Store. Its fence tells whose result it is.
+type Result struct {
+	Key   string `json:"key"`
+	Fence int64  `json:"fence"`
+}
+
+var errOnPurpose = errors.New("failed on purpose")
+
+// Register adds the types in only, or all where it is empty.
+func Register(r *jobs.Registry, log *history.Log, only []string) {
+	add := func(name string, do func(ctx context.Context, run *jobs.Run, p Payload) error, options ...jobs.Option) {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			return
+		}
+		jobs.Handle(r, name, func(ctx context.Context, run *jobs.Run, p Payload) (any, error) {
+			e := history.Event{ID: run.Job.ID, Key: p.Key, Fence: run.Job.Fence, Attempt: run.Job.Attempts, Worker: run.Job.WorkerID}
+			begin, end := e, e
+			begin.Kind = history.Start
+			log.Write(begin)
+			end.Kind, end.Detail = history.EndErr, "panic"
+			returned := false
+			defer func() {
+				if !returned {
+					log.Write(end)
+				}
+			}()
+			err := do(ctx, run, p)
+			returned = true
+			if err != nil {
+				end.Detail = err.Error()
+				log.Write(end)
+				return nil, err
+			}
+			end.Kind, end.Detail = history.EndOK, ""
+			log.Write(end)
+			return Result{p.Key, run.Job.Fence}, nil
+		}, append([]jobs.Option{jobs.WithTimeout(time.Minute), jobs.WithMaxAttempts(6)}, options...)...)
+	}
+	add(Quick, sleep)
+	add(Newest, sleep)
+	add(Slow, sleep)
+	add(Deaf, func(_ context.Context, run *jobs.Run, p Payload) error { return sleep(context.Background(), run, p) })
+	add(Flaky, func(_ context.Context, run *jobs.Run, _ Payload) error {
+		if run.Job.Attempts == 1 {
+			return errOnPurpose
+		}
+		return nil
+	})
+	add(Doomed, func(context.Context, *jobs.Run, Payload) error { return errOnPurpose }, jobs.WithMaxAttempts(2))
+	add(Panics, func(context.Context, *jobs.Run, Payload) error { panic(errOnPurpose) }, jobs.WithMaxAttempts(1))
+	add(Permanent, func(context.Context, *jobs.Run, Payload) error { return jobs.Permanent(errOnPurpose) })
+	add(Snoozer, func(_ context.Context, run *jobs.Run, _ Payload) error {
+		if run.Job.Fence == 1 {
+			return jobs.Snooze(500 * time.Millisecond)
+		}
+		return nil
+	})
+	add(Late, func(ctx context.Context, run *jobs.Run, p Payload) error { return sleep(ctx, run, p) },
+		jobs.WithTimeout(time.Second), jobs.WithMaxAttempts(1))
+	add(Poison, func(context.Context, *jobs.Run, Payload) error {
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	})
+}
+
+func sleep(ctx context.Context, run *jobs.Run, p Payload) error {
+	if p.Millis == 0 {
+		return nil
+	}
+	run.Progress(50, "half-way, it seems")
+	t := time.NewTimer(time.Duration(p.Millis) * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,57 @@
+package recording
+
+import (
+	"context"
+	"strings"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+)
+
+// Store notes what the real one answers to a worker.
+type Store struct {
+	jobs.Store
+	Log *history.Log
+}
+
+// Claim notes the ids that were not to be had.
+func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
+	got, err := s.Store.Claim(ctx, c)
+	if missed := len(c.IDs) - len(got.Jobs); err == nil && missed > 0 {
+		s.Log.Write(history.Event{Kind: history.Rejected, N: missed, Worker: c.Session})
+	}
+	return got, err
+}
+
+// Settle notes which outcomes count.
+func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+	settled, err := s.Store.Settle(ctx, outcomes)
+	if err != nil {
+		return settled, err
+	}
+	for i, o := range outcomes {
+		e := history.Event{
+			Kind: history.Acked, ID: o.ID, Fence: o.Fence, Worker: o.Session, Verb: string(o.Verb),
+			Status: string(settled[i].Status), Detail: string(settled[i].Kind),
+		}
+		switch {
+		case settled[i].Result == jobs.Stale:
+			e.Kind = history.Stale
+		case o.Verb == jobs.VerbRelease && settled[i].Status == jobs.Completed:
+			continue // the beat was slower than the job, which has had its outcome by then
+		case o.Verb == jobs.VerbRelease && strings.HasPrefix(o.Error, "the answer to the claim was lost"):
+			e.Kind = history.Phantom
+		}
+		s.Log.Write(e)
+	}
+	return settled, nil
+}
+
+// Reap notes which jobs were taken back.
+func (s *Store) Reap(ctx context.Context, limit int) ([]jobs.Reaped, error) {
+	reaped, err := s.Store.Reap(ctx, limit)
+	for _, r := range reaped {
+		s.Log.Write(history.Event{Kind: history.Reaped, ID: r.Job.ID, Fence: r.Job.Fence, Worker: r.From, Status: string(r.Job.Status)})
+	}
+	return reaped, err
+}

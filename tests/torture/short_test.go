@@ -1,0 +1,110 @@
+package torture
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/windlass-jobs/windlass/tests/servers"
+)
+
+func TestMain(m *testing.M) { os.Exit(main(m)) }
+
+func main(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "windlass-torture-test-")
+	if err != nil {
+		panic(err)
+	}
+	scratch = dir
+	code := m.Run()
+	servers.StopShared()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "the torture leaks:", err)
+		code = 1
+	}
+	if code == 0 {
+		os.RemoveAll(dir)
+	} else {
+		fmt.Fprintln(os.Stderr, "logs and histories are in", dir)
+	}
+	return code
+}
+
+// scratch holds programs, logs and histories; it stays where a test has failed.
+var scratch string
+
+// programs are built once for all tests, with the race detector; with faults as well, for those who ask.
+func programs(t *testing.T, faults bool) string {
+	t.Helper()
+	b := &builds[0]
+	if faults {
+		b = &builds[1]
+	}
+	b.once.Do(func() {
+		b.dir = filepath.Join(scratch, fmt.Sprintf("bin-faults-%t", faults))
+		b.err = Build(b.dir, !faults, faults)
+	})
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return b.dir
+}
+
+var builds [2]struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// TestTorture is a short run, from a new seed each time. `make torture` is a long one.
+func TestTorture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	seed := rand.Uint64N(1_000_000)
+	r, err := Run(t, Options{
+		Setup: Setup{Bin: programs(t, false), Dir: filepath.Join(scratch, "short")},
+		Seed:  seed, Faults: 30 * time.Second, Rate: 60, Log: t.Logf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	r.Write(&table)
+	t.Logf("%s\n%s", r.Summary(), table.String())
+	if len(r.Violations) > 0 {
+		t.Errorf("seed %d: %d violations; make torture SEED=%d", seed, len(r.Violations), seed)
+	}
+	if r.Accepted < 200 || r.FaultCount() < 15 {
+		t.Errorf("seed %d: only %d jobs and %d faults", seed, r.Accepted, r.FaultCount())
+	}
+}
+
+// TestTortureEmbedded is the same for the one-process mode.
+func TestTortureEmbedded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	t.Parallel()
+	seed := rand.Uint64N(1_000_000)
+	r, err := RunEmbedded(t, Options{
+		Setup: Setup{Bin: programs(t, false), Dir: filepath.Join(scratch, "embedded")},
+		Seed:  seed, Faults: 20 * time.Second, Rate: 60, Log: t.Logf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	r.Write(&table)
+	t.Logf("%s\n%s", r.Summary(), table.String())
+	if len(r.Violations) > 0 || r.Accepted < 100 || r.FaultCount() < 5 {
+		t.Errorf("seed %d: %d violations, %d jobs, %d faults", seed, len(r.Violations), r.Accepted, r.FaultCount())
+	}
+}

@@ -1,0 +1,106 @@
+// Command worker is the torture's: the real engine on the real drivers, with handlers that record what they do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue/redis"
+	"github.com/windlass-jobs/windlass/jobs/store/postgres"
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+	"github.com/windlass-jobs/windlass/tests/torture/recording"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := work(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+// settings come from the environment, with the names of the real worker where it has them.
+type settings struct {
+	ttl, grace time.Duration
+	slots      int
+	types      []string
+	upkeep     bool
+}
+
+func load() (s settings, err error) {
+	if s.ttl, err = time.ParseDuration(os.Getenv("LEASE_TTL")); err != nil {
+		return s, err
+	}
+	if s.grace, err = time.ParseDuration(os.Getenv("SHUTDOWN_TIMEOUT")); err != nil {
+		return s, err
+	}
+	if s.slots, err = strconv.Atoi(os.Getenv("WORKER_CONCURRENCY")); err != nil {
+		return s, err
+	}
+	s.types = strings.FieldsFunc(os.Getenv("TORTURE_TYPES"), func(r rune) bool { return r == ',' })
+	s.upkeep = os.Getenv("TORTURE_UPKEEP") != "off"
+	return s, nil
+}
+
+func work(ctx context.Context) error {
+	set, err := load()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	name := os.Getenv("TORTURE_HISTORY") // its name is the process's
+	events, err := history.Open(name)
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	events.Write(history.Event{Kind: history.Up})
+	pg, err := postgres.Open(ctx, postgres.Options{URL: os.Getenv("DATABASE_URL"), Application: "windlass-worker", Log: log})
+	if err != nil {
+		return err
+	}
+	defer pg.Close()
+	queue, err := redis.Open(ctx, redis.Options{URL: os.Getenv("REDIS_URL"), Log: log})
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	for pg.Migrate(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	store := &recording.Store{Store: pg, Log: events}
+	registry := &jobs.Registry{}
+	recording.Register(registry, events, set.types)
+	worker := engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+		Concurrency: set.slots, LeaseTTL: set.ttl, ShutdownTimeout: set.grace,
+	})
+	var beside sync.WaitGroup
+	upkeeping, stopUpkeep := context.WithCancel(ctx)
+	if set.upkeep {
+		beside.Go(func() {
+			engine.NewUpkeep(engine.UpkeepOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl}).Run(upkeeping)
+		})
+	}
+	beside.Go(func() { recording.Count(upkeeping, worker, events, name) })
+	err = worker.Run(ctx)
+	stopUpkeep()
+	beside.Wait()
+	events.Write(history.Event{Kind: history.Down, N: int(worker.Stats().Completed), Worker: name})
+	return err
+}
