@@ -48,13 +48,13 @@ export function QueueTable() {
             <th scope="col" className="pr-2 pl-4">
               Queue
             </th>
-            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+            <th scope="col" className="w-14 px-2 text-right sm:w-32">
               Due
             </th>
             <th scope="col" className="hidden w-40 px-2 lg:table-cell">
               <span className="sr-only">Depth as a bar</span>
             </th>
-            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+            <th scope="col" className="hidden w-32 px-2 text-right sm:table-cell">
               Later
             </th>
             <th scope="col" className="w-20 px-2 text-right sm:w-32">
@@ -85,7 +85,7 @@ function QueueRow({ queue, share }: { queue: Queue; share: number }) {
           prefetch={false}
           className="outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
         >
-          <ListTree aria-hidden className="mr-2.5 inline size-4 align-[-3px] text-ink-faint" />
+          <ListTree aria-hidden className="mr-2.5 hidden size-4 align-[-3px] text-ink-faint sm:inline" />
           {queue.name}
         </Link>
       </th>
@@ -98,7 +98,7 @@ function QueueRow({ queue, share }: { queue: Queue; share: number }) {
           />
         </span>
       </td>
-      <td className="px-2 text-right text-ink-soft">{formatNumber(queue.scheduled)}</td>
+      <td className="hidden px-2 text-right text-ink-soft sm:table-cell">{formatNumber(queue.scheduled)}</td>
       <td className="px-2 text-right text-ink-soft">{formatNumber(queue.running)}</td>
       <td
         className={cx(
