@@ -34,7 +34,7 @@ func TestEmbedded(t *testing.T) {
 func TestEmbeddedKilled(t *testing.T) {
 	t.Parallel()
 	p, a := embedded(t, "WORKER_CONCURRENCY=2")
-	var ids []string
+	ids := []string{a.submit(`{"type":"report","payload":{"duration_ms":6000,"fail_rate":0}}`)} // long enough to be seen at it
 	for i := range 20 {
 		delay := []int{0, 1}[i%2]
 		ids = append(ids, a.submit(fmt.Sprintf(`{"type":"report","delay_seconds":%d,"payload":{"duration_ms":300,"fail_rate":0}}`, delay)))
@@ -55,7 +55,7 @@ func TestEmbeddedKilled(t *testing.T) {
 func TestEmbeddedTerminated(t *testing.T) {
 	t.Parallel()
 	p, a := embedded(t)
-	id := a.submit(`{"type":"report","payload":{"duration_ms":1500,"fail_rate":0}}`)
+	id := a.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
 	a.await(id, "running")
 	if code := p.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -131,7 +131,7 @@ func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	victim := d.worker("WORKER_CONCURRENCY=1")
-	id := d.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
+	id := d.submit(`{"type":"report","payload":{"duration_ms":8000,"fail_rate":0}}`)
 	d.await(id, "running")
 	var others []string
 	for range 20 {
@@ -250,7 +250,7 @@ func TestPostgresRestarted(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.worker()
-	running := d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":3000,"fail_rate":0}}`)
+	running := d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":6000,"fail_rate":0}}`)
 	waiting := d.submit(`{"type":"email","delay_seconds":1,"payload":{"duration_ms":0,"fail_rate":0}}`)
 	d.await(running, "running")
 	d.postgres.Kill()
@@ -279,7 +279,7 @@ func TestWorkerTerminated(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	patient := d.worker()
-	id := d.submit(`{"type":"report","payload":{"duration_ms":2000,"fail_rate":0}}`)
+	id := d.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
 	d.await(id, "running")
 	if code := patient.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
