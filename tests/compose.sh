@@ -157,6 +157,7 @@ else
   check "its page is there" test "$(status "$web/jobs/$id")" = 200
 fi
 check "the first page is there" test "$(status "$web/")" = 200
+check "a page under another name cannot reach the api through web" test "$(status "$web/api/jobs" -H "Host: evil.example")" = 421
 
 title "Three workers"
 up --no-recreate --scale worker=3
