@@ -72,7 +72,7 @@ func newScene(t *testing.T) *scene {
 }
 
 // cast bounds how many scenes are played at once.
-var cast = make(chan struct{}, 3)
+var cast = make(chan struct{}, 4)
 
 // worker starts one more.
 func (s *scene) worker(name string, env ...string) *place {

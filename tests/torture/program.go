@@ -125,6 +125,9 @@ func (p *program) terminate(patience time.Duration) error {
 		<-exited
 		return fmt.Errorf("%s did not stop within %s", p.name, patience)
 	}
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGTERM {
+		return nil // it had only just been started, and was not listening yet
+	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		return fmt.Errorf("%s ended with code %d\n%s", p.name, code, p.tail(2<<10))
 	}

@@ -34,12 +34,13 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 			Kind: history.Acked, ID: o.ID, Fence: o.Fence, Worker: o.Session, Verb: string(o.Verb),
 			Status: string(settled[i].Status), Detail: string(settled[i].Kind),
 		}
+		release := o.Verb == jobs.VerbRelease
 		switch {
 		case settled[i].Result == jobs.Stale:
 			e.Kind = history.Stale
-		case o.Verb == jobs.VerbRelease && settled[i].Status == jobs.Completed:
-			continue // the beat was slower than the job, which has had its outcome by then
-		case o.Verb == jobs.VerbRelease && strings.HasPrefix(o.Error, "the answer to the claim was lost"):
+		case release && settled[i].Result == jobs.Already:
+			continue // by another outcome: the beat that took the job for a phantom was slower than the job
+		case release && strings.HasPrefix(o.Error, "the answer to the claim was lost"):
 			e.Kind = history.Phantom
 		}
 		s.Log.Write(e)
