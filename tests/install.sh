@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, a C compiler for
-# the race detector, and Chromium (CHROMIUM names another one). NO_INSTALL=1 prints the command and fails instead.
+# the race detector, libfaketime, and Chromium (CHROMIUM names another one). NO_INSTALL=1 prints the command and fails instead.
 #
 # Some systems (Debian, Ubuntu) start a freshly installed server as a service on its usual port. The tests do not mind and do not
 # use it: they start servers of their own, on other ports, and stop them.
@@ -12,6 +12,7 @@ missing=$(CGO_ENABLED=0 go run ./tests/servers/cmd/with-servers -missing)
 if [ "$(uname -s)" != Darwin ]; then # there the race detector does without
     compiler=$(go env CC)
     command -v "${compiler%% *}" >/dev/null || missing="$missing cc"
+    command -v faketime >/dev/null || missing="$missing faketime" # moves PostgreSQL's clock
 fi
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
@@ -27,6 +28,7 @@ name_in() {
         dnf/cc) echo gcc glibc-devel ;;
         apk/cc) echo gcc musl-dev ;;
         */cc) echo gcc ;;
+        dnf/faketime | apk/faketime | pacman/faketime) echo libfaketime ;;
         *) echo "$2" ;;
     esac
 }
