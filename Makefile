@@ -38,6 +38,8 @@ build: $(UI) ## build bin/api, bin/worker, bin/embedded and the web server in .n
 	$(GOBUILD) -o bin/worker ./services/worker
 	$(GOBUILD) -o bin/embedded ./services/embedded
 	npm run --silent build
+	@rm -rf .next/standalone/.next/static .next/standalone/public
+	@cp -R .next/static .next/standalone/.next/static && cp -R public .next/standalone/public
 
 test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed where missing; NO_INSTALL=1 only says how)
 	@./tests/install.sh
