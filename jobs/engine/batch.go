@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -22,47 +21,30 @@ const (
 // batcher turns single calls into calls with many items: group commit. It never waits for company: an item that finds a
 // place in flight goes at once, those that come while all places are taken go together as soon as one is free.
 //
-// An item is not withdrawn when its caller gives up: it may have been stored by then.
+// An item is not withdrawn when whoever handed it in gives up: it may have been stored by then.
 type batcher[T, R any] struct {
 	// flush does the work for all items, and answers for each at its index. It is called with no more than weightMax of weight, or with a
 	// single item.
 	flush     func(ctx context.Context, items []T) ([]R, error)
 	weight    func(T) int
 	weightMax int
+	// answer hands an item its result, or what kept it from having one. It must not block.
+	answer func(item T, result R, err error)
 
 	mu       sync.Mutex
-	waiting  []*call[T, R]
+	waiting  []T
 	inFlight int
 	running  sync.WaitGroup
 }
 
-type call[T, R any] struct {
-	item T
-	done chan struct{}
-	res  R
-	err  error
-}
-
-func newBatcher[T, R any](flush func(context.Context, []T) ([]R, error), weight func(T) int, weightMax int) *batcher[T, R] {
-	return &batcher[T, R]{flush: flush, weight: weight, weightMax: weightMax}
-}
-
-// do hands in an item and waits for its answer. When ctx ends first the item's outcome is unknown.
-func (b *batcher[T, R]) do(ctx context.Context, item T) (R, error) {
-	c := &call[T, R]{item: item, done: make(chan struct{})}
+// put hands in items.
+func (b *batcher[T, R]) put(items ...T) {
 	b.mu.Lock()
-	b.waiting = append(b.waiting, c)
+	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, items...)
 	if b.inFlight < batchesInFlight {
 		b.inFlight++
 		b.running.Go(b.work)
-	}
-	b.mu.Unlock()
-	select {
-	case <-c.done:
-		return c.res, c.err
-	case <-ctx.Done():
-		var none R
-		return none, fmt.Errorf("%w: %w", jobs.ErrOutcomeUnknown, context.Cause(ctx))
 	}
 }
 
@@ -71,60 +53,51 @@ func (b *batcher[T, R]) wait() { b.running.Wait() }
 
 // work flushes batches until nothing waits.
 func (b *batcher[T, R]) work() {
-	for {
-		batch := b.take()
-		if len(batch) == 0 {
-			return
-		}
+	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		b.run(batch)
-		for _, c := range batch {
-			close(c.done)
-		}
 	}
 }
 
-func (b *batcher[T, R]) take() []*call[T, R] {
+func (b *batcher[T, R]) take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n, weight := 0, 0
 	for n < len(b.waiting) && n < batchMax {
-		weight += b.weight(b.waiting[n].item)
+		weight += b.weight(b.waiting[n])
 		if n > 0 && weight > b.weightMax {
 			break
 		}
 		n++
 	}
-	if n == 0 {
-		b.inFlight--
-		b.waiting = nil
-		return nil
-	}
 	batch := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
+	if len(b.waiting) == 0 {
+		b.waiting = nil // the batch owns what is left of the array
+	}
+	if n == 0 {
+		b.inFlight--
+	}
 	return batch
 }
 
 // run flushes a batch. Where the Store says that one of the items is at fault and nothing was stored, each is tried by itself, so that a bad
 // item fails alone.
-func (b *batcher[T, R]) run(batch []*call[T, R]) {
-	items := make([]T, len(batch))
-	for i, c := range batch {
-		items[i] = c.item
-	}
+func (b *batcher[T, R]) run(batch []T) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	results, err := b.flush(ctx, items)
+	results, err := b.flush(ctx, batch)
 	if len(batch) > 1 && (errors.Is(err, jobs.ErrRejected) || errors.Is(err, jobs.ErrBusy)) {
 		for i := range batch {
 			b.run(batch[i : i+1])
 		}
 		return
 	}
-	for i, c := range batch {
+	for i, item := range batch {
 		if err != nil {
-			c.err = err
+			var none R
+			b.answer(item, none, err)
 		} else {
-			c.res = results[i]
+			b.answer(item, results[i], nil)
 		}
 	}
 }

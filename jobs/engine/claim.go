@@ -106,12 +106,12 @@ func (w *Worker) claim(want jobs.Claim) (started int, ok bool) {
 			return
 		}
 		suspects := 0
-		for _, job := range claimed.Jobs {
-			if job.Suspect() {
+		for i := range claimed.Jobs {
+			if claimed.Jobs[i].Suspect() {
 				suspects++
 			}
-			w.start(job, session)
 		}
+		w.start(claimed.Jobs, session)
 		w.runs.returnSuspect(want.Suspects > 0 && suspects == 0)
 		started = len(claimed.Jobs)
 	})

@@ -35,7 +35,7 @@ type ClientOptions struct {
 type Client struct {
 	opts   ClientOptions
 	log    *slog.Logger
-	insert *batcher[jobs.Submission, jobs.Receipt]
+	insert batcher[*submission, jobs.Receipt]
 	hurry  *hurrier
 
 	calls    singleflight.Group
@@ -54,14 +54,18 @@ func NewClient(opts ClientOptions) *Client {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
 	}
 	c := &Client{opts: opts, log: opts.Log, hurry: &hurrier{queue: opts.Queue, log: opts.Log}}
-	// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs or 4 MiB.
-	c.insert = newBatcher(c.store, func(s jobs.Submission) int {
-		w := 0
-		for _, j := range s.Jobs {
-			w += 4<<10 + len(j.Payload)
-		}
-		return w
-	}, batchMax*(4<<10+256))
+	c.insert = batcher[*submission, jobs.Receipt]{
+		flush: c.store, answer: (*submission).answer,
+		// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs or 4 MiB.
+		weight: func(s *submission) int {
+			w := 0
+			for _, j := range s.Jobs {
+				w += 4<<10 + len(j.Payload)
+			}
+			return w
+		},
+		weightMax: batchMax * (4<<10 + 256),
+	}
 	return c
 }
 
@@ -81,11 +85,30 @@ func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, e
 	if err := c.complete(ctx, s.Jobs); err != nil {
 		return jobs.Receipt{}, err
 	}
-	r, err := c.insert.do(ctx, s)
-	if err != nil {
-		return jobs.Receipt{}, fmt.Errorf("submit: %w", known(err))
+	under := &submission{Submission: s, done: make(chan struct{})}
+	c.insert.put(under)
+	select {
+	case <-under.done:
+	case <-ctx.Done():
+		return jobs.Receipt{}, fmt.Errorf("submit: %w: %w", jobs.ErrOutcomeUnknown, context.Cause(ctx))
 	}
-	return r, r.Err
+	if under.err != nil {
+		return jobs.Receipt{}, fmt.Errorf("submit: %w", known(under.err))
+	}
+	return under.receipt, under.receipt.Err
+}
+
+// submission is one that is under way.
+type submission struct {
+	jobs.Submission
+	receipt jobs.Receipt
+	err     error
+	done    chan struct{} // closed when receipt or err is there
+}
+
+func (s *submission) answer(r jobs.Receipt, err error) {
+	s.receipt, s.err = r, err
+	close(s.done)
 }
 
 // known makes sure that an error which does not promise that nothing was stored says so.
@@ -187,7 +210,7 @@ func (c *Client) payload(i int, n *jobs.New) []jobs.FieldError {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // store is the flush of the insert batcher.
-func (c *Client) store(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
+func (c *Client) store(ctx context.Context, subs []*submission) ([]jobs.Receipt, error) {
 	// A key may occur once in a call of the Store. A repetition gets the first one's answer.
 	unique := make([]jobs.Submission, 0, len(subs))
 	at := make([]int, len(subs)) // index in unique
@@ -206,7 +229,7 @@ func (c *Client) store(ctx context.Context, subs []jobs.Submission) ([]jobs.Rece
 			seen[k] = len(unique)
 		}
 		at[i] = len(unique)
-		unique = append(unique, s)
+		unique = append(unique, s.Submission)
 	}
 	_ = fault.Point("before-insert")
 	answers, err := c.opts.Store.Insert(ctx, unique)

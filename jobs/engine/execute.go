@@ -16,49 +16,36 @@ import (
 // stuckAfter is how long a handler may go on after its context has ended before its outcome is recorded without it.
 const stuckAfter = 10 * time.Second
 
-// start begins an attempt at a job that was claimed for session. Its slot is taken already.
-func (w *Worker) start(job jobs.Job, session string) {
-	ctx, end := context.WithCancelCause(context.Background())
-	r := &run{job: job, session: session, startedAt: time.Now(), ctx: ctx, end: end}
-	w.runs.add(r)
-	select {
-	case w.idle <- r:
-	default:
-		go w.serve(r)
+// start begins attempts at jobs that were claimed for session. Their slots are taken already.
+func (w *Worker) start(claimed []jobs.Job, session string) {
+	list, now := make([]*run, len(claimed)), time.Now()
+	for i := range claimed {
+		list[i] = &run{job: claimed[i], session: session, startedAt: now}
+		list[i].ctx.deadline = now.Add(claimed[i].Timeout)
 	}
+	w.runs.add(list)
+	w.crew.give(list)
 }
 
-// serve makes attempts, one after the other, until the worker ends. A goroutine that has run a handler has a stack that fits the next one: growing a
-// new one for each job was a tenth of all CPU time.
-func (w *Worker) serve(r *run) {
-	for {
-		w.execute(r)
-		select {
-		case r = <-w.idle:
-		case <-w.recording.Done():
-			return
-		}
-	}
-}
-
-// execute makes one attempt at a job and records how it ended.
+// execute makes one attempt at a job and has its outcome recorded.
 func (w *Worker) execute(r *run) {
-	defer w.slots.give(1)
-	defer w.runs.remove(r)
-	defer r.end(nil)
 	w.tell(r, slog.LevelInfo, "job started")
 	handler := w.opts.Registry.Lookup(r.job.Type)
-	ctx, stop := context.WithTimeoutCause(r.ctx, r.job.Timeout, jobs.ErrTimeout)
-	defer stop()
-	unwatch := w.watch(ctx, r, handler)
 	var result any
 	err := errors.New("the handler ended its goroutine")
 	defer func() { // deferred, because runtime.Goexit comes back no other way
-		unwatch()
-		w.conclude(r, handler, context.Cause(ctx), result, err)
+		_, cause := r.ctx.ended(time.Now())
+		r.ctx.end(context.Canceled)
+		if r.over.CompareAndSwap(false, true) {
+			w.conclude(r, handler, cause, result, err)
+			return
+		}
+		// It took so long that patrol has done so.
+		w.counters.stuck.Add(-1)
+		w.slots.give(1)
 	}()
 	_ = fault.Point("in-handler")
-	result, err = invoke(ctx, handler, jobs.NewRun(r.job, w.logOf(r), r.report))
+	result, err = invoke(&r.ctx, handler, jobs.NewRun(r.job, w.logOf(r), r.report))
 }
 
 // invoke runs the handler. A panic is an error with its stack.
@@ -71,15 +58,24 @@ func invoke(ctx context.Context, handler *jobs.Handler, run *jobs.Run) (result a
 	return handler.Run(ctx, run)
 }
 
-// conclude records how an attempt ended, if it is still ours to record.
+// conclude records how an attempt ended, if it is still ours to record. The caller has set r.over.
 func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any, err error) {
-	switch {
-	case !r.over.CompareAndSwap(false, true):
-		// It took so long that watch has done so.
-	case errors.Is(cause, jobs.ErrLeaseLost):
-		w.lose(r)
-	default:
-		w.settle(r, w.outcome(cause, r, handler, result, err))
+	if errors.Is(cause, jobs.ErrLeaseLost) {
+		// Whoever has the job now goes on with it.
+		w.counters.leasesLost.Add(1)
+		w.tell(r, slog.LevelWarn, "lease lost")
+		w.finish(r)
+		return
+	}
+	r.outcome = w.outcome(cause, r, handler, result, err)
+	w.settle(r)
+}
+
+// finish lets go of an attempt.
+func (w *Worker) finish(r *run) {
+	w.runs.remove(r)
+	if !r.stuck {
+		w.slots.give(1)
 	}
 }
 
@@ -148,38 +144,32 @@ func (w *Worker) storable(r *run, result any) json.RawMessage {
 	return raw
 }
 
-// watch records the outcome of a handler that does not return when its context has ended. Its slot stays taken until it does. The
-// function that watch returns ends the watch.
-func (w *Worker) watch(ctx context.Context, r *run, handler *jobs.Handler) (unwatch func()) {
-	returned := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		t := time.NewTimer(stuckAfter)
-		defer t.Stop()
+// patrol looks for handlers that do not return when their context has ended, and records the outcome without them, until ctx ends.
+// Their slots stay taken until they do return.
+func (w *Worker) patrol(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
 		select {
-		case <-returned:
+		case <-ctx.Done():
 			return
-		case <-t.C:
+		case <-tick.C:
 		}
-		w.tell(r, slog.LevelError, "handler ignores the end of its context", slog.Any("cause", context.Cause(ctx)))
-		n := w.counters.stuck.Add(1)
-		if w.opts.ExitWhenStuck && 4*int(n) > w.opts.Concurrency {
-			w.giveUp()
+		now := time.Now()
+		for _, r := range w.runs.all() {
+			at, cause := r.ctx.ended(now)
+			if cause == nil || now.Sub(at) < stuckAfter || !r.over.CompareAndSwap(false, true) {
+				continue
+			}
+			r.stuck = true
+			w.tell(r, slog.LevelError, "handler ignores the end of its context", slog.Any("cause", cause))
+			n := w.counters.stuck.Add(1)
+			if w.opts.ExitWhenStuck && 4*int(n) > w.opts.Concurrency {
+				w.giveUp()
+			}
+			w.conclude(r, w.opts.Registry.Lookup(r.job.Type), cause, nil, cause)
 		}
-		w.conclude(r, handler, context.Cause(ctx), nil, context.Cause(ctx))
-		w.runs.remove(r)
-		<-returned
-		w.counters.stuck.Add(-1)
-	})
-	return func() {
-		stop()
-		close(returned)
 	}
-}
-
-// lose leaves an attempt to whoever has the job now.
-func (w *Worker) lose(r *run) {
-	w.counters.leasesLost.Add(1)
-	w.tell(r, slog.LevelWarn, "lease lost")
 }
 
 // tell logs a line about an attempt.
@@ -187,31 +177,33 @@ func (w *Worker) tell(r *run, level slog.Level, message string, more ...slog.Att
 	if !w.log.Enabled(context.Background(), level) {
 		return
 	}
-	attrs := append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
-	w.log.LogAttrs(context.Background(), level, message, append(attrs, more...)...)
+	w.log.LogAttrs(context.Background(), level, message, append(r.attrs(), more...)...)
+}
+
+// attrs tell which attempt this is.
+func (r *run) attrs() []slog.Attr {
+	return append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
 }
 
 // logOf is what the handler logs with: the worker's logger, with the attempt's facts. Most handlers never log, so these are put in only when one does.
 func (w *Worker) logOf(r *run) *slog.Logger {
-	return slog.New(&lateAttrs{Handler: w.log.Handler(), attrs: func() []slog.Attr {
-		return append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
-	}})
+	return slog.New(&lateAttrs{Handler: w.log.Handler(), r: r})
 }
 
-// lateAttrs is a slog.Handler with attributes that are made when they are needed.
+// lateAttrs is a slog.Handler with the attributes of an attempt, which are made when they are needed.
 type lateAttrs struct {
 	slog.Handler
-	attrs func() []slog.Attr
+	r *run
 }
 
 func (h *lateAttrs) Handle(ctx context.Context, record slog.Record) error {
-	return h.Handler.WithAttrs(h.attrs()).Handle(ctx, record)
+	return h.Handler.WithAttrs(h.r.attrs()).Handle(ctx, record)
 }
 
 func (h *lateAttrs) WithAttrs(more []slog.Attr) slog.Handler {
-	return h.Handler.WithAttrs(h.attrs()).WithAttrs(more)
+	return h.Handler.WithAttrs(h.r.attrs()).WithAttrs(more)
 }
 
 func (h *lateAttrs) WithGroup(name string) slog.Handler {
-	return h.Handler.WithAttrs(h.attrs()).WithGroup(name)
+	return h.Handler.WithAttrs(h.r.attrs()).WithGroup(name)
 }

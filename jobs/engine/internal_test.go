@@ -93,24 +93,35 @@ func TestBatcher(t *testing.T) {
 		var mu sync.Mutex
 		var sizes []int
 		gate := make(chan struct{})
-		b := newBatcher(func(_ context.Context, items []int) ([]int, error) {
-			mu.Lock()
-			sizes = append(sizes, len(items))
-			mu.Unlock()
-			<-gate
-			return items, nil
-		}, func(int) int { return 1 }, 10)
-		for i := range 24 {
-			go func() {
-				if got, err := b.do(t.Context(), i); got != i || err != nil {
-					t.Errorf("item %d got %d, %v", i, got, err)
+		answers := map[int]int{}
+		b := batcher[int, int]{
+			flush: func(_ context.Context, items []int) ([]int, error) {
+				mu.Lock()
+				sizes = append(sizes, len(items))
+				mu.Unlock()
+				<-gate
+				return items, nil
+			},
+			answer: func(item, result int, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if answers[item] = result; err != nil {
+					t.Errorf("item %d: %v", item, err)
 				}
-			}()
+			},
+			weight: func(int) int { return 1 }, weightMax: 10,
+		}
+		for i := range 24 {
+			b.put(i)
 			synctest.Wait()
 		}
 		close(gate)
 		b.wait()
-		synctest.Wait()
+		for i := range 24 {
+			if got, ok := answers[i]; !ok || got != i {
+				t.Errorf("item %d got %d, %v", i, got, ok)
+			}
+		}
 		// Those taken together may reach the Store in any order.
 		slices.Sort(sizes)
 		if want := []int{1, 1, 2, 10, 10}; !slices.Equal(sizes, want) {

@@ -166,7 +166,7 @@ func (w *Worker) beat(ctx context.Context) {
 // abandon ends all running handlers without recording what they return.
 func (w *Worker) abandon() {
 	for _, r := range w.runs.all() {
-		r.end(jobs.ErrLeaseLost)
+		r.ctx.end(jobs.ErrLeaseLost)
 	}
 }
 
@@ -183,7 +183,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 		r := w.runs.get(key)
 		switch first, known := l.strange[key]; {
 		case r != nil && h.CancelRequested:
-			r.end(jobs.ErrCancelled)
+			r.ctx.end(jobs.ErrCancelled)
 		case r != nil:
 		case known && l.settledBy(first):
 			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
@@ -199,7 +199,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 	l.strange = strange
 	for _, r := range w.runs.all() {
 		if r.session == session && r.startedAt.Before(sent) && !ours[r.key()] && !r.over.Load() {
-			r.end(jobs.ErrLeaseLost) // taken from us, by the reaper past the job's deadline for one
+			r.ctx.end(jobs.ErrLeaseLost) // taken from us, by the reaper past the job's deadline for one
 		}
 	}
 	if len(phantoms) > 0 && !fault.Removed("phantom check") {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +13,13 @@ type run struct {
 	job       jobs.Job
 	session   string
 	startedAt time.Time
-	ctx       context.Context
-	end       context.CancelCauseFunc // the first cause counts
-	over      atomic.Bool             // somebody has taken it on to record how it ended
+	ctx       attemptContext
+	over      atomic.Bool // somebody has taken it on to record how it ended
+
+	// From here on they belong to whoever has set over.
+	outcome jobs.Outcome
+	stuck   bool          // the handler has not returned: it keeps its slot
+	wait    time.Duration // before the outcome is tried again
 
 	mu   sync.Mutex
 	note *jobs.ProgressNote // newest progress, not written yet
@@ -38,10 +41,12 @@ type runs struct {
 	empty   chan struct{} // closed when the last one goes, where somebody waits for that
 }
 
-func (rs *runs) add(r *run) {
+func (rs *runs) add(list []*run) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.m[r.key()] = r
+	for _, r := range list {
+		rs.m[r.key()] = r
+	}
 }
 
 func (rs *runs) remove(r *run) {
@@ -94,7 +99,7 @@ func (rs *runs) count() int {
 
 func (rs *runs) endAll(cause error) {
 	for _, r := range rs.all() {
-		r.end(cause)
+		r.ctx.end(cause)
 	}
 }
 

@@ -15,46 +15,58 @@ const (
 	settlePauseMax = 2 * time.Second
 )
 
-// settle records how an attempt ended, and returns when that is durable or another has the job. It tries for as long as it takes: the
-// fence keeps a late result from doing harm, and a result given up is work done twice.
-func (w *Worker) settle(r *run, o jobs.Outcome) {
-	wait := settlePauseMin
-	for {
-		s, err := w.record(o)
-		if err == nil {
-			w.settled(r, o, s)
-			return
-		}
-		if errors.Is(err, jobs.ErrRejected) && (o.Result != nil || o.Error != "") {
-			// The Store cannot hold what we checked. The outcome counts, its text does not.
-			w.tell(r, slog.LevelError, "outcome rejected by the store, recorded without its text", slog.Any("error", err))
-			o.Result = nil
-			if o.Error != "" {
-				o.Error = "the error's text could not be stored"
-			}
-			continue
-		}
-		w.tell(r, slog.LevelWarn, "result not recorded, trying again", slog.Any("error", err))
-		if !pause(w.recording, wait) {
-			return
-		}
-		wait = min(2*wait, settlePauseMax)
+// settle has the outcome of an attempt recorded. It does not wait for that.
+func (w *Worker) settle(r *run) {
+	if err := fault.Point("before-settle"); err != nil {
+		w.answered(r, jobs.Settled{}, err)
+		return
 	}
+	w.settler.put(r)
 }
 
-func (w *Worker) record(o jobs.Outcome) (jobs.Settled, error) {
-	if err := fault.Point("before-settle"); err != nil {
-		return jobs.Settled{}, err
+// record is the flush of the settler.
+func (w *Worker) record(ctx context.Context, list []*run) ([]jobs.Settled, error) {
+	outcomes := make([]jobs.Outcome, len(list))
+	for i, r := range list {
+		outcomes[i] = r.outcome
 	}
-	s, err := w.settler.do(context.Background(), o)
+	return w.opts.Store.Settle(ctx, outcomes)
+}
+
+// answered lets go of an attempt whose outcome is durable or whose job another has. Until then it is tried again, for as long as it takes: the
+// fence keeps a late result from doing harm, and a result given up is work done twice.
+func (w *Worker) answered(r *run, s jobs.Settled, err error) {
 	if err == nil {
 		err = fault.Point("after-settle-commit")
 	}
-	return s, err
+	switch {
+	case err == nil:
+		w.settled(r, s)
+		w.finish(r)
+		return
+	case errors.Is(err, jobs.ErrRejected) && (r.outcome.Result != nil || r.outcome.Error != ""):
+		// The Store cannot hold what we checked. The outcome counts, its text does not.
+		w.tell(r, slog.LevelError, "outcome rejected by the store, recorded without its text", slog.Any("error", err))
+		r.outcome.Result = nil
+		if r.outcome.Error != "" {
+			r.outcome.Error = "the error's text could not be stored"
+		}
+	default:
+		w.tell(r, slog.LevelWarn, "result not recorded, trying again", slog.Any("error", err))
+		r.wait = min(max(2*r.wait, settlePauseMin), settlePauseMax)
+	}
+	w.repeats.Go(func() {
+		if r.wait > 0 && !pause(w.recording, r.wait) {
+			w.finish(r)
+			return
+		}
+		w.settle(r)
+	})
 }
 
 // settled tells of a recorded outcome.
-func (w *Worker) settled(r *run, o jobs.Outcome, s jobs.Settled) {
+func (w *Worker) settled(r *run, s jobs.Settled) {
+	o := &r.outcome
 	took := slog.Int64("duration_ms", time.Since(r.startedAt).Milliseconds())
 	if s.Result == jobs.Stale {
 		w.counters.stale.Add(1)

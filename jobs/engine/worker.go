@@ -51,11 +51,12 @@ type Worker struct {
 	types []string
 
 	hurry    *hurrier
-	settler  *batcher[jobs.Outcome, jobs.Settled]
+	settler  batcher[*run, jobs.Settled]
+	repeats  sync.WaitGroup // outcomes that wait to be tried again
 	slots    slots
 	lease    lease
 	runs     runs
-	idle     chan *run // to goroutines that wait for their next attempt
+	crew     *crew
 	draining atomic.Bool
 	stuck    chan struct{} // closed when too many handlers are stuck
 	giveUp   func()        // closes it
@@ -101,17 +102,19 @@ func NewWorker(opts WorkerOptions) *Worker {
 	w := &Worker{
 		opts: opts, log: opts.Log, types: opts.Registry.Names(),
 		hurry: &hurrier{queue: opts.Queue, log: opts.Log},
-		idle:  make(chan *run),
 		stuck: make(chan struct{}),
 	}
+	w.crew = newCrew(w.execute)
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
 	w.runs.m = map[runKey]*run{}
 	w.lease.wake = make(chan struct{}, 1)
-	w.settler = newBatcher(opts.Store.Settle, func(o jobs.Outcome) int {
-		return 4<<10 + len(o.Result) + len(o.Error)
-	}, batchMax*(4<<10+256))
+	w.settler = batcher[*run, jobs.Settled]{
+		flush: w.record, answer: w.answered,
+		weight:    func(r *run) int { return 4<<10 + len(r.outcome.Result) + len(r.outcome.Error) },
+		weightMax: batchMax * (4<<10 + 256),
+	}
 	return w
 }
 
@@ -142,6 +145,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.keepLease(beating) })
 	background.Go(func() { w.hearCancels(beating) })
 	background.Go(func() { w.writeProgress(beating) })
+	background.Go(func() { w.patrol(beating) })
 	fetching, stopFetching := context.WithCancel(ctx)
 	for range batchesInFlight {
 		fetchers.Go(func() { w.fetch(fetching) })
@@ -167,6 +171,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.stopRecording()
 	w.settler.wait()
+	w.repeats.Wait()
+	w.settler.wait()
+	w.crew.close()
 	w.hurry.wait()
 	stopBeating()
 	background.Wait()

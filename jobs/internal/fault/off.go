@@ -6,9 +6,14 @@
 // With the tag, environment variables decide:
 //
 //	WINDLASS_FAULT=after-claim-commit=error,in-handler=exit    what happens when a point is first reached
+//	WINDLASS_FAULT_FILE=/path                                  while it exists: what may happen at any point, see below
 //	WINDLASS_REMOVED=claim guard                               a guard that is left out
 //
-// What can happen: exit (kill -9 of the process), stop (it is frozen until somebody sends SIGCONT), error (the call it stands for fails).
+// What can happen: exit (kill -9 of the process), stop (it is frozen until somebody sends SIGCONT), error (the call it stands for fails),
+// and at random also delay (the process is held up there).
+//
+// The file holds "seed=7 chance=0.25 rest=300ms delay=4s". The seed draws a quarter of the points; each time that one of those is reached
+// something happens with that chance, at most once in a rest, and a delay is at most so long. The file may come, change and go at any time.
 package fault
 
 // Point is a moment at which a process may end. An error means: go on as if the call just made, or about to be made, had failed.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 var errInjected = errors.New("injected by the torture")
@@ -29,14 +30,17 @@ func parse(text string) map[string]string {
 	return actions
 }
 
-// Point does what is planned for the point, the first time it is reached.
+// Point does what is planned for the point the first time it is reached, and now and then what chance has in store.
 func Point(name string) error {
 	planned.Lock()
 	action := planned.actions[name]
 	delete(planned.actions, name)
 	planned.Unlock()
+	var lasts time.Duration
 	if action == "" {
-		return nil
+		if action, lasts = chance.draw(name, time.Now()); action == "" {
+			return nil
+		}
 	}
 	fmt.Fprintf(os.Stderr, "fault: %s at %s\n", action, name)
 	switch action {
@@ -45,6 +49,9 @@ func Point(name string) error {
 		select {} // it does not come back
 	case "stop":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return nil
+	case "delay":
+		time.Sleep(lasts)
 		return nil
 	case "error":
 		return errInjected

@@ -1,0 +1,79 @@
+package engine
+
+import "sync"
+
+// crew are the goroutines that make attempts. Before one of them enters a handler, where it may stay for as long as it likes, it sees to it
+// that another is on its way to whatever waits. So each handler that blocks has a goroutine to itself, and a thousand short ones share
+// a few: a goroutine for every attempt costs more than most attempts do.
+type crew struct {
+	work func(*run)
+
+	mu      sync.Mutex
+	wake    *sync.Cond
+	waiting []*run
+	resting int  // goroutines that wait for a run
+	coming  bool // one was started or woken, and has not looked at waiting yet
+	closed  bool
+}
+
+func newCrew(work func(*run)) *crew {
+	c := &crew{work: work}
+	c.wake = sync.NewCond(&c.mu)
+	return c
+}
+
+// give hands over attempts to make. Each begins at once.
+func (c *crew) give(list []*run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, list...)
+	c.call()
+}
+
+// call sees to it that somebody comes for what waits.
+func (c *crew) call() {
+	switch {
+	case c.coming || len(c.waiting) == 0:
+		return
+	case c.resting > 0:
+		c.wake.Signal()
+	default:
+		go c.serve()
+	}
+	c.coming = true
+}
+
+// serve makes attempts, one after the other, until the crew is closed.
+func (c *crew) serve() {
+	c.mu.Lock() // not unlocked by a defer: a handler that ends its goroutine does so while it is unlocked
+	c.coming = false
+	for {
+		for len(c.waiting) == 0 {
+			if c.closed {
+				c.mu.Unlock()
+				return
+			}
+			c.resting++
+			c.wake.Wait()
+			c.resting--
+			c.coming = false
+		}
+		r := c.waiting[0]
+		c.waiting[0] = nil
+		if c.waiting = c.waiting[1:]; len(c.waiting) == 0 {
+			c.waiting = nil
+		}
+		c.call()
+		c.mu.Unlock()
+		c.work(r)
+		c.mu.Lock()
+	}
+}
+
+// close sends everybody home who is not in a handler; the others go when theirs return.
+func (c *crew) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.wake.Broadcast()
+}

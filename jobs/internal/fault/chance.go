@@ -1,0 +1,92 @@
+//go:build faults
+
+package fault
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// failing are the points whose callers heed an error. At the others one would change nothing, and is not drawn.
+var failing = []string{"after-insert-commit", "before-push", "after-claim-commit", "before-settle", "after-settle-commit"}
+
+// lottery decides at random what happens at the points.
+type lottery struct {
+	path string // empty: nothing ever happens
+
+	mu          sync.Mutex
+	look        time.Time // when to look at the file again
+	text        string    // of the file when it was last read
+	seed        uint64
+	share       float64
+	rest, delay time.Duration
+	dice        *rand.Rand
+	quietTill   time.Time
+}
+
+var chance = &lottery{path: os.Getenv("WINDLASS_FAULT_FILE")}
+
+// lookEvery bounds how long a change of the file goes unnoticed.
+const lookEvery = 50 * time.Millisecond
+
+// draw returns what happens at a point, mostly nothing, and how long a delay lasts.
+func (l *lottery) draw(point string, now time.Time) (action string, lasts time.Duration) {
+	if l.path == "" {
+		return "", 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !now.Before(l.look) {
+		l.look = now.Add(lookEvery)
+		l.read(now)
+	}
+	if l.text == "" || now.Before(l.quietTill) || !l.active(point) || l.dice.Float64() >= l.share {
+		return "", 0
+	}
+	l.quietTill = now.Add(l.rest)
+	switch n := l.dice.IntN(10); {
+	case n < 3:
+		return "exit", 0
+	case n < 7 && slices.Contains(failing, point):
+		return "error", 0
+	default:
+		// Most delays are short, and some are longer than a lease.
+		f := l.dice.Float64()
+		return "delay", time.Duration(f * f * float64(l.delay))
+	}
+}
+
+// read takes in the file. A process rests when it is new to the file, so that one that is started again and again gets something done.
+func (l *lottery) read(now time.Time) {
+	raw, _ := os.ReadFile(l.path)
+	if string(raw) == l.text {
+		return
+	}
+	l.text = string(raw)
+	if l.text == "" {
+		return
+	}
+	var rest, delay string
+	if _, err := fmt.Sscanf(l.text, "seed=%d chance=%g rest=%s delay=%s", &l.seed, &l.share, &rest, &delay); err != nil {
+		panic("WINDLASS_FAULT_FILE: " + err.Error())
+	}
+	var errRest, errDelay error
+	l.rest, errRest = time.ParseDuration(rest)
+	if l.delay, errDelay = time.ParseDuration(delay); errRest != nil || errDelay != nil {
+		panic("WINDLASS_FAULT_FILE: " + l.text)
+	}
+	l.dice = rand.New(rand.NewPCG(l.seed, 1))
+	l.quietTill = now.Add(l.rest)
+}
+
+// active reports whether the seed has drawn the point. It does not matter how many points there are, or which is reached first.
+func (l *lottery) active(point string) bool {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s", l.seed, point)
+	return rand.New(rand.NewPCG(l.seed, h.Sum64())).IntN(4) == 0
+}
