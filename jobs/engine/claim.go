@@ -40,14 +40,14 @@ func (w *Worker) fetch(ctx context.Context) {
 func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	suspect := w.runs.reserveSuspect()
 	want := jobs.Claim{Types: w.types}
-	wait := suspectWait
+	suspects, wait := 0, suspectWait
 	if suspect {
-		want.Suspects, wait = 1, popWait
+		suspects, wait = 1, popWait
 	}
 	var hints []jobs.Hint
 	if w.hurry.ok() {
 		var err error
-		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: want.Suspects, Wait: wait})
+		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: suspects, Wait: wait})
 		switch {
 		case ctx.Err() != nil:
 			// What was popped goes back; where the answer itself was lost, the Store repairs it.
@@ -65,10 +65,18 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 		}
 	}
 	if len(hints) == 0 {
-		want.Next, want.Queues = n, w.order()
+		want.Next, want.Queues, want.Suspects = n, w.order(), suspects
+	} else {
+		want.IDs = make([]string, len(hints))
 	}
-	for _, h := range hints {
-		want.IDs = append(want.IDs, h.ID)
+	for i, h := range hints {
+		want.IDs[i] = h.ID
+		if h.Suspect {
+			want.Suspects = suspects
+		}
+	}
+	if suspect && want.Suspects == 0 {
+		w.runs.returnSuspect(true)
 	}
 	started, ok = w.claim(want)
 	if !ok {

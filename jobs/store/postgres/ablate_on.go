@@ -10,8 +10,7 @@ import (
 
 // guards are what can be taken out of the SQL, by the name of the guard.
 var guards = []struct{ name, sql, without string }{
-	{"claim guard", `j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts AS fits`,
-		`j.status IN ('pending', 'processing') AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts AS fits`},
+	{"claim guard", fitting, `j.status IN ('pending', 'processing') AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`},
 	{"fence in the result", `j.fence = o.fence AND j.worker_id = o.session AND `, ``},
 	{"guard in the reaper", `OR NOT EXISTS (SELECT FROM worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead')`, `OR true`},
 }

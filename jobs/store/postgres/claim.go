@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,29 +17,44 @@ const (
 
 	// slowClaim is what a claim of the next jobs takes only where it has to pass over many that it cannot have.
 	slowClaim = 50 * time.Millisecond
+
+	// lockedFor is how long claims pass over locked rows once one was met, before they try the quicker way again.
+	lockedFor = 5 * time.Second
 )
 
-// A claim locks candidates l, keeps those that fit, and of the suspects as many as are wanted, and moves these.
-//
-// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a
-// long history, goes through all pending rows instead of the primary key. Locked rows are skipped and the others locked in
-// the order of their ids, so claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest
-// version.
 const (
 	aliveSession = `EXISTS (SELECT FROM worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
 
-	claimFitting = `, p AS (
-		SELECT l.id, l.suspect, row_number() OVER (PARTITION BY l.suspect) AS nth FROM l WHERE l.fits
-	)
+	// fitting is what makes a job one to be had.
+	fitting = `j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`
+
+	moveToProcessing = `
 	UPDATE jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
 		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(),
-		progress_at = NULL, progress_percent = NULL, progress_message = NULL
+		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
+
+	// claimQuickly takes no suspects, and does not look before it leaps: it waits for rows that others have locked, and then sees that
+	// they have the job. Where that takes longer than patience it has failed, and claimByID is for what passes over locked rows.
+	claimQuickly = moveToProcessing + `
+	WHERE j.id = ANY ($3::uuid[]) AND (` + fitting + ` AND j.lease_losses = 0) IS TRUE AND ` + aliveSession + `
+	RETURNING ` + claimed
+
+	patience = `SELECT set_config('lock_timeout', '20', true)` // ms, in this transaction
+
+	// The other claims lock candidates l, keep those that fit, and of the suspects as many as are wanted, and move these.
+	//
+	// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a
+	// long history, goes through all pending rows instead of the primary key. Locked rows are skipped and the others locked in
+	// the order of their ids, so claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest
+	// version.
+	claimFitting = `, p AS (
+		SELECT l.id, l.suspect, row_number() OVER (PARTITION BY l.suspect) AS nth FROM l WHERE l.fits
+	)` + moveToProcessing + `
 	WHERE j.id = ANY (ARRAY(SELECT p.id FROM p WHERE NOT p.suspect OR p.nth <= $3::int))
-	RETURNING ` + whole
+	RETURNING ` + claimed
 
 	claimByID = `WITH l AS MATERIALIZED (
-		SELECT j.id, j.lease_losses > 0 AS suspect,
-			j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts AS fits
+		SELECT j.id, j.lease_losses > 0 AS suspect, ` + fitting + ` AS fits
 		FROM jobs j WHERE j.id = ANY ($4::uuid[]) AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	)` + claimFitting
@@ -71,32 +87,41 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 	if !ok || (len(ids) == 0 && (len(c.IDs) > 0 || c.Next <= 0)) {
 		return jobs.Claimed{}, nil
 	}
-	var claimed jobs.Claimed
-	move := statement{
-		sql:  claimByID,
-		args: []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids},
-		scan: newJobRow(true).into(&claimed.Jobs),
-	}
-	if len(c.IDs) == 0 {
-		move.sql, move.args[3] = claimNext, min(c.Next, 1000)
-		move.args = append(move.args, notNil(c.Queues))
-	}
+	var got jobs.Claimed
 	begun := time.Now()
-	if err := s.work.write(ctx, "claim", move); err != nil {
+	err := s.claimInto(ctx, &got.Jobs, c, session, ids)
+	if err != nil {
 		return jobs.Claimed{}, err
 	}
-	var err error
 	switch {
-	case len(c.IDs) == 0 && (len(claimed.Jobs) < c.Next || time.Since(begun) > slowClaim):
+	case len(c.IDs) == 0 && (len(got.Jobs) < c.Next || time.Since(begun) > slowClaim):
 		err = s.parkHead(ctx, session, c.Queues)
-	case len(claimed.Jobs) < len(c.IDs):
-		claimed.Later, err = s.later(ctx, session, c, claimed.Jobs)
+	case len(got.Jobs) < len(c.IDs):
+		got.Later, err = s.later(ctx, session, c, got.Jobs)
 	}
 	if err != nil {
 		// The claims stand and their attempts have begun: to hand them out matters more than hints, which upkeep gives anew.
 		s.log.WarnContext(ctx, "claim: jobs that could not be had are left to upkeep", "error", err)
 	}
-	return claimed, nil
+	return got, nil
+}
+
+func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c jobs.Claim, session pgtype.UUID, ids uuids) error {
+	scan := claimedRow(c.Session, len(ids), list)
+	if len(ids) == 0 {
+		return s.work.write(ctx, "claim", statement{
+			claimNext, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), min(c.Next, 1000), notNil(c.Queues)}, scan,
+		})
+	}
+	if c.Suspects <= 0 && time.Since(s.opened) >= time.Duration(s.lockedUntil.Load()) {
+		err := s.work.write(ctx, "claim", statement{sql: patience}, statement{claimQuickly, []any{session, notNil(c.Types), ids}, scan})
+		if !errors.Is(err, jobs.ErrBusy) {
+			return err
+		}
+		*list = (*list)[:0] // rows that came before the lock was met
+		s.lockedUntil.Store(int64(time.Since(s.opened) + lockedFor))
+	}
+	return s.work.write(ctx, "claim", statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, scan})
 }
 
 // Nobody serves a type that no session lists which is still there.

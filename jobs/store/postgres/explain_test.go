@@ -104,7 +104,8 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	}
 	types := []string{"email"}
 	hot := map[string]statement{
-		"claim":      {claimByID, []any{owner, types, int32(1), parseIDs(ids)}, nil},
+		"claim":      {claimQuickly, []any{owner, types, parseIDs(ids)}, nil},
+		"claim some": {claimByID, []any{owner, types, int32(1), parseIDs(ids)}, nil},
 		"put off":    {leftBehind, []any{owner, []string{"image"}, int64(1000), parseIDs(ids)}, nil},
 		"complete":   {completeJobs, append(g.args(), blank), nil},
 		"retry":      {endAttempts, append(g.args(), verbs, blank, blank, errors, delays, int32(5)), nil},

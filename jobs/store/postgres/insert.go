@@ -15,11 +15,11 @@ import (
 
 // columns are jobs to be, column by column, as unnest wants them.
 type columns struct {
-	ids                       []pgtype.UUID
+	ids                       uuids
 	types, queues, payloads   []string
 	priorities, max, timeouts []int32
-	runAt, delays             []int64       // microseconds: since 1970, 0 for none; from now
-	firsts                    []pgtype.UUID // the first job of the submission, where that has a key; else NULL
+	runAt, delays             []int64 // microseconds: since 1970, 0 for none; from now
+	firsts                    uuids   // the first job of the submission, where that has a key; else NULL
 }
 
 func (c *columns) add(n *jobs.New, first pgtype.UUID) error {

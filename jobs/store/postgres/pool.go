@@ -55,7 +55,10 @@ func newPool(config *pgxpool.Config, size int, ownMode bool) (*pool, error) {
 	// A connection that lay idle may be dead without knowing. A statement sent on it would have an unknown outcome, a ping has none.
 	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool { return idle.IdleDuration >= pingAfter }
 	config.BeforeConnect = p.pooler.beforeConnect
-	config.AfterConnect = p.pooler.afterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterDefaultPgType(uuids(nil), "_uuid") // for connections that do not ask the server what it expects
+		return p.pooler.afterConnect(ctx, conn)
+	}
 	var err error
 	// The context is for the pool's life, not for this call.
 	if p.Pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {

@@ -73,6 +73,49 @@ func (r *jobRow) into(list *[]jobs.Job) func(pgx.Rows) error {
 	})
 }
 
+// claimed are the columns of a job that was just claimed, in the order in which claimedRow scans them: the others follow from the claim.
+const claimed = `j.id, j.type, j.queue, j.priority, j.attempts, j.max_attempts, j.timeout_seconds, j.run_at, j.error_message, j.started_at,
+	j.deadline_at, j.created_at, j.fence, j.lease_losses, j.payload`
+
+// claimedRow appends jobs that session has claimed to a list; about n are expected.
+func claimedRow(session string, n int, list *[]jobs.Job) func(pgx.Rows) error {
+	j := jobs.Job{Status: jobs.Processing, WorkerID: session}
+	var timeout int64
+	var errorText pgtype.Text
+	var payload []byte
+	var typ, queue same
+	dest := []any{
+		&j.ID, &typ, &queue, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &j.RunAt, &errorText, &j.StartedAt,
+		&j.DeadlineAt, &j.CreatedAt, &j.Fence, &j.LeaseLosses, &payload,
+	}
+	return each(func(rows pgx.Rows) error {
+		payload = nil
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		j.Type, j.Queue = typ.text, queue.text
+		j.Timeout = time.Duration(timeout) * time.Second
+		j.RunAt, j.CreatedAt, j.StartedAt, j.DeadlineAt = j.RunAt.UTC(), j.CreatedAt.UTC(), j.StartedAt.UTC(), j.DeadlineAt.UTC()
+		j.UpdatedAt, j.Error, j.Payload = j.StartedAt, errorText.String, compact(payload)
+		if *list == nil {
+			*list = make([]jobs.Job, 0, n)
+		}
+		*list = append(*list, j)
+		return nil
+	})
+}
+
+// same is a text that is mostly the same from row to row: it is kept once.
+type same struct{ text string }
+
+// ScanBytes implements pgtype.BytesScanner.
+func (s *same) ScanBytes(v []byte) error {
+	if s.text != string(v) {
+		s.text = string(v)
+	}
+	return nil
+}
+
 // utc is the zero time for NULL.
 func utc(t pgtype.Timestamptz) time.Time {
 	if !t.Valid {
@@ -147,9 +190,26 @@ func parseID(id string) (pgtype.UUID, bool) {
 	return u, true
 }
 
+// uuids go to the server as an array. pgx sends slices as well, but boxes each element on its way.
+type uuids []pgtype.UUID
+
+// Dimensions implements pgtype.ArrayGetter.
+func (u uuids) Dimensions() []pgtype.ArrayDimension {
+	if u == nil {
+		return nil
+	}
+	return []pgtype.ArrayDimension{{Length: int32(len(u)), LowerBound: 1}}
+}
+
+// Index implements pgtype.ArrayGetter.
+func (u uuids) Index(i int) any { return &u[i] }
+
+// IndexType implements pgtype.ArrayGetter.
+func (u uuids) IndexType() any { return (*pgtype.UUID)(nil) }
+
 // parseIDs leaves out what is no UUID.
-func parseIDs(ids []string) []pgtype.UUID {
-	parsed := make([]pgtype.UUID, 0, len(ids))
+func parseIDs(ids []string) uuids {
+	parsed := make(uuids, 0, len(ids))
 	for _, id := range ids {
 		if u, ok := parseID(id); ok {
 			parsed = append(parsed, u)

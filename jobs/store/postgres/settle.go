@@ -21,10 +21,10 @@ const completeJobs = `
 	WITH u AS (
 		UPDATE jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
 			lease_losses = 0, result = nullif(o.result, '')::jsonb
-		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) AS o (id, fence, session, result)
-		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING j.id
+		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) WITH ORDINALITY AS o (id, fence, session, result, nth)
+		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING o.nth
 	), t AS (` + addToTally + ` SELECT ` + tallyRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeTally + `)
-	SELECT u.id FROM u`
+	SELECT u.nth FROM u`
 
 // endAttempts is for all other ends. The rows are locked first: what becomes of a job depends on what it is then, and
 // history wants it too.
@@ -78,54 +78,29 @@ const endAttempts = `
 func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
 	settled := make([]jobs.Settled, len(outcomes))
 	order := make([]int, 0, len(outcomes))
-	at := make(map[pgtype.UUID]int, len(outcomes))
 	for i := range outcomes {
 		settled[i].Result = jobs.Stale // until a row says otherwise
-		if id, ok := parseID(outcomes[i].ID); ok {
-			at[id] = i
+		if _, ok := parseID(outcomes[i].ID); ok {
 			order = append(order, i)
 		}
 	}
 	// All who change several jobs and wait for locks do so in the order of the ids.
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(outcomes[a].ID, outcomes[b].ID) })
-
-	var done, ended guarded
-	var results, verbs, attempts, kinds, errors []string
-	var delays []int64
+	done, ended := make([]int, 0, len(order)), []int(nil)
 	for _, i := range order {
-		o := &outcomes[i]
-		if o.Verb == jobs.VerbComplete {
-			done.add(o)
-			results = append(results, string(o.Result))
-			continue
+		if outcomes[i].Verb == jobs.VerbComplete {
+			done = append(done, i)
+		} else {
+			ended = append(ended, i)
 		}
-		ended.add(o)
-		verbs, attempts, kinds = append(verbs, string(o.Verb)), append(attempts, string(o.Attempt)), append(kinds, string(o.Kind))
-		errors = append(errors, o.Error)
-		delay := o.Delay
-		if o.Verb != jobs.VerbRetry && o.Verb != jobs.VerbSnooze {
-			delay = 0
-		}
-		delays = append(delays, micros(delay))
 	}
 	var statements []statement
 	recorded := 0
-	if len(done.ids) > 0 {
-		statements = append(statements, statement{completeJobs, append(done.args(), results), each(func(rows pgx.Rows) error {
-			var id pgtype.UUID
-			err := rows.Scan(&id)
-			settled[at[id]] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
-			recorded++
-			return err
-		})})
+	if len(done) > 0 {
+		statements = append(statements, complete(outcomes, done, settled, &recorded))
 	}
-	if len(ended.ids) > 0 {
-		args := append(ended.args(), verbs, attempts, kinds, errors, delays, int32(jobs.MaxReleases))
-		statements = append(statements, statement{endAttempts, args, func(rows pgx.Rows) error {
-			n, err := scanEnded(rows, at, settled, jobs.Recorded)
-			recorded += n
-			return err
-		}})
+	if len(ended) > 0 {
+		statements = append(statements, end(outcomes, ended, settled, &recorded))
 	}
 	if len(statements) == 0 {
 		return settled, nil
@@ -136,23 +111,86 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 	if recorded == len(outcomes) {
 		return settled, nil
 	}
-	return settled, s.recognise(ctx, outcomes, settled, at)
+	return settled, s.recognise(ctx, outcomes, settled)
+}
+
+// complete is the statement for the outcomes at the indexes done.
+func complete(outcomes []jobs.Outcome, done []int, settled []jobs.Settled, recorded *int) statement {
+	g := newGuarded(len(done))
+	results := make([]string, 0, len(done))
+	for _, i := range done {
+		g.add(&outcomes[i])
+		results = append(results, string(outcomes[i].Result))
+	}
+	var nth int
+	dest := []any{&nth}
+	return statement{completeJobs, append(g.args(), results), each(func(rows pgx.Rows) error {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		settled[done[nth-1]] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+		*recorded++
+		return nil
+	})}
+}
+
+// end is the statement for the outcomes at the indexes ended.
+func end(outcomes []jobs.Outcome, ended []int, settled []jobs.Settled, recorded *int) statement {
+	g := newGuarded(len(ended))
+	var verbs, attempts, kinds, errors []string
+	var delays []int64
+	for _, i := range ended {
+		o := &outcomes[i]
+		g.add(o)
+		verbs, attempts, kinds = append(verbs, string(o.Verb)), append(attempts, string(o.Attempt)), append(kinds, string(o.Kind))
+		errors = append(errors, o.Error)
+		delay := o.Delay
+		if o.Verb != jobs.VerbRetry && o.Verb != jobs.VerbSnooze {
+			delay = 0
+		}
+		delays = append(delays, micros(delay))
+	}
+	args := append(g.args(), verbs, attempts, kinds, errors, delays, int32(jobs.MaxReleases))
+	return statement{endAttempts, args, func(rows pgx.Rows) error {
+		n, err := scanEnded(rows, g.at(ended), settled, jobs.Recorded)
+		*recorded += n
+		return err
+	}}
 }
 
 // guarded are the columns of the guard.
 type guarded struct {
-	ids      []pgtype.UUID
+	ids      uuids
 	fences   []int64
-	sessions []pgtype.UUID
+	sessions uuids
+	last     string // session that was parsed
+}
+
+func newGuarded(n int) *guarded {
+	return &guarded{ids: make(uuids, 0, n), fences: make([]int64, 0, n), sessions: make(uuids, 0, n)}
 }
 
 func (g *guarded) add(o *jobs.Outcome) {
 	id, _ := parseID(o.ID)
-	session, _ := parseID(o.Session) // none matches NULL
-	g.ids, g.fences, g.sessions = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session)
+	var session pgtype.UUID
+	if n := len(g.sessions); n > 0 && o.Session == g.last {
+		session = g.sessions[n-1]
+	} else {
+		session, _ = parseID(o.Session) // none matches NULL
+	}
+	g.ids, g.fences, g.sessions, g.last = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session), o.Session
 }
 
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
+
+// at finds the outcome that a row is about, by the job's id. The outcomes were added in the order of index.
+func (g *guarded) at(index []int) map[pgtype.UUID]int {
+	at := make(map[pgtype.UUID]int, len(g.ids))
+	for n, id := range g.ids {
+		at[id] = index[n]
+	}
+	return at
+}
 
 // scanEnded reads jobs as they are after their attempts have ended, and returns how many.
 func scanEnded(rows pgx.Rows, at map[pgtype.UUID]int, settled []jobs.Settled, result jobs.SettleResult) (int, error) {
@@ -190,15 +228,17 @@ const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind
 
 // recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
 // whose connection broke, may have been under way still, and then only a new snapshot sees what it did.
-func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled, at map[pgtype.UUID]int) error {
+func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled) error {
 	var unsure guarded
-	for _, i := range at {
-		if settled[i].Result == jobs.Stale {
+	var index []int
+	for i := range outcomes {
+		if _, ok := parseID(outcomes[i].ID); ok && settled[i].Result == jobs.Stale {
 			unsure.add(&outcomes[i])
+			index = append(index, i)
 		}
 	}
 	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows pgx.Rows) error {
-		_, err := scanEnded(rows, at, settled, jobs.Already)
+		_, err := scanEnded(rows, unsure.at(index), settled, jobs.Already)
 		return err
 	}})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,6 +56,9 @@ type Store struct {
 	log    *slog.Logger
 
 	migrating sync.Mutex
+
+	opened      time.Time
+	lockedUntil atomic.Int64 // until when claims expect to meet locks, in nanoseconds since opened
 }
 
 var _ jobs.Store = (*Store)(nil)
@@ -66,7 +70,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	s := &Store{log: o.Log}
+	s := &Store{log: o.Log, opened: time.Now()}
 	if s.log == nil {
 		s.log = slog.Default()
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var cancelling = area{"Cancel", []behaviour{
+var cancelling = area{name: "Cancel", cases: []behaviour{
 	{"PendingEndsAtOnce", cancelPending},
 	{"ProcessingIsAskedToStop", cancelProcessing},
 	{"TwiceIsNoError", cancelTwice},

@@ -9,7 +9,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var claiming = area{"Claim", []behaviour{
+var claiming = area{name: "Claim", cases: []behaviour{
 	{"CountsTheAttempt", claimCounts},
 	{"EmptiesTheProgress", claimEmptiesProgress},
 	{"LeavesOutWhatIsNotPending", claimLeavesOut},
@@ -24,7 +24,9 @@ var claiming = area{"Claim", []behaviour{
 	{"AThousandAtOnce", claimThousand},
 }}
 
-var claimRaces = area{"ClaimRace", []behaviour{
+var claimingPlain = area{name: "ClaimWithoutSuspects", cases: claiming.cases, plain: true}
+
+var claimRaces = area{name: "ClaimRace", cases: []behaviour{
 	{"LosesToAnotherWorker", raceTwoWorkers},
 	{"EachJobOnce", raceByIDs},
 	{"EachJobOnceByNext", raceByNext},

@@ -7,7 +7,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var feeding = area{"Feed", []behaviour{
+var feeding = area{name: "Feed", cases: []behaviour{
 	{"DueInTheOrderOfTheQueue", dueOrder},
 	{"DueLeavesOutTheOthers", dueOthers},
 	{"WithinReachesAhead", dueWithin},

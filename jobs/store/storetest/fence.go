@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var fencing = area{"Fence", []behaviour{
+var fencing = area{name: "Fence", cases: []behaviour{
 	{"RepetitionIsAlready", fenceAlready},
 	{"WrongFenceIsStale", fenceWrong},
 	{"OtherSessionIsStale", fenceOtherSession},

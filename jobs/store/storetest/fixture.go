@@ -22,6 +22,7 @@ type fixture struct {
 	*testing.T
 	store   jobs.Store
 	harness Harness
+	plain   bool // see area
 }
 
 func newFixture(t *testing.T, h Harness) *fixture {
@@ -177,7 +178,11 @@ func (f *fixture) die(session string) {
 // claim asks for jobs of the type "email" by id.
 func (f *fixture) claim(session string, ids ...string) jobs.Claimed {
 	f.Helper()
-	return f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)})
+	c := jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)}
+	if f.plain {
+		c.Suspects = 0
+	}
+	return f.claimAs(c)
 }
 
 func (f *fixture) claimAs(c jobs.Claim) jobs.Claimed {

@@ -10,7 +10,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var inserting = area{"Insert", []behaviour{
+var inserting = area{name: "Insert", cases: []behaviour{
 	{"StoresWhatWasSubmitted", insertStores},
 	{"DelayCountsFromNow", insertDelay},
 	{"PastRunAtIsNow", insertPast},

@@ -9,7 +9,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var keys = area{"Keys", []behaviour{
+var keys = area{name: "Keys", cases: []behaviour{
 	{"RepetitionIsReplayed", keyReplayed},
 	{"OtherRequestIsRefused", keyReused},
 	{"ScopesAreApart", keyScopes},

@@ -6,7 +6,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var putOff = area{"ClaimLater", []behaviour{
+var putOff = area{name: "ClaimLater", cases: []behaviour{
 	{"NotDueYet", laterNotDue},
 	{"TypeOfAnotherWorker", laterForeign},
 	{"TypeNobodyServesIsParked", laterParked},

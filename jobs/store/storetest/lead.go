@@ -7,7 +7,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var leading = area{"Lead", []behaviour{
+var leading = area{name: "Lead", cases: []behaviour{
 	{"OneHolderAtATime", leadExclusive},
 	{"HolderRenews", leadRenew},
 	{"ExpiresByItself", leadExpiry},

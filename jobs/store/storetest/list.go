@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var listing = area{"List", []behaviour{
+var listing = area{name: "List", cases: []behaviour{
 	{"NewestFirst", listOrder},
 	{"LeavesOutPayloadAndResult", listBrief},
 	{"PagesCoverEverythingOnce", listPages},

@@ -11,7 +11,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var modelling = area{"Model", []behaviour{
+var modelling = area{name: "Model", cases: []behaviour{
 	{"RandomHistoriesGoAsTheModelSays", followModel},
 }}
 
@@ -76,13 +76,15 @@ func (m *machine) claimSome(t *rapid.T) {
 	}
 	session := rapid.SampledFrom(m.sessions).Draw(t, "session")
 	ids := rapid.SliceOfNDistinct(rapid.SampledFrom(m.ids), 1, min(4, len(m.ids)), rapid.ID).Draw(t, "jobs")
-	got, err := m.store.Claim(m.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)})
+	suspects := rapid.SampledFrom([]int{0, len(ids)}).Draw(t, "suspects")
+	got, err := m.store.Claim(m.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: suspects})
 	if err != nil {
 		t.Fatalf("claim: %v", err)
 	}
 	for _, j := range got.Jobs {
 		w := m.jobs[j.ID]
-		if w == nil || w.status != jobs.Pending || m.dead[session] || w.attempts >= w.max || !slices.Contains(ids, j.ID) {
+		if w == nil || w.status != jobs.Pending || m.dead[session] || w.attempts >= w.max || !slices.Contains(ids, j.ID) ||
+			(w.losses > 0 && suspects == 0) {
 			t.Fatalf("claim handed out %s, which is %+v", j.ID, w)
 		}
 		w.status, w.session, w.later, w.overdue, w.settled = jobs.Processing, session, false, false, nil
@@ -94,7 +96,7 @@ func (m *machine) claimSome(t *rapid.T) {
 		m.claims = append(m.claims, jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: session})
 	}
 	for _, id := range ids {
-		if w := m.jobs[id]; w != nil && w.status == jobs.Pending && !w.later && !m.dead[session] {
+		if w := m.jobs[id]; w != nil && w.status == jobs.Pending && !w.later && !m.dead[session] && (w.losses == 0 || suspects > 0) {
 			t.Fatalf("claim left out %s, which is due: %+v", id, w)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var progressing = area{"Progress", []behaviour{
+var progressing = area{name: "Progress", cases: []behaviour{
 	{"IsKept", progressKept},
 	{"NewestWins", progressNewest},
 	{"StaysOnCompletion", progressStays},

@@ -6,7 +6,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var pruning = area{"Prune", []behaviour{
+var pruning = area{name: "Prune", cases: []behaviour{
 	{"CompletedPastRetention", pruneCompleted},
 	{"FailedPastRetention", pruneFailed},
 	{"LivingJobsStay", pruneLiving},

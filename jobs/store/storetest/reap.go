@@ -7,7 +7,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var reaping = area{"Reap", []behaviour{
+var reaping = area{name: "Reap", cases: []behaviour{
 	{"ExpiredSessionLosesItsJobs", reapExpired},
 	{"SessionThatSaidGoodbyeLosesItsJobs", reapDead},
 	{"MissingSessionLosesItsJobs", reapMissing},

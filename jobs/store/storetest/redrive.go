@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var redriving = area{"Redrive", []behaviour{
+var redriving = area{name: "Redrive", cases: []behaviour{
 	{"StartsAgainFromNothing", redriveResets},
 	{"ByIDs", redriveIDs},
 	{"OnlyFailedOnes", redriveOnlyFailed},

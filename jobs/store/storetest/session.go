@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var sessions = area{"Sessions", []behaviour{
+var sessions = area{name: "Sessions", cases: []behaviour{
 	{"RegisterIsListed", sessionListed},
 	{"BeatRenews", sessionRenewed},
 	{"BeatTellsWhatIsHeld", sessionHeld},

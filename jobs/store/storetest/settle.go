@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var settling = area{"Settle", []behaviour{
+var settling = area{name: "Settle", cases: []behaviour{
 	{"CompleteEndsTheJob", settleComplete},
 	{"ResultComesBackAsWritten", settleResult},
 	{"RetryComesBackAfterItsDelay", settleRetry},

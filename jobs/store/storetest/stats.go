@@ -6,7 +6,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var counting = area{"Stats", []behaviour{
+var counting = area{name: "Stats", cases: []behaviour{
 	{"EmptyStore", statsEmpty},
 	{"CountsEveryState", statsStates},
 	{"OldestDue", statsOldest},

@@ -26,6 +26,7 @@ type Harness struct {
 type area struct {
 	name  string
 	cases []behaviour
+	plain bool // claims by id allow no suspects, which drivers may treat otherwise
 }
 
 // behaviour is one promise and the test that holds a driver to it.
@@ -37,12 +38,16 @@ type behaviour struct {
 // Run holds a driver to the contract. Each behaviour has a database of its own.
 func Run(t *testing.T, h Harness) {
 	for _, a := range []area{
-		inserting, keys, claiming, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions, progressing,
+		inserting, keys, claiming, claimingPlain, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions, progressing,
 		listing, counting, redriving, feeding, pruning, leading, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {
-				t.Run(b.name, func(t *testing.T) { b.test(newFixture(t, h)) })
+				t.Run(b.name, func(t *testing.T) {
+					f := newFixture(t, h)
+					f.plain = a.plain
+					b.test(f)
+				})
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-var walking = area{"Walk", []behaviour{
+var walking = area{name: "Walk", cases: []behaviour{
 	{"EveryChangeIsALegalMove", walkLegal},
 }}
 
