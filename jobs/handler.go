@@ -165,14 +165,14 @@ func decode[T any](payload json.RawMessage, numbers bool) (v T, err error) {
 	} else {
 		err = json.Unmarshal(payload, &v)
 	}
+	if err == nil {
+		return v, nil
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return v, &InvalidError{[]FieldError{{pointer(wrong.Field), "must be " + kindName(wrong.Type.Kind())}}}
 	}
-	if err != nil {
-		return v, &InvalidError{[]FieldError{{"", "cannot be decoded: " + err.Error()}}}
-	}
-	return v, nil
+	return v, &InvalidError{[]FieldError{{"", "cannot be decoded: " + err.Error()}}}
 }
 
 // holdsAny reports whether a value of type t can hold numbers whose type encoding/json chooses.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -60,9 +61,9 @@ func (e *JSONError) Error() string { return fmt.Sprintf("JSON at byte %d: %s", e
 // Refused are duplicate keys, invalid UTF-8, NUL, lone surrogates, numbers with an exponent beyond MaxJSONExponent, and whatever is
 // past the limits. The work is linear in the document's size, but for the sorting of keys that are not in order.
 func Canonical(raw []byte, limits JSONLimits) (json.RawMessage, error) {
-	var keys [256]byte
-	var members [16]jsonMember
-	c := canonicalizer{raw: raw, limits: limits, keys: keys[:0], members: members[:0]}
+	c := canonicalizers.Get().(*canonicalizer)
+	defer c.release()
+	c.raw, c.limits = raw, limits
 	c.limits.Bytes = cmp.Or(max(limits.Bytes, 0), MaxPayloadBytes)
 	c.limits.Depth = cmp.Or(max(limits.Depth, 0), MaxJSONDepth)
 	c.limits.Nodes = cmp.Or(max(limits.Nodes, 0), MaxJSONNodes)
@@ -77,6 +78,17 @@ func Canonical(raw []byte, limits JSONLimits) (json.RawMessage, error) {
 		return nil, c.err
 	}
 	return c.out, nil
+}
+
+// canonicalizers keep the scratch space of documents that are done.
+var canonicalizers = sync.Pool{New: func() any { return &canonicalizer{} }}
+
+// release keeps the scratch space, unless an unusual document has made it large, and nothing else.
+func (c *canonicalizer) release() {
+	if cap(c.keys) <= 4<<10 && cap(c.scratch) <= 4<<10 && cap(c.members) <= 256 {
+		*c = canonicalizer{keys: c.keys[:0], members: c.members[:0], scratch: c.scratch[:0]}
+		canonicalizers.Put(c)
+	}
 }
 
 // canonicalizer reads raw and writes out. Its methods return false when err is set.

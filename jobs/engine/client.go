@@ -149,7 +149,7 @@ func (c *Client) complete(ctx context.Context, list []jobs.New) error {
 		if n.Timeout == 0 {
 			n.Timeout = t.Timeout
 		}
-		if !jobs.QueuePattern.MatchString(n.Queue) {
+		if n.Queue != t.Queue && !jobs.QueuePattern.MatchString(n.Queue) {
 			fault("queue", "must match "+jobs.QueuePattern.String())
 		}
 		if n.MaxAttempts < 1 || n.MaxAttempts > jobs.MaxMaxAttempts {
@@ -164,7 +164,7 @@ func (c *Client) complete(ctx context.Context, list []jobs.New) error {
 		if n.Delay < 0 || n.Delay > jobs.MaxDelay {
 			fault("delay_seconds", fmt.Sprintf("must be 0 to %d", jobs.MaxDelay/time.Second))
 		}
-		if n.RunAt.After(time.Now().Add(jobs.MaxDelay)) {
+		if !n.RunAt.IsZero() && n.RunAt.After(time.Now().Add(jobs.MaxDelay)) {
 			fault("run_at", "must be at most 366 days ahead")
 		}
 		faults = append(faults, c.payload(i, n)...)
@@ -180,29 +180,32 @@ func (c *Client) complete(ctx context.Context, list []jobs.New) error {
 
 // payload brings the i-th job's payload into canonical form.
 func (c *Client) payload(i int, n *jobs.New) []jobs.FieldError {
-	at := fmt.Sprintf("/%d/payload", i)
 	if len(n.Payload) == 0 {
 		n.Payload = []byte(`{}`)
 	}
+	at := func(fields ...jobs.FieldError) []jobs.FieldError {
+		for k := range fields {
+			fields[k].Pointer = fmt.Sprintf("/%d/payload%s", i, fields[k].Pointer)
+		}
+		return fields
+	}
 	canonical, err := jobs.Canonical(n.Payload, jobs.JSONLimits{Bytes: c.opts.MaxPayloadBytes})
 	if err != nil {
-		return []jobs.FieldError{{Pointer: at, Detail: err.Error()}}
+		return at(jobs.FieldError{Detail: err.Error()})
 	}
 	if canonical[0] != '{' {
-		return []jobs.FieldError{{Pointer: at, Detail: "must be a JSON object"}}
+		return at(jobs.FieldError{Detail: "must be a JSON object"})
 	}
 	n.Payload = canonical
 	handler := c.opts.Registry.Lookup(n.Type)
 	if handler == nil {
 		return nil
 	}
-	var wrong *jobs.InvalidError
-	if err := handler.Check(canonical); errors.As(err, &wrong) {
-		faults := slices.Clone(wrong.Fields)
-		for k := range faults {
-			faults[k].Pointer = at + faults[k].Pointer
+	if err := handler.Check(canonical); err != nil {
+		var wrong *jobs.InvalidError
+		if errors.As(err, &wrong) {
+			return at(slices.Clone(wrong.Fields)...)
 		}
-		return faults
 	}
 	return nil
 }

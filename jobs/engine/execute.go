@@ -16,6 +16,9 @@ import (
 // stuckAfter is how long a handler may go on after its context has ended before its outcome is recorded without it.
 const stuckAfter = 10 * time.Second
 
+// errNoReturn is the error of a handler that called runtime.Goexit.
+var errNoReturn = errors.New("the handler ended its goroutine")
+
 // start begins attempts at jobs that were claimed for session. Their slots are taken already.
 func (w *Worker) start(claimed []jobs.Job, session string) {
 	list, now := make([]*run, len(claimed)), time.Now()
@@ -32,7 +35,7 @@ func (w *Worker) execute(r *run) {
 	w.tell(r, slog.LevelInfo, "job started")
 	handler := w.opts.Registry.Lookup(r.job.Type)
 	var result any
-	err := errors.New("the handler ended its goroutine")
+	err := errNoReturn
 	defer func() { // deferred, because runtime.Goexit comes back no other way
 		_, cause := r.ctx.ended(time.Now())
 		r.ctx.end(context.Canceled)
@@ -45,7 +48,9 @@ func (w *Worker) execute(r *run) {
 		w.slots.give(1)
 	}()
 	_ = fault.Point("in-handler")
-	result, err = invoke(&r.ctx, handler, jobs.NewRun(r.job, w.logOf(r), r.report))
+	r.late = lateAttrs{Handler: w.log.Handler(), r: r}
+	r.handed = *jobs.NewRun(r.job, slog.New(&r.late), r.report)
+	result, err = invoke(&r.ctx, handler, &r.handed)
 }
 
 // invoke runs the handler. A panic is an error with its stack.
@@ -185,12 +190,8 @@ func (r *run) attrs() []slog.Attr {
 	return append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
 }
 
-// logOf is what the handler logs with: the worker's logger, with the attempt's facts. Most handlers never log, so these are put in only when one does.
-func (w *Worker) logOf(r *run) *slog.Logger {
-	return slog.New(&lateAttrs{Handler: w.log.Handler(), r: r})
-}
-
-// lateAttrs is a slog.Handler with the attributes of an attempt, which are made when they are needed.
+// lateAttrs is what a handler logs with: the worker's slog.Handler, with the attributes of the attempt. Most handlers never log, so these are
+// made when one does.
 type lateAttrs struct {
 	slog.Handler
 	r *run

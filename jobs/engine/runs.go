@@ -14,6 +14,8 @@ type run struct {
 	session   string
 	startedAt time.Time
 	ctx       attemptContext
+	handed    jobs.Run // to the handler, with a copy of the job that it may change
+	late      lateAttrs
 	over      atomic.Bool // somebody has taken it on to record how it ended
 
 	// From here on they belong to whoever has set over.
