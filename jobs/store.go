@@ -85,7 +85,8 @@ type Upkeep interface {
 	// Queues names the queues that have pending jobs, sorted.
 	Queues(ctx context.Context) ([]string, error)
 
-	// Due returns hints for pending jobs of a queue whose RunAt is at most d.Within from now, in the order of the queue, with In set.
+	// Due returns hints for pending jobs of a queue, in the order of the queue, with In set: those that are due, or with d.Ahead those that are not yet
+	// but will be by then.
 	Due(ctx context.Context, d Due) ([]Hint, error)
 
 	// Reap marks sessions dead that have expired, then takes up to limit processing jobs back from sessions that are dead or missing, or whose deadline
@@ -323,10 +324,10 @@ type ProgressNote struct {
 
 // Due selects pending jobs of a queue.
 type Due struct {
-	Queue  string
-	After  *Hint         // only what follows this one in the order of the queue (Priority, RunAt, ID are read); nil: from the front
-	Within time.Duration // 0: due now
-	Limit  int           // 1..5,000
+	Queue string
+	After *Hint         // only what follows this one in the order of the queue (Priority, RunAt, ID are read); nil: from the front
+	Ahead time.Duration // 0: those that are due now
+	Limit int           // 1..5,000
 }
 
 // Reaped is a job that was taken back from its worker.

@@ -143,10 +143,10 @@ func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
 	return nil
 }
 
-// fill reads on in a queue and pushes about room ids, or what is left of it.
-func (u *Upkeep) fill(ctx context.Context, name string, q *feed, room int, within time.Duration) error {
+// fill reads on in a queue and pushes about room ids, or what is left of it: those that are due, or those that will be within the time ahead.
+func (u *Upkeep) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
 	for room > 0 {
-		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, After: q.after, Within: within, Limit: feedPage})
+		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
 		if err != nil {
 			return err
 		}

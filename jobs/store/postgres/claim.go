@@ -19,7 +19,7 @@ const (
 	slowClaim = 50 * time.Millisecond
 
 	// lockedFor is how long claims pass over locked rows once one was met, before they try the quicker way again.
-	lockedFor = 5 * time.Second
+	lockedFor = time.Second
 )
 
 const (

@@ -42,7 +42,8 @@ const dueJobs = `SELECT d.*
 		WHERE j.status = 'pending' AND j.queue = $1::text AND j.priority = s.priority::smallint
 			AND j.run_at <= now() + $5::bigint * interval '1 microsecond'
 			AND (j.run_at, j.id) > (
-				CASE WHEN s.priority = $2::int THEN $3::timestamptz ELSE '-infinity' END,
+				greatest(CASE WHEN s.priority = $2::int THEN $3::timestamptz ELSE '-infinity' END,
+					CASE WHEN $5::bigint > 0 THEN now() ELSE '-infinity' END),
 				CASE WHEN s.priority = $2::int THEN $4::uuid ELSE '00000000-0000-0000-0000-000000000000' END)
 		ORDER BY j.run_at, j.id LIMIT $6::int
 	) AS d LIMIT $6::int`
@@ -59,7 +60,7 @@ func (s *Store) Due(ctx context.Context, d jobs.Due) ([]jobs.Hint, error) {
 	hints := make([]jobs.Hint, 0, limit)
 	err := s.upkeep.read(ctx, "read due jobs", statement{
 		sql:  dueJobs,
-		args: []any{d.Queue, int32(priority), runAt, id, micros(d.Within), int32(limit)},
+		args: []any{d.Queue, int32(priority), runAt, id, micros(d.Ahead), int32(limit)},
 		scan: (&hintRow{}).into(&hints),
 	})
 	return hints, err

@@ -62,9 +62,12 @@ func (s *Store) Due(ctx context.Context, d jobs.Due) (hints []jobs.Hint, err err
 			if d.After != nil && d.After.Priority == priority {
 				afterAt, afterID = d.After.RunAt.UnixMicro(), d.After.ID
 			}
+			if d.Ahead > 0 {
+				afterAt = max(afterAt, now)
+			}
 			more, err := all(q, hintScan(now), `SELECT `+hint+` FROM jobs INDEXED BY jobs_due
 				WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3 AND (run_at, id) > (?4, ?5)
-				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Within.Microseconds(), afterAt, afterID, d.Limit-len(hints))
+				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Ahead.Microseconds(), afterAt, afterID, d.Limit-len(hints))
 			hints = append(hints, more...)
 			return len(hints) < d.Limit, err
 		})

@@ -10,7 +10,7 @@ import (
 var feeding = area{name: "Feed", cases: []behaviour{
 	{"DueInTheOrderOfTheQueue", dueOrder},
 	{"DueLeavesOutTheOthers", dueOthers},
-	{"WithinReachesAhead", dueWithin},
+	{"AheadIsWhatIsNotDueYet", dueAhead},
 	{"AfterContinues", dueAfter},
 	{"AfterContinuesOverTies", dueTies},
 	{"SuspectsAreMarked", dueSuspects},
@@ -63,23 +63,23 @@ func dueOthers(f *fixture) {
 	is(f, "due in an unknown queue", len(f.due(jobs.Due{Queue: "none", Limit: 100})), 0)
 }
 
-func dueWithin(f *fixture) {
+func dueAhead(f *fixture) {
 	now, soon, late := f.submit(), f.submit(after(time.Minute)), f.submit(after(time.Hour), priority(9))
 	is(f, "now", jsonOf(hintIDs(f.due(jobs.Due{Limit: 9}))), jsonOf([]string{now.ID}))
-	hints := f.due(jobs.Due{Limit: 9, Within: 2 * time.Minute})
-	is(f, "soon", jsonOf(hintIDs(hints)), jsonOf([]string{now.ID, soon.ID}))
-	f.span("in", hints[1].In, time.Minute)
-	hints = f.due(jobs.Due{Limit: 9, Within: 2 * time.Hour})
-	is(f, "later, by priority", jsonOf(hintIDs(hints)), jsonOf([]string{late.ID, now.ID, soon.ID}))
+	hints := f.due(jobs.Due{Limit: 9, Ahead: 2 * time.Minute})
+	is(f, "soon", jsonOf(hintIDs(hints)), jsonOf([]string{soon.ID}))
+	f.span("in", hints[0].In, time.Minute)
+	hints = f.due(jobs.Due{Limit: 9, Ahead: 2 * time.Hour})
+	is(f, "later, by priority", jsonOf(hintIDs(hints)), jsonOf([]string{late.ID, soon.ID}))
 }
 
 // rest reads a queue to its end, page by page.
-func (f *fixture) rest(limit int) []string {
+func (f *fixture) rest(limit int, ahead time.Duration) []string {
 	f.Helper()
 	var all []string
 	var from *jobs.Hint
 	for range 1000 {
-		hints := f.due(jobs.Due{Limit: limit, After: from, Within: time.Hour})
+		hints := f.due(jobs.Due{Limit: limit, After: from, Ahead: ahead})
 		if len(hints) == 0 {
 			return all
 		}
@@ -91,14 +91,16 @@ func (f *fixture) rest(limit int) []string {
 }
 
 func dueAfter(f *fixture) {
-	var want []string
+	var want, due []string
 	for _, p := range []int{10, 3, 0, -1, -10} {
 		for i := range 3 {
-			want = append(want, f.submit(priority(p), after(time.Duration(i)*time.Minute)).ID)
+			want = append(want, f.submit(priority(p), after(time.Duration(i+1)*time.Minute)).ID)
+			due = append(due, f.submit(priority(p)).ID)
 		}
 	}
 	for _, limit := range []int{1, 2, 4, 100} {
-		is(f, "all in order", jsonOf(f.rest(limit)), jsonOf(want))
+		is(f, "all ahead in order", jsonOf(f.rest(limit, time.Hour)), jsonOf(want))
+		is(f, "all that are due in order", jsonOf(f.rest(limit, 0)), jsonOf(due))
 	}
 }
 
@@ -109,7 +111,7 @@ func dueTies(f *fixture) {
 	want := append(slices.Sorted(slices.Values(ids(all))), other.ID)
 	is(f, "one run time", all[0].RunAt, all[29].RunAt)
 	for _, limit := range []int{1, 7, 30, 31} {
-		is(f, "all in order", jsonOf(f.rest(limit)), jsonOf(want))
+		is(f, "all in order", jsonOf(f.rest(limit, 0)), jsonOf(want))
 	}
 	// The place need not exist any more.
 	gone := jobs.Hint{ID: want[10], Priority: 1, RunAt: all[0].RunAt}
