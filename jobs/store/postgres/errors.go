@@ -19,14 +19,23 @@ func meaning(err error, sent, writes bool) error {
 	if !sent {
 		return jobs.ErrUnavailable // no connection: refused, too many, starting up, or none became free in time
 	}
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := refusedBy(err); ok {
 		return refusal(refused.Code)
 	}
 	if !writes || pgconn.SafeToRetry(err) {
 		return jobs.ErrUnavailable
 	}
 	return jobs.ErrOutcomeUnknown // the connection broke, or time was up, between the sending and the confirmation
+}
+
+// refusedBy returns the error that the server reported, if err is one. A server that panics, for it cannot write its log, reports an error too,
+// but not what will be found when it has recovered: the commit itself may be in what was written. That counts as a broken connection.
+func refusedBy(err error) (*pgconn.PgError, bool) {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.SeverityUnlocalized == "PANIC" {
+		return nil, false
+	}
+	return refused, true
 }
 
 // refusal sorts the errors that the server itself reports. All but two of them mean that the transaction was rolled back.

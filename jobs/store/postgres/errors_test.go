@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -254,6 +256,20 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s: %v, want %v", code, got, want)
 			}
 		}
+	}
+}
+
+// A server that panics at a commit (a full disk under its log) may find the commit in what it wrote when it comes back.
+func TestPanicLeavesTheOutcomeUnknown(t *testing.T) {
+	panicked := &pgconn.PgError{SeverityUnlocalized: "PANIC", Code: "53100", Message: "could not write to file"}
+	if got := meaning(panicked, true, true); got != jobs.ErrOutcomeUnknown {
+		t.Errorf("a write: %v, want ErrOutcomeUnknown", got)
+	}
+	if got := meaning(panicked, true, false); got != jobs.ErrUnavailable {
+		t.Errorf("a read: %v, want ErrUnavailable", got)
+	}
+	if lostBefore(panicked) {
+		t.Error("a panic is taken for certainly without effect")
 	}
 }
 

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -100,24 +99,17 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 			p.Reset() // the server has cut this connection off, and then most likely all others
 			continue
 		}
-		if sent && ctx.Err() == nil && !isRefusal(err) {
+		if _, refused := refusedBy(err); sent && ctx.Err() == nil && !refused {
 			p.Reset() // the others may be as dead; better to find out before something is sent
 		}
 		return classify(what, err, sent, writes)
 	}
 }
 
-// isRefusal tells an error that the server reported from one of the connection.
-func isRefusal(err error) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused)
-}
-
 // lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent
 // again.
 func lostBefore(err error) bool {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := refusedBy(err); ok {
 		return refused.Code == "57P01"
 	}
 	return pgconn.SafeToRetry(err)
