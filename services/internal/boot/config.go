@@ -39,7 +39,7 @@ type Config struct {
 	DataDir     string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
 
 	// What a worker takes on.
-	WorkerConcurrency int           `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..1000
+	WorkerConcurrency int           `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..10000
 	WorkerQueues      []QueueWeight `env:"-" for:"worker embedded"`                                 // from WORKER_QUEUES; empty: all, alike
 	FailRate          float64       `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`        // of the built-in job types, 0..1
 

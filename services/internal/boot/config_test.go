@@ -62,7 +62,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 			c.TrustedOrigins = []string{"https://a.example", "http://b.example:81"}
 		}},
 		{Embedded, "DATA_DIR=/var/lib/windlass", func(c *Config) { c.DataDir = "/var/lib/windlass" }},
-		{Worker, "WORKER_CONCURRENCY=1000", func(c *Config) { c.WorkerConcurrency = 1000 }},
+		{Worker, "WORKER_CONCURRENCY=10000", func(c *Config) { c.WorkerConcurrency = 10_000 }},
 		{Worker, "WORKER_QUEUES=critical:6,default:3, low", func(c *Config) {
 			c.WorkerQueues = []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}
 		}},
@@ -127,8 +127,8 @@ func TestLoadRefuses(t *testing.T) {
 		{API, "DATABASE_URL=postgres://u:hu%sh@db/w", "DATABASE_URL must be a URL"},
 		{API, "DATABASE_URL=mysql://u:hush@db/w", "DATABASE_URL must be a URL"},
 		{API, "REDIS_URL=hush@cache:6379", "REDIS_URL must be a URL"},
-		{Worker, "WORKER_CONCURRENCY=0", "WORKER_CONCURRENCY must be 1 to 1000"},
-		{Worker, "WORKER_CONCURRENCY=1001", "WORKER_CONCURRENCY must be 1 to 1000"},
+		{Worker, "WORKER_CONCURRENCY=0", "WORKER_CONCURRENCY must be 1 to 10000"},
+		{Worker, "WORKER_CONCURRENCY=10001", "WORKER_CONCURRENCY must be 1 to 10000"},
 		{Worker, "WORKER_QUEUES=a,,b", "WORKER_QUEUES must be a list"},
 		{Worker, "WORKER_QUEUES=A", "WORKER_QUEUES must be a list"},
 		{Worker, "WORKER_QUEUES=a:0", "WORKER_QUEUES must give the queue \"a\" a weight"},

@@ -110,7 +110,7 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
 	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "must be a URL like redis://user:password@host:6379/0")
 
-	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 1000, "WORKER_CONCURRENCY", "must be 1 to 1000")
+	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 10_000, "WORKER_CONCURRENCY", "must be 1 to 10000")
 	check(c.FailRate >= 0 && c.FailRate <= 1, "FAIL_RATE", "must be 0 (never) to 1 (always)") // false for NaN, too
 	check(c.MaxPayloadBytes >= 1<<10 && c.MaxPayloadBytes <= 1<<20, "MAX_PAYLOAD_BYTES", "must be %d to %d", 1<<10, 1<<20)
 	const years = 100 * 365 * 24 * time.Hour
