@@ -17,7 +17,7 @@ import (
 )
 
 // DefaultCap is how many ids each set of a queue holds where Options say nothing.
-const DefaultCap = 100_000
+const DefaultCap = 80_000
 
 const (
 	promoteLimit = 500  // ids moved by one Promote
