@@ -20,14 +20,22 @@ local function fill(key, at, n)
   if n == 0 then
     return 0
   end
-  local over = redis.call('ZCARD', key) + n - cap
-  if over <= 0 then
+  local there = redis.call('ZCARD', key)
+  if there + n <= cap then
     return redis.call('ZADD', key, 'NX', unpack(ARGV, at, at + 2 * n - 1))
+  end
+  -- What comes after the last one of a full set would go at once: a large backlog that grows costs next to nothing here.
+  local last, score = nil, nil
+  if there >= cap then
+    last, score = unpack(redis.call('ZRANGE', key, cap - 1, cap - 1, 'WITHSCORES'))
+    score = tonumber(score)
   end
   -- Some may have to go, new ones among them: only what was new and stays counts.
   local fresh, added = {}, 0
   for i = at, at + 2 * n - 1, 2 do
-    if redis.call('ZADD', key, 'NX', ARGV[i], ARGV[i + 1]) == 1 then
+    local this = last and tonumber(ARGV[i])
+    local better = not last or this < score or this == score and ARGV[i + 1] < last
+    if better and redis.call('ZADD', key, 'NX', ARGV[i], ARGV[i + 1]) == 1 then
       fresh[ARGV[i + 1]] = true
       added = added + 1
     end
