@@ -83,7 +83,7 @@ func claimedRow(session string, n int, list *[]jobs.Job) func(pgx.Rows) error {
 	var timeout int64
 	var errorText pgtype.Text
 	var payload []byte
-	var typ, queue same
+	var typ, queue repeated
 	dest := []any{
 		&j.ID, &typ, &queue, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &j.RunAt, &errorText, &j.StartedAt,
 		&j.DeadlineAt, &j.CreatedAt, &j.Fence, &j.LeaseLosses, &payload,
@@ -105,11 +105,11 @@ func claimedRow(session string, n int, list *[]jobs.Job) func(pgx.Rows) error {
 	})
 }
 
-// same is a text that is mostly the same from row to row: it is kept once.
-type same struct{ text string }
+// repeated is a text that is mostly the same from row to row: it is kept once.
+type repeated struct{ text string }
 
 // ScanBytes implements pgtype.BytesScanner.
-func (s *same) ScanBytes(v []byte) error {
+func (s *repeated) ScanBytes(v []byte) error {
 	if s.text != string(v) {
 		s.text = string(v)
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ var inserting = area{name: "Insert", cases: []behaviour{
 	{"PayloadComesBackAsWritten", insertPayload},
 	{"TimesAreUTCMicroseconds", insertTimes},
 	{"AThousandInOneCall", insertThousand},
+	{"JobsOfOneCallMayDiffer", insertDiffering},
 	{"BulkKeepsItsOrder", insertBulk},
 	{"BadTextIsRejectedWithAll", insertBadText},
 	{"TakenIDIsRejectedWithAll", insertTakenID},
@@ -51,6 +53,39 @@ func insertStores(f *fixture) {
 	}
 	is(f, "job as read", jsonOf(f.get(j.ID)), jsonOf(j))
 	is(f, "attempts in the history", len(f.history(j.ID)), 0)
+}
+
+// Two alike in all but the payload, and one for each field that differs.
+func insertDiffering(f *fixture) {
+	at := f.now().Add(24 * time.Hour).Truncate(time.Microsecond)
+	edits := []func(n *jobs.New){
+		func(*jobs.New) {}, func(n *jobs.New) { n.Payload = json.RawMessage(`{"other":true}`) },
+		func(n *jobs.New) { n.Type = "other" }, func(n *jobs.New) { n.Queue = "other" }, func(n *jobs.New) { n.Priority = 5 },
+		func(n *jobs.New) { n.MaxAttempts = 11 }, func(n *jobs.New) { n.Timeout = 77 * time.Second },
+		func(n *jobs.New) { n.RunAt = at }, func(n *jobs.New) { n.Delay = 3 * time.Hour },
+	}
+	base := jobs.New{Type: "email", Queue: "default", Payload: json.RawMessage(`{"n":1}`), MaxAttempts: 5, Timeout: time.Minute}
+	for size := 2; size <= len(edits); size++ { // two that are alike, and each other with those before it
+		list := make([]jobs.New, size)
+		for i := range list {
+			list[i] = base
+			list[i].ID = newID()
+			edits[i](&list[i])
+		}
+		for i, j := range f.submitAll(list...) {
+			n := list[i]
+			is(f, "id", j.ID, n.ID)
+			got := f.get(j.ID)
+			is(f, "job as read", jsonOf(got), jsonOf(j))
+			is(f, "fields", fmt.Sprint(got.Type, got.Queue, got.Priority, got.MaxAttempts, got.Timeout, string(got.Payload)),
+				fmt.Sprint(n.Type, n.Queue, n.Priority, n.MaxAttempts, n.Timeout, string(n.Payload)))
+			if n.RunAt.IsZero() {
+				is(f, "delay", got.RunAt.Sub(got.CreatedAt), n.Delay)
+			} else {
+				is(f, "run at", got.RunAt, at)
+			}
+		}
+	}
 }
 
 func insertDelay(f *fixture) {
