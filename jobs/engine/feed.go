@@ -87,8 +87,11 @@ func (f *feeder) add(name string) {
 	}
 }
 
-// feed fills each queue that is below half of its cap from the Store, from where it stopped the last time. When the Queue has lost its memory it begins
-// anew, with what is due soon as well.
+// enough reports whether a queue has so many ids that reading more from the Store can wait: the first are repaired every second in any case.
+func enough(d jobs.Depths, name string) bool { return d.Queues[name].Ready >= d.Cap/4 }
+
+// feed fills each queue that runs low from the Store, from where it stopped the last time. When the Queue has lost its memory, or may have before
+// this shift began, it begins anew, with what is due soon as well.
 func (u *Upkeep) feed(ctx context.Context) error {
 	if !u.hurry.ok() || fault.Removed(reconciler) {
 		return nil
@@ -113,7 +116,7 @@ func (u *Upkeep) feed(ctx context.Context) error {
 		return nil
 	}
 	for name, q := range f.queues {
-		if time.Now().Before(q.until) || depths.Queues[name].Ready >= depths.Cap/2 {
+		if time.Now().Before(q.until) || enough(depths, name) {
 			continue
 		}
 		if err := u.fill(ctx, name, q, depths.Cap-depths.Queues[name].Ready, 0); err != nil {
@@ -123,7 +126,7 @@ func (u *Upkeep) feed(ctx context.Context) error {
 	return nil
 }
 
-// rebuild reads every queue from the front, up to the cap of each.
+// rebuild reads every queue that runs low from the front, up to its cap.
 func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
 	names, err := u.opts.Store.Queues(ctx)
 	if err != nil {
@@ -133,8 +136,10 @@ func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
 	for _, name := range names {
 		q := &feed{}
 		u.feeder.queues[name] = q
-		if err := u.fill(ctx, name, q, depths.Cap, 0); err != nil {
-			return err
+		if !enough(depths, name) {
+			if err := u.fill(ctx, name, q, depths.Cap, 0); err != nil {
+				return err
+			}
 		}
 		if err := u.fill(ctx, name, &feed{}, depths.Cap, rebuildAhead); err != nil {
 			return err
