@@ -58,6 +58,7 @@ verify: $(PACKAGES) ## check formatting, vet, linters, types, go.mod, generated 
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
+	cd tests/bench && go vet ./... && go mod tidy -diff && go test ./...
 	@mkdir -p bin
 	@go run ./services/api openapi > bin/openapi.json
 	@diff -u services/api/openapi.json bin/openapi.json || { echo "services/api/openapi.json is out of date (make generate)" >&2; exit 1; }
@@ -67,20 +68,25 @@ verify: $(PACKAGES) ## check formatting, vet, linters, types, go.mod, generated 
 	go test -run '^TestLayers' ./tests
 	@echo "make verify: all in order"
 
-bench: ## measure how fast jobs drain and how soon a lone one starts
+bench: ## measure how fast jobs are taken in and drain, and how soon a lone one starts
 	@./tests/install.sh
-	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
-	./bin/with-servers go run ./tests/measure
+	cd tests/bench && go run . -systems windlass -measure drain,submit,bulk,latency -rounds 3
+
+.PHONY: bench-peers
+bench-peers: ## measure River, asynq, BullMQ and goqite beside Windlass (about an hour; BENCH="-rounds 1")
+	@./tests/install.sh wrk
+	npm --prefix tests/bench ci
+	cd tests/bench && go run . $(BENCH)
 
 .PHONY: torture ablation
 DURATION ?= 3m
 SEED ?=
-torture: ## break everything at random, and check that nothing is lost (DURATION=3m, SEED: drawn)
+torture: ## break everything at random, and check that nothing is lost (DURATION=3m, SEED: drawn; KEEP=1 keeps the logs)
 	@./tests/install.sh
 	@go build -o bin/torture ./tests/torture/run
 	@DURATION=$(DURATION) SEED=$(SEED) ./bin/torture
 
-ablation: ## take away one guard of the system after the other: the torture has to notice (SEED, GUARD)
+ablation: ## take away one guard of the system after the other: the torture has to notice (SEED, GUARD; 7 minutes)
 	@./tests/install.sh
 	@go build -o bin/torture ./tests/torture/run
 	@SEED=$(SEED) ./bin/torture ablation

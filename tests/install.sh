@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, a C compiler for
-# the race detector, libfaketime, and Chromium (CHROMIUM names another one). NO_INSTALL=1 prints the command and fails instead.
+# the race detector, libfaketime, and Chromium (CHROMIUM names another one); and the programs that its arguments name. NO_INSTALL=1 prints the
+# command and fails instead.
 #
 # Some systems (Debian, Ubuntu) start a freshly installed server as a service on its usual port. The tests do not mind and do not
 # use it: they start servers of their own, on other ports, and stop them.
@@ -15,6 +16,9 @@ if [ "$(uname -s)" != Darwin ]; then # there the race detector does without
     command -v faketime >/dev/null || missing="$missing faketime" # moves PostgreSQL's clock
 fi
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing="$missing chromium"
+for program in "$@"; do
+    command -v "$program" >/dev/null || missing="$missing $program"
+done
 [ -n "$missing" ] || exit 0
 missing=$(echo $missing) # on one line
 

@@ -55,10 +55,8 @@ var layers = []layer{
 	{folder: "tests/servers", third: []string{pgx, goredis}},
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
 	{folder: "tests/pipeline"},
-	{folder: "tests/measure", ours: []string{"jobs/…"}, third: []string{uuid, pgx}},
 	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
 	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
-	{folder: "tests/bench/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/bench/…"}, third: testLibraries},
 }
 
 // wired is what every process's main may put together.
