@@ -19,6 +19,9 @@ type Ablation struct {
 	First Violation
 }
 
+// Control is a run without a guard of that name, that is with all of them: whatever is found then is no proof of anything.
+const Control = "nothing"
+
 // Ablate tortures without a guard, with new seeds until a violation is found or tries are used up. bin holds programs built with faults.
 func Ablate(t testing.TB, bin, dir, guard string, seed uint64, tries int, log func(string, ...any)) (Ablation, error) {
 	a := Ablation{Guard: guard}
@@ -26,11 +29,11 @@ func Ablate(t testing.TB, bin, dir, guard string, seed uint64, tries int, log fu
 		faults := 15 * time.Second << min(try, 2)
 		r, err := Run(t, Options{
 			Setup: Setup{
-				Bin: bin, Dir: filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(guard, " ", "-"), try)),
+				Bin: bin, Programs: Programs{Faults: true}, Dir: filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(guard, " ", "-"), try)),
 				Env: []string{"WINDLASS_REMOVED=" + guard},
 			},
 			// The last retries come 2, 4, 8 seconds after a loss. What is not over by then is stuck: the deadlines of the jobs come later.
-			Seed: seed + uint64(try), Faults: faults, Limit: 45 * time.Second, Rate: 150, Bare: true, Log: log,
+			Seed: seed + uint64(try), Faults: faults, Limit: 70 * time.Second, Rate: 150, Bare: true, Log: log,
 		})
 		if err != nil {
 			return a, err

@@ -7,14 +7,28 @@ import (
 	"runtime"
 )
 
-// Build compiles the programs into a folder. race adds the race detector, faults the crash points and removable guards.
-func Build(dir string, race, faults bool) error {
+// Programs say how the programs under torture are built.
+type Programs struct {
+	Race   bool // with the race detector
+	Faults bool // with crash points and removable guards
+	Clocks bool // with clocks that can be moved; the standard library is compiled anew for that, which takes a minute once
+}
+
+// Build compiles the programs into a folder.
+func Build(dir string, p Programs) error {
 	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if race {
+	if p.Race {
 		args = append(args, "-race")
 	}
-	if faults {
+	if p.Faults {
 		args = append(args, "-tags", "faults")
+	}
+	if p.Clocks {
+		overlay, err := clockOverlay(filepath.Join(dir, "clock"))
+		if err != nil {
+			return err
+		}
+		args = append(args, "-overlay", overlay)
 	}
 	const module = "github.com/windlass-jobs/windlass"
 	args = append(args, module+"/services/api", module+"/tests/torture/worker", module+"/tests/torture/embedded")

@@ -29,7 +29,7 @@ func (c *checker) completions() {
 }
 
 // neverGood are the types that never succeed.
-var neverGood = []string{recording.Doomed, recording.Panics, recording.Permanent, recording.Late, recording.Poison}
+var neverGood = []string{recording.Doomed, recording.Panics, recording.Permanent, recording.Late, recording.Poison, recording.Hog}
 
 // failures: each kind of failure has its own grounds.
 func (c *checker) failures() {

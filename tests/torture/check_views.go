@@ -78,18 +78,43 @@ func (c *checker) metrics() {
 			c.violation("/metrics says %s: %d, the store has %d", name, c.Metrics[name], want[name])
 		}
 	}
-	last := map[string]int64{} // by process
+	c.counters(want["completed_jobs"])
+}
+
+// counters: what the workers say they have done is what the Store has, exactly where no worker was killed.
+func (c *checker) counters(completed int64) {
+	last := map[string][2]int64{} // by process: completed, failed
+	asFailure := map[run]bool{}
 	for i := range c.Events {
-		if e := &c.Events[i]; e.Kind == history.Counts || e.Kind == history.Down {
-			last[e.Worker] = max(last[e.Worker], int64(e.N))
+		switch e := &c.Events[i]; e.Kind {
+		case history.Counts, history.Down:
+			was := last[e.Worker]
+			last[e.Worker] = [2]int64{max(was[0], int64(e.N)), max(was[1], int64(e.Failed))}
+		case history.Acked:
+			if v := jobs.Verb(e.Verb); v == jobs.VerbRetry || v == jobs.VerbFail {
+				asFailure[run{e.ID, e.Fence}] = true
+			}
 		}
 	}
-	var sum int64
-	for _, n := range last {
-		sum += n
+	var failed int64
+	for i := range c.Attempts {
+		switch a := &c.Attempts[i]; jobs.AttemptOutcome(a.Outcome) {
+		case jobs.AttemptFailed, jobs.AttemptTimeout:
+			failed++
+		case jobs.AttemptCancelled: // what was snoozed or handed back ends so too, and is no failure of the worker
+			if asFailure[run{a.Job, a.Fence}] {
+				failed++
+			}
+		}
 	}
-	if sum > want["completed_jobs"] || !c.Killed && sum < want["completed_jobs"] {
-		c.violation("the workers say that they have completed %d jobs, the store has %d", sum, want["completed_jobs"])
+	var said [2]int64
+	for _, n := range last {
+		said[0], said[1] = said[0]+n[0], said[1]+n[1]
+	}
+	for i, is := range [2]int64{completed, failed} {
+		if said[i] > is || !c.Killed && said[i] < is {
+			c.violation("the workers say that they have %s %d times, the store has %d", [2]string{"completed a job", "failed in one"}[i], said[i], is)
+		}
 	}
 }
 

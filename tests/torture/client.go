@@ -33,6 +33,7 @@ type client struct {
 
 	accepted atomic.Int64 // jobs
 	sleepy   chan string  // some ids of jobs that take their time
+	brisk    bool         // they take a quarter of it
 }
 
 func newClient(urls []string, events *history.Log, seed uint64, rate int, problem func(string, ...any)) *client {
@@ -88,6 +89,9 @@ func (c *client) job(dice *rand.Rand, kind, key string) map[string]any {
 		payload["millis"] = 100 + dice.IntN(800)
 	case recording.Late:
 		payload["millis"] = 30_000
+	}
+	if n, ok := payload["millis"].(int); ok && c.brisk && kind != recording.Late {
+		payload["millis"] = n / 4
 	}
 	j := map[string]any{"type": kind, "payload": payload, "priority": dice.IntN(3) - 1, "queue": []string{"default", "mail", "bulk"}[dice.IntN(3)]}
 	if dice.IntN(20) == 0 {
@@ -281,12 +285,13 @@ func (c *client) once(ctx context.Context, s submission, url string) history.Kin
 	return e.Kind
 }
 
-// poison submits a job that kills whoever runs it.
-func (c *client) poison(ctx context.Context, dice *rand.Rand) {
-	s := c.submission(dice, recording.Poison)
-	if c.insist(ctx, s, 0) {
-		c.accepted.Add(1)
+// lethal submits a job of a kind that kills whoever runs it; it reports whether that was accepted.
+func (c *client) lethal(ctx context.Context, dice *rand.Rand, kind string) bool {
+	if !c.insist(ctx, c.submission(dice, kind), 0) {
+		return false
 	}
+	c.accepted.Add(1)
+	return true
 }
 
 // cancelSome asks for the end of jobs that may be running.

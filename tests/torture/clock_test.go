@@ -12,9 +12,10 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// TestClockJumps moves PostgreSQL's clock an hour ahead while jobs run. By the new time every lease has run out, but no worker was silent:
-// nothing may be taken from anybody. That holds for one lease: what runs on for longer is past its deadline, which is a time of PostgreSQL's
-// too, and is then taken back like any job that overruns. (The clocks of our own processes do not matter: they send none.)
+// TestClockJumps moves PostgreSQL's clock an hour ahead while jobs run, and later an hour back. By the new time every lease has run out, or has
+// an hour to go, but no worker was silent: nothing may be taken from anybody. That holds for one lease: what runs on for longer is past its
+// deadline, which is a time of PostgreSQL's too, and is then taken back like any job that overruns. What was due or put off before the clock
+// goes back waits until it has caught up. (The clocks of our own processes do not matter, for they send none: the nemesis moves those.)
 func TestClockJumps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -38,7 +39,7 @@ func TestClockJumps(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := newWorld(t, Setup{
-		Bin: programs(t, false), Dir: filepath.Join(scratch, "clock-jumps"), TTL: pointTTL, Slots: 8, APIs: 1, Workers: 2,
+		Bin: programs(t), Dir: filepath.Join(scratch, "clock-jumps"), TTL: pointTTL, Slots: 8, APIs: 1, Workers: 2,
 		postgresEnv: map[string]string{
 			"LD_PRELOAD": libs[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
 		},
@@ -50,25 +51,47 @@ func TestClockJumps(t *testing.T) {
 	if err := w.ready(s.client); err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for i := range 10 {
-		ids = append(ids, s.accepted(recording.Deaf, fmt.Sprint("deaf-", i), map[string]any{"millis": 2000}))
+	// running submits jobs that go on for two seconds, and one that waits for its retry, and returns when they do.
+	running := func(when string) (ids []string, flaky string) {
+		for i := range 10 {
+			ids = append(ids, s.accepted(recording.Deaf, fmt.Sprint(when, "-deaf-", i), map[string]any{"millis": 2000}))
+		}
+		flaky = s.accepted(recording.Flaky, when+"-flaky", nil)
+		s.until("all of them run", head+slack, func() bool {
+			return s.number(`SELECT count(*) FROM jobs WHERE status = 'processing' AND type = '`+recording.Deaf+`'`) == len(ids)
+		})
+		s.until("one waits for its retry", slack, func() bool { return s.happened(history.Acked, flaky) == 1 })
+		if n := s.job(flaky).attempts; n != 1 {
+			t.Errorf("the flaky job had made %d attempts when the clock jumped", n)
+		}
+		return ids, flaky
 	}
-	flaky := s.accepted(recording.Flaky, "flaky", nil)
-	s.until("all of them run", head+slack, func() bool { return s.number(`SELECT count(*) FROM jobs WHERE status = 'processing'`) == len(ids) })
-	s.until("one waits for its retry", slack, func() bool { return s.happened(history.Acked, flaky) == 1 })
-	before := s.job(flaky)
-	set("+3600")
-	s.until("the clock has jumped", slack, func() bool {
-		return s.number(`SELECT (extract(epoch FROM now()) - `+fmt.Sprint(time.Now().Unix())+`)::int`) > 3000
-	})
-	for _, id := range ids {
-		s.completed(id, 2*time.Second+head, 1)
-		s.starts(id, 1)
+	jump := func(offset string, least, most int) {
+		set(offset)
+		s.until("the clock has jumped", slack, func() bool {
+			ahead := s.number(`SELECT (extract(epoch FROM now()) - ` + fmt.Sprint(time.Now().Unix()) + `)::int`)
+			return ahead > least && ahead < most
+		})
 	}
-	if before.attempts != 1 {
-		t.Errorf("the flaky job had made %d attempts when the clock jumped", before.attempts)
+	undisturbed := func(ids []string) {
+		for _, id := range ids {
+			s.completed(id, 2*time.Second+head, 1)
+			s.starts(id, 1)
+		}
 	}
+	ids, flaky := running("forwards")
+	jump("+3600", 3000, 4000)
+	undisturbed(ids)
+	s.completed(flaky, head, 2)
+
+	ids, flaky = running("backwards")
+	jump("+0", -600, 600)
+	undisturbed(ids)
+	s.completed(s.accepted(recording.Quick, "new", nil), head, 1)
+	if j := s.job(flaky); j.status != "pending" || j.attempts != 1 {
+		t.Errorf("a retry that is due in an hour is %s after %d attempts", j.status, j.attempts)
+	}
+	jump("+3600", 3000, 4000)
 	s.completed(flaky, head, 2)
 	if n := s.number(`SELECT count(*) FROM job_attempts WHERE outcome = 'lease_lost'`); n != 0 {
 		t.Errorf("%d jobs were taken from workers that were well", n)

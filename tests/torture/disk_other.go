@@ -2,7 +2,10 @@
 
 package torture
 
-import "errors"
+import (
+	"errors"
+	"testing"
+)
 
 const (
 	fullAt    = 4 << 20
@@ -11,3 +14,13 @@ const (
 
 // limitFiles is for Linux only; elsewhere the disk never fills.
 func limitFiles([]int, uint64) error { return errors.ErrUnsupported }
+
+// disk is for Linux only, too.
+type disk struct{ dir string }
+
+func newDisk(testing.TB, string, uint32, uint32) (*disk, error) { return nil, errors.ErrUnsupported }
+
+func (*disk) fill() error  { return errors.ErrUnsupported }
+func (*disk) clear() error { return errors.ErrUnsupported }
+
+func (*world) mountDisks(testing.TB) error { return errors.ErrUnsupported }

@@ -30,49 +30,66 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{Setup: o.Setup, events: events}
+	w := &world{Setup: o.Setup, events: events, embedded: true}
 	t.Cleanup(w.end)
 	p := &place{program: startable(o.Setup, "embedded", "embedded")}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
-	p.env = append(p.env, "DATA_DIR="+o.Dir)
+	data := filepath.Join(o.Dir, "data")
+	if err := os.MkdirAll(data, 0o755); err != nil {
+		return nil, err
+	}
+	if o.Disks {
+		if w.dataDisk, w.diskless = newDisk(t, data, uint32(os.Getuid()), uint32(os.Getgid())); w.diskless != nil {
+			o.Log("seed %d: no disk that can be full, files are kept from growing instead: %v", o.Seed, w.diskless)
+		}
+		t.Cleanup(p.kill) // before its disk is taken away
+	}
+	p.env = append(p.env, "DATA_DIR="+data)
 	w.apis = []*place{p}
 	if err := p.start(); err != nil {
 		return nil, err
 	}
 	c := newClient([]string{p.url}, events, o.Seed, o.Rate, w.problem)
+	// After a kill the jobs that ran are suspects, of which the one worker runs one at a time.
+	c.brisk = true
 	n := &nemesis{world: w, client: c, seed: o.Seed, faults: map[string]int{}}
 	if err := w.ready(c); err != nil {
 		return nil, err
 	}
 	breaking, stopBreaking := context.WithTimeout(t.Context(), o.Faults)
 	defer stopBreaking()
-	last, stopClient := context.WithTimeout(context.Background(), o.Faults+o.Limit)
+	submitting, stopSubmitting := context.WithCancel(context.Background())
+	defer stopSubmitting()
+	last, stopClient := context.WithTimeout(context.Background(), o.Faults+insistFor+o.Limit)
 	defer stopClient()
 	var client sync.WaitGroup
-	client.Go(func() { c.run(breaking, last) })
+	client.Go(func() { c.run(submitting, last) })
 	o.Log("seed %d: breaking the embedded mode for %s", o.Seed, o.Faults.Round(time.Second))
-	n.run(breaking, []lane{embeddedLane})
+	n.run(breaking, w.chosen(o.Lanes))
+	if len(o.Lanes) == 0 && t.Context().Err() == nil {
+		n.insist(o.Log)
+	}
+	stopSubmitting()
 	healed := time.Now()
 	w.reviveAll(n)
 	client.Wait()
 
-	e := &Evidence{Limit: o.Limit, Paused: true, Killed: true}
-	w.awaitMetrics(c, healed.Add(o.Limit))
+	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm}
+	total := w.awaitMetrics(c, healed.Add(o.Limit))
 	e.Took = time.Since(healed)
-	if err := p.terminate(30 * time.Second); err != nil {
-		w.problem("orderly stop: %v", err)
-	}
-	if bad := panics(p.log()); bad != "" {
-		w.problem("%s", bad)
-	}
-	e.Problems = w.problems
-	if e.Events, err = history.Read(o.Dir); err != nil {
+	if err := w.gatherEmbedded(e, c, total); err != nil {
 		return nil, err
 	}
-	if err := e.readFile(filepath.Join(o.Dir, "windlass.db")); err != nil {
+	if err := e.readFile(filepath.Join(data, "windlass.db")); err != nil {
 		return nil, err
+	}
+	if len(o.Lanes) == 0 {
+		e.Met = w.met(e.Events)
+	}
+	if points := n.countPoints(); len(points) > 0 {
+		o.Log("seed %d: crash points: %v", o.Seed, points)
 	}
 	o.Log("seed %d: %s", o.Seed, e.last())
 	r := report(e, n)
@@ -80,10 +97,24 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	return r, nil
 }
 
-var embeddedLane = lane{"embedded", 600 * time.Millisecond, []fault{
-	{"embedded killed", 5, embeddedKilled}, {"embedded frozen", 3, embeddedFrozen}, {"embedded stopped in order", 2, embeddedStopped},
-	{"disk of embedded full", 3, embeddedDiskFull},
-}}
+// embeddedLanes are all faults that the one process can have. Its clock is the Store's, and left alone.
+func (w *world) embeddedLanes() []lane {
+	full := fault{"files of embedded limited", 3, embeddedFilesLimited}
+	if w.dataDisk != nil {
+		full = fault{"disk of embedded full", 3, embeddedDiskFull}
+	}
+	list := []lane{
+		{"processes", 600 * time.Millisecond, []fault{
+			{"embedded killed", 5, embeddedKilled}, {"embedded frozen", 3, embeddedFrozen}, {"embedded stopped in order", 2, embeddedStopped},
+			{"poison job", 1, poisonJob}, {"job that takes all memory", 1, hogJob},
+		}},
+		{"disk", 1500 * time.Millisecond, []fault{full}},
+	}
+	if w.Programs.Faults {
+		list = append(list, lane{"points", 1500 * time.Millisecond, []fault{{"", 1, pointsArmed}}})
+	}
+	return list
+}
 
 func embeddedKilled(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := n.apis[0]
@@ -105,26 +136,82 @@ func embeddedStopped(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 50*time.Millisecond, time.Second), func() { n.revive(p) }
 }
 
-// embeddedDiskFull keeps the files of the database from growing. The history, which is a file of the same process, has to stay below
-// that, so it waits until the database is large enough.
 func embeddedDiskFull(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
+	if err := n.dataDisk.fill(); err != nil {
+		n.problem("fill the disk of embedded: %v", err)
+		return notDone, nil
+	}
+	return between(dice, 500*time.Millisecond, 2*time.Second), func() {
+		if err := n.dataDisk.clear(); err != nil {
+			n.problem("clear the disk of embedded: %v", err)
+		}
+	}
+}
+
+// embeddedFilesLimited keeps the files of the database from growing. The history, which is a file of the same process, has to stay below
+// that, so it waits until the database is large enough.
+func embeddedFilesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := n.apis[0]
 	size := uint64(0)
 	for _, name := range []string{"windlass.db", "windlass.db-wal"} {
-		if info, err := os.Stat(filepath.Join(n.Dir, name)); err == nil {
+		if info, err := os.Stat(filepath.Join(n.Dir, "data", name)); err == nil {
 			size = max(size, uint64(info.Size()))
 		}
 	}
 	const least = 2 << 20
 	pid := p.pid()
 	if size < least || pid == 0 || p.historySize() > int64(size)/2 || limitFiles([]int{pid}, size) != nil {
-		return 0, nil
+		return notDone, nil
 	}
 	return between(dice, 500*time.Millisecond, 2*time.Second), func() { _ = limitFiles([]int{pid}, unlimited) }
 }
 
-// awaitMetrics waits until the API says that every job is over.
-func (w *world) awaitMetrics(c *client, late time.Time) {
+// gatherEmbedded stops the process in order and starts it again, so that its upkeep mirrors the dead jobs, asks it for everything, and ends it.
+func (w *world) gatherEmbedded(e *Evidence, c *client, total int64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	p := w.apis[0]
+	for _, again := range []bool{true, false} {
+		if err := p.terminate(30 * time.Second); err != nil {
+			w.problem("orderly stop: %v", err)
+		}
+		if !again {
+			break
+		}
+		if err := p.start(); err != nil {
+			return err
+		}
+		e.DeadAPI = w.deadByAPI(ctx, c)
+		e.Metrics = w.metrics(ctx, c, total)
+		for e.DeadList == nil && wait(ctx, 50*time.Millisecond) {
+			so, err := history.Read(w.Dir)
+			if err != nil {
+				return err
+			}
+			e.DeadList = lastMirror(so, p.historyPath())
+		}
+	}
+	if bad := panics(p.log()); bad != "" {
+		w.problem("%s", bad)
+	}
+	e.Problems = w.problems
+	var err error
+	e.Events, err = history.Read(w.Dir)
+	return err
+}
+
+// lastMirror is what a process has mirrored last; nil where it has not done so yet.
+func lastMirror(so []history.Event, process string) (ids []string) {
+	for i := range so {
+		if so[i].Kind == history.Mirrored && so[i].Worker == process {
+			ids = append([]string{}, so[i].IDs...)
+		}
+	}
+	return ids
+}
+
+// awaitMetrics waits until the API says that every job is over, and returns how many there are.
+func (w *world) awaitMetrics(c *client, late time.Time) (total int64) {
 	for time.Now().Before(late) {
 		var m struct {
 			Total     int64 `json:"total_jobs"`
@@ -133,13 +220,14 @@ func (w *world) awaitMetrics(c *client, late time.Time) {
 		}
 		a := c.call(context.Background(), http.MethodGet, w.apis[0].url+"/metrics", nil, "")
 		if a.err == nil && a.code == http.StatusOK && json.Unmarshal(a.body, &m) == nil && m.Total > 0 && m.Total == m.Completed+m.Failed {
-			return
+			return m.Total
 		}
 		if p := w.apis[0]; !p.running() {
 			_ = p.start()
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	return 0
 }
 
 // readFile reads what the Store holds from its file. A process has it no more.

@@ -48,7 +48,8 @@ func honest() *Evidence {
 			[]history.Event{{Kind: history.Redrive, ID: "dead"}, {Kind: history.Redriven, ID: "dead"}},
 			attempt("dead", "c#0", 4, history.EndErr, "retry", "pending"),
 			attempt("dead", "c#0", 5, history.EndErr, "fail", "failed"),
-			[]history.Event{{Kind: history.Cancel, ID: "gone"}, {Kind: history.Cancelled, ID: "gone"}, {Kind: history.Counts, Worker: "w1", N: 1}, {Kind: history.Down, Worker: "w1", N: 2}},
+			[]history.Event{{Kind: history.Cancel, ID: "gone"}, {Kind: history.Cancelled, ID: "gone"}},
+			[]history.Event{{Kind: history.Counts, Worker: "w1", N: 1, Failed: 3}, {Kind: history.Down, Worker: "w1", N: 2, Failed: 4}},
 		),
 		Rows: []Row{
 			{ID: "done", Type: recording.Quick, Key: "a#0", Status: "completed", Attempts: 1, MaxAttempts: 6, Fence: 1, ResultFence: 1, ResultKey: "a#0", FinishedAt: at(2)},
@@ -154,6 +155,12 @@ func TestForgedHistoriesAreFound(t *testing.T) {
 				}
 			}
 		}},
+		{11, "a worker that forgets its failures, with nobody killed", func(e *Evidence) {
+			for i := range e.Events {
+				e.Events[i].Failed = min(e.Events[i].Failed, 3)
+			}
+		}},
+		{11, "a worker that boasts of failures", func(e *Evidence) { add(e, history.Event{Kind: history.Down, Worker: "w2", Failed: 1}) }},
 		{12, "an early retry", func(e *Evidence) { e.Attempts[1].StartedAt = at(3.4) }},
 		{12, "an early retry after a lost lease", func(e *Evidence) { e.Started["flaky"] = at(5) }},
 		{13, "connections that stay", func(e *Evidence) { e.Leaks[0].Got = 9 }},

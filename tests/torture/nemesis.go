@@ -9,13 +9,16 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// fault is one way to break something. begin breaks it and returns how long that lasts and how it is mended (nil: it mends itself).
+// fault is one way to break something. begin breaks it and returns how long that lasts and how it is mended (nil: it mends itself), or notDone.
 // What it picks comes from the dice alone.
 type fault struct {
-	name  string
-	parts int // how often it is drawn, beside the others of its lane
+	name  string // as it is counted; "": somebody else counts
+	parts int    // how often it is drawn, beside the others of its lane
 	begin func(n *nemesis, dice *rand.Rand) (lasts time.Duration, heal func())
 }
+
+// notDone is for faults that could not be brought about. They do not count.
+const notDone = time.Duration(-1)
 
 // lane is a row of faults, one after the other. Lanes run side by side, so that faults of different kinds meet.
 type lane struct {
@@ -64,10 +67,12 @@ func (n *nemesis) strike(ctx context.Context, l lane, dice *rand.Rand) {
 			continue
 		}
 		lasts, heal := f.begin(n, dice)
-		n.events.Write(history.Event{Kind: history.Fault, Key: f.name})
-		n.mu.Lock()
-		n.faults[f.name]++
-		n.mu.Unlock()
+		if lasts != notDone && f.name != "" {
+			n.events.Write(history.Event{Kind: history.Fault, Key: f.name})
+			n.mu.Lock()
+			n.faults[f.name]++
+			n.mu.Unlock()
+		}
 		wait(ctx, lasts)
 		if heal != nil {
 			heal()

@@ -26,7 +26,6 @@ const (
 	slack    = 4 * time.Second
 	head     = 6 * time.Second // until a lost hint is back
 	backoff  = 2200 * time.Millisecond
-	takeOver = 16 * time.Second // until another process does the upkeep: its lease, and how often they ask
 )
 
 // scaled is a time that comes from the lease.
@@ -39,16 +38,20 @@ type scene struct {
 	client *client
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
 	t.Parallel()
-	bin := programs(t, true)
+	bin := programs(t)
 	cast <- struct{}{}
 	t.Cleanup(func() { <-cast })
-	w, err := newWorld(t, Setup{Bin: bin, Dir: filepath.Join(scratch, strings.ReplaceAll(t.Name(), "/", "-")), TTL: pointTTL, Slots: 4, APIs: 1})
+	set := Setup{Bin: bin, Dir: filepath.Join(scratch, strings.ReplaceAll(t.Name(), "/", "-")), TTL: pointTTL, Slots: 4, APIs: 1}
+	for _, change := range changes {
+		change(&set)
+	}
+	w, err := newWorld(t, set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func newScene(t *testing.T) *scene {
 }
 
 // cast bounds how many scenes are played at once.
-var cast = make(chan struct{}, 4)
+var cast = make(chan struct{}, 6)
 
 // worker starts one more.
 func (s *scene) worker(name string, env ...string) *place {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -138,8 +139,12 @@ func (r *Report) Summary() string {
 	return fmt.Sprintf("accepted=%d faults=%d lost=%d violations=%d seed=%d", r.Accepted, r.FaultCount(), r.Lost, len(r.Violations), r.Seed)
 }
 
+// outOfMemory is how the Go runtime ends where there is none left, the last with the race detector. The torture's own jobs bring that about.
+var outOfMemory = regexp.MustCompile(`(?m)^fatal error: (runtime: )?(out of memory|cannot allocate|too many address space collisions).*$`)
+
 // panics returns what a log says about a crash of the program's own, or "".
 func panics(log []byte) string {
+	log = outOfMemory.ReplaceAll(log, nil)
 	for _, sign := range []string{"WARNING: DATA RACE", "\npanic: ", "fatal error: ", "SIGQUIT: quit"} {
 		if at := bytes.Index(log, []byte(sign)); at >= 0 {
 			return strings.TrimSpace(string(log[at:min(len(log), at+2000)]))

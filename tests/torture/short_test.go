@@ -1,10 +1,13 @@
 package torture
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +26,11 @@ func main(m *testing.M) int {
 		panic(err)
 	}
 	scratch = dir
+	// The tests here wait more than they work; cast bounds how many do at once.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	servers.StopShared()
 	// A link that is cut while toxiproxy holds data of it may leave toxiproxy's own goroutine behind; what is looked for are ours.
@@ -46,24 +54,23 @@ func main(m *testing.M) int {
 // scratch holds programs, logs and histories; it stays where a test has failed.
 var scratch string
 
-// programs are built once for all tests, with the race detector; with faults as well, for those who ask.
-func programs(t *testing.T, faults bool) string {
+// programs are built once for all tests.
+func programs(t *testing.T) string {
 	t.Helper()
-	b := &builds[0]
-	if faults {
-		b = &builds[1]
-	}
-	b.once.Do(func() {
-		b.dir = filepath.Join(scratch, fmt.Sprintf("bin-faults-%t", faults))
-		b.err = Build(b.dir, !faults, faults)
+	built.once.Do(func() {
+		built.dir = filepath.Join(scratch, "bin")
+		built.err = Build(built.dir, builds)
 	})
-	if b.err != nil {
-		t.Fatal(b.err)
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return b.dir
+	return built.dir
 }
 
-var builds [2]struct {
+// builds have no clocks that can be moved: that takes a minute more.
+var builds = Programs{Race: true, Faults: true}
+
+var built struct {
 	once sync.Once
 	dir  string
 	err  error
@@ -76,8 +83,8 @@ func TestTorture(t *testing.T) {
 	}
 	seed := rand.Uint64N(1_000_000)
 	r, err := Run(t, Options{
-		Setup: Setup{Bin: programs(t, false), Dir: filepath.Join(scratch, "short")},
-		Seed:  seed, Faults: 30 * time.Second, Rate: 60, Log: t.Logf,
+		Setup: Setup{Bin: programs(t), Programs: builds, Disks: seed%2 == 0, Dir: filepath.Join(scratch, "short")},
+		Seed:  seed, Faults: 25 * time.Second, Rate: 60, Log: t.Logf,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,9 +106,12 @@ func TestTortureEmbedded(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	t.Parallel()
+	bin := programs(t)
+	cast <- struct{}{}
+	defer func() { <-cast }()
 	seed := rand.Uint64N(1_000_000)
 	r, err := RunEmbedded(t, Options{
-		Setup: Setup{Bin: programs(t, false), Dir: filepath.Join(scratch, "embedded")},
+		Setup: Setup{Bin: bin, Programs: builds, Disks: seed%2 == 0, Dir: filepath.Join(scratch, "embedded")},
 		Seed:  seed, Faults: 20 * time.Second, Rate: 60, Log: t.Logf,
 	})
 	if err != nil {

@@ -15,14 +15,28 @@ type event struct {
 	brings []fault
 }
 
-var events = []event{
-	{"stale result", []fault{{"worker frozen", 1, workerFrozen}, {"worker cut off from everything", 1, workerCutOff}}},
+var distributed = []event{
+	{"stale result", []fault{{"", 3, handlerFrozen}, {"worker frozen", 1, workerFrozen}, {"worker cut off from everything", 1, workerCutOff}}},
 	{"lost lease", []fault{{"worker killed", 1, workerKilled}}},
-	{"phantom release", []fault{{"answer cut off", 1, answerCut}}},
-	{"unknown outcome", []fault{{"answer cut off", 1, answerCut}}},
+	{"phantom release", []fault{{"", 3, claimAnswerLost}, {"answer cut off", 1, answerCut}}},
+	{"unknown outcome", []fault{{"", 3, insertAnswerLost}, {"answer cut off", 1, answerCut}}},
 	{"rebuilt queue", []fault{{"redis flushed", 1, redisFlushed}}},
 	{"refused claim", []fault{{"redis flushed", 1, redisFlushed}}},
 	{"idempotent replay", []fault{{"api killed", 1, apiKilled}}},
+}
+
+// alone are those of the one-process mode. It cannot lose the answer to a claim, nor be cut off from a Store that lives on.
+var alone = []event{
+	{"lost lease", []fault{{"embedded killed", 1, embeddedKilled}}},
+	{"unknown outcome", []fault{{"embedded killed", 1, embeddedKilled}}},
+	{"idempotent replay", []fault{{"embedded killed", 1, embeddedKilled}}},
+}
+
+func (w *world) musts() []event {
+	if w.embedded {
+		return alone
+	}
+	return distributed
 }
 
 // insistFor bounds how long insist goes on.
@@ -46,7 +60,7 @@ func (n *nemesis) insist(log func(string, ...any)) {
 		}
 		met := n.met(so)
 		missing := ""
-		for _, e := range events {
+		for _, e := range n.musts() {
 			if met[e.name] == 0 {
 				missing = e.name
 				n.strike(ctx, lane{faults: e.brings}, dice)
@@ -65,28 +79,37 @@ func (n *nemesis) insist(log func(string, ...any)) {
 // met counts what has to happen sometimes.
 func (w *world) met(so []history.Event) map[string]int {
 	m := map[string]int{}
-	for _, e := range events {
+	for _, e := range w.musts() {
 		m[e.name] = 0
+	}
+	count := func(name string, times int) {
+		if _, must := m[name]; must {
+			m[name] += times
+		}
 	}
 	kinds := map[history.Kind]string{
 		history.Stale: "stale result", history.Phantom: "phantom release", history.Rejected: "refused claim", history.Info: "unknown outcome",
 	}
 	for i := range so {
-		if name := kinds[so[i].Kind]; name != "" {
-			m[name]++
-		}
+		count(kinds[so[i].Kind], 1)
 		if so[i].Replayed {
-			m["idempotent replay"]++
+			count("idempotent replay", 1)
 		}
+		if so[i].Kind == history.Reaped && w.embedded {
+			count("lost lease", 1)
+		}
+	}
+	if w.embedded {
+		return m
 	}
 	ctx, cancel := soon()
 	defer cancel()
-	var lost int
+	var lost int // the apis reap too, and write no history
 	if w.scalar(ctx, `SELECT count(*) FROM job_attempts WHERE outcome = 'lease_lost'`, &lost) == nil {
-		m["lost lease"] = lost
+		count("lost lease", lost)
 	}
 	for _, p := range w.all() {
-		m["rebuilt queue"] += occurrences(p.log(), "queue had lost its memory")
+		count("rebuilt queue", occurrences(p.log(), "queue had lost its memory"))
 	}
 	return m
 }

@@ -28,6 +28,7 @@ type Options struct {
 	Rate   int           // submissions a second
 	Lanes  []string      // of faults; empty: all
 	Bare   bool          // look at nothing but the histories and the Store: not at views, leaks, and whether everything was met
+	Calm   bool          // no process of ours is killed
 	Log    func(format string, args ...any)
 }
 
@@ -73,6 +74,9 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	if err := w.ready(c); err != nil {
 		return nil, err
 	}
+	if w.diskless != nil {
+		o.Log("seed %d: no disks that can be full, files are kept from growing instead: %v", o.Seed, w.diskless)
+	}
 	quiet := w.descriptors()
 
 	breaking, stopBreaking := context.WithTimeout(t.Context(), o.Faults)
@@ -84,7 +88,7 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	var client sync.WaitGroup
 	client.Go(func() { c.run(submitting, last) })
 	o.Log("seed %d: breaking things for %s", o.Seed, o.Faults.Round(time.Second))
-	n.run(breaking, chosen(o.Lanes))
+	n.run(breaking, w.chosen(o.Lanes))
 	if len(o.Lanes) == 0 && !o.Bare && t.Context().Err() == nil {
 		n.insist(o.Log)
 	}
@@ -94,7 +98,7 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	client.Wait()
 	o.Log("seed %d: %d jobs accepted, %d of them are not over yet", o.Seed, c.accepted.Load(), w.open())
 
-	e := &Evidence{Limit: o.Limit, Paused: true, Killed: true, Metrics: map[string]int64{}}
+	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm, Metrics: map[string]int64{}}
 	w.await(healed.Add(o.Limit))
 	e.Took = time.Since(healed)
 	if o.Bare {
@@ -108,6 +112,9 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	if len(o.Lanes) == 0 && !o.Bare {
 		e.Met = w.met(e.Events)
 	}
+	if points := n.countPoints(); len(points) > 0 {
+		o.Log("seed %d: crash points: %v", o.Seed, points)
+	}
 	o.Log("seed %d: %s", o.Seed, e.last())
 	r := report(e, n)
 	r.Seed, r.Duration = o.Seed, time.Since(begun)
@@ -115,9 +122,9 @@ func Run(t testing.TB, o Options) (*Report, error) {
 }
 
 // chosen are the lanes with these names, or all.
-func chosen(names []string) []lane {
+func (w *world) chosen(names []string) []lane {
 	var list []lane
-	for _, l := range lanes() {
+	for _, l := range w.lanes() {
 		if len(names) == 0 || slices.Contains(names, l.name) {
 			list = append(list, l)
 		}

@@ -27,6 +27,9 @@ type Setup struct {
 	TTL     time.Duration // LEASE_TTL
 	Env     []string      // settings of every process, for the removable guards
 
+	Programs Programs // how those in Bin were built
+	Disks    bool     // the servers write to disks of their own that can be full, where that is possible
+
 	postgresEnv map[string]string // environment of PostgreSQL alone
 }
 
@@ -36,10 +39,14 @@ type world struct {
 	postgres *servers.PostgresServer
 	redis    *servers.RedisServer
 	database string // URL, past the links
-	links    []*link
-	workers  []*place
-	apis     []*place
-	events   *history.Log // of client and nemesis
+	// Disks of their own, nil where they have none.
+	postgresDisk, redisDisk, dataDisk *disk
+	diskless                          error // why not
+	embedded                          bool  // there is one process, and no server
+	links                             []*link
+	workers                           []*place
+	apis                              []*place
+	events                            *history.Log // of client and nemesis
 
 	adminMu sync.Mutex
 	admin   *pgx.Conn
@@ -63,17 +70,32 @@ func newWorld(t testing.TB, set Setup) (*world, error) {
 			return nil, err
 		}
 	}
-	w.postgres = servers.StartPostgres(t, "max_connections=90", "log_min_messages=fatal")
+	conf := []string{"max_connections=90", "log_min_messages=fatal"}
+	if set.Disks {
+		// It needs a new log soon, where a full disk has no room for one. And a disk in memory takes no time, while commits that wait for a real one
+		// are written together, by one of those who wait: what becomes of the others when that one gives up is worth a look.
+		conf = append(conf, "min_wal_size=32MB", "max_wal_size=256MB", "wal_recycle=off", "commit_delay=2000", "commit_siblings=1")
+	}
+	w.postgres = servers.StartPostgres(t, conf...)
 	for name := range set.postgresEnv {
 		if err := os.Unsetenv(name); err != nil {
 			return nil, err
 		}
 	}
-	w.redis = servers.StartRedis(t)
-	w.database = w.postgres.Database(t)
 	if err := os.MkdirAll(set.Dir, 0o755); err != nil {
 		return nil, err
 	}
+	if set.Disks {
+		if err := w.mountDisks(t); err != nil {
+			w.diskless = err
+		}
+	}
+	if w.redisDisk != nil {
+		w.redis = servers.StartRedis(t, "--dir", w.redisDisk.dir, "--appendonly", "yes", "--appendfsync", "everysec")
+	} else {
+		w.redis = servers.StartRedis(t)
+	}
+	w.database = w.postgres.Database(t)
 	var err error
 	if w.events, err = history.Open(filepath.Join(set.Dir, "client.jsonl")); err != nil {
 		return nil, err

@@ -3,11 +3,14 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,8 +28,10 @@ type lottery struct {
 	seed        uint64
 	share       float64
 	rest, delay time.Duration
-	dice        *rand.Rand
-	quietTill   time.Time
+	// Where these are set the seed draws nothing.
+	onlyPoint, onlyAction string
+	dice                  *rand.Rand
+	quietTill             time.Time
 }
 
 var chance = &lottery{path: os.Getenv("WINDLASS_FAULT_FILE")}
@@ -49,6 +54,9 @@ func (l *lottery) draw(point string, now time.Time) (action string, lasts time.D
 		return "", 0
 	}
 	l.quietTill = now.Add(l.rest)
+	if l.onlyAction != "" {
+		return l.onlyAction, 0
+	}
 	switch n := l.dice.IntN(10); {
 	case n < 3:
 		return "exit", 0
@@ -68,17 +76,27 @@ func (l *lottery) read(now time.Time) {
 		return
 	}
 	l.text = string(raw)
-	if l.text == "" {
-		return
-	}
-	var rest, delay string
-	if _, err := fmt.Sscanf(l.text, "seed=%d chance=%g rest=%s delay=%s", &l.seed, &l.share, &rest, &delay); err != nil {
-		panic("WINDLASS_FAULT_FILE: " + err.Error())
-	}
-	var errRest, errDelay error
-	l.rest, errRest = time.ParseDuration(rest)
-	if l.delay, errDelay = time.ParseDuration(delay); errRest != nil || errDelay != nil {
-		panic("WINDLASS_FAULT_FILE: " + l.text)
+	l.seed, l.share, l.rest, l.delay, l.onlyPoint, l.onlyAction = 0, 1, 0, 0, "", ""
+	for _, setting := range strings.Fields(l.text) {
+		name, value, _ := strings.Cut(setting, "=")
+		var err error
+		switch name {
+		case "seed":
+			l.seed, err = strconv.ParseUint(value, 10, 64)
+		case "chance":
+			l.share, err = strconv.ParseFloat(value, 64)
+		case "rest":
+			l.rest, err = time.ParseDuration(value)
+		case "delay":
+			l.delay, err = time.ParseDuration(value)
+		case "only":
+			l.onlyPoint, l.onlyAction, _ = strings.Cut(value, ":")
+		default:
+			err = errors.New("unknown setting")
+		}
+		if err != nil {
+			panic(fmt.Sprintf("WINDLASS_FAULT_FILE: %s: %v", setting, err))
+		}
 	}
 	l.dice = rand.New(rand.NewPCG(l.seed, 1))
 	l.quietTill = now.Add(l.rest)
@@ -86,6 +104,9 @@ func (l *lottery) read(now time.Time) {
 
 // active reports whether the seed has drawn the point. It does not matter how many points there are, or which is reached first.
 func (l *lottery) active(point string) bool {
+	if l.onlyPoint != "" {
+		return point == l.onlyPoint
+	}
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s", l.seed, point)
 	return rand.New(rand.NewPCG(l.seed, h.Sum64())).IntN(4) == 0

@@ -13,7 +13,8 @@
 // and at random also delay (the process is held up there).
 //
 // The file holds "seed=7 chance=0.25 rest=300ms delay=4s". The seed draws a quarter of the points; each time that one of those is reached
-// something happens with that chance, at most once in a rest, and a delay is at most so long. The file may come, change and go at any time.
+// something happens with that chance, at most once in a rest, and a delay is at most so long. Or it holds "only=in-handler:stop rest=300ms": then
+// that, at that point, and nothing else. The file may come, change and go at any time.
 package fault
 
 // Point is a moment at which a process may end. An error means: go on as if the call just made, or about to be made, had failed.

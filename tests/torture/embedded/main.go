@@ -25,7 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx); err != nil && ctx.Err() == nil { // told to stop while it starts, it stops
 		fmt.Fprintln(os.Stderr, "embedded:", err)
 		os.Exit(1)
 	}
@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 	}
 	defer file.Close()
 	store := &recording.Store{Store: file, Log: events}
-	queue := memory.New(memory.Options{})
+	queue := &recording.Queue{Queue: memory.New(memory.Options{}), Log: events, Name: name}
 	defer queue.Close()
 	registry := &jobs.Registry{}
 	recording.Register(registry, events, nil)
@@ -82,6 +82,6 @@ func run(ctx context.Context) error {
 	_ = server.Shutdown(patience)
 	<-served
 	working.Wait()
-	events.Write(history.Event{Kind: history.Down, N: int(worker.Stats().Completed), Worker: name})
+	events.Write(recording.Counted(history.Down, worker, name))
 	return err
 }

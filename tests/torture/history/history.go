@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -55,18 +56,22 @@ const (
 	Down     Kind = "down"     // it has ended in order
 )
 
-// Fault is what the nemesis did: Key says what, N how often.
+// Mirrored is the list of dead jobs that a process has just given its Queue: IDs, Worker is the process.
+const Mirrored Kind = "mirrored"
+
+// Fault is what the nemesis did: Key says what.
 const Fault Kind = "fault"
 
 // Event is one line.
 type Event struct {
-	At       time.Time `json:"t"` // by the writer's clock: for people, and for nothing that decides
+	At       time.Time `json:"t"` // by the machine's clock: for people, and for nothing that decides
 	Kind     Kind      `json:"k"`
 	Key      string    `json:"key,omitempty"`
 	ID       string    `json:"id,omitempty"`
 	IDs      []string  `json:"ids,omitempty"`
 	N        int       `json:"n,omitempty"`
-	Keyed    bool      `json:"keyed,omitempty"` // the submission had an Idempotency-Key
+	Failed   int       `json:"failed,omitempty"` // beside N, which counts completions
+	Keyed    bool      `json:"keyed,omitempty"`  // the submission had an Idempotency-Key
 	Replayed bool      `json:"replayed,omitempty"`
 	Fence    int64     `json:"f,omitempty"`
 	Attempt  int       `json:"a,omitempty"`
@@ -93,7 +98,7 @@ func Open(path string) (*Log, error) {
 
 // Write notes an event, now. A history with a gap proves nothing, so an error ends the process.
 func (l *Log) Write(e Event) {
-	e.At = time.Now()
+	e.At = now()
 	raw, err := json.Marshal(e)
 	if err == nil {
 		l.mu.Lock()
@@ -104,6 +109,15 @@ func (l *Log) Write(e Event) {
 		fmt.Fprintln(os.Stderr, "torture: the history cannot be written:", err)
 		os.Exit(90)
 	}
+}
+
+// now is the machine's clock, also where the torture has moved that of the program.
+func now() time.Time {
+	var t syscall.Timeval
+	if err := syscall.Gettimeofday(&t); err != nil {
+		return time.Now()
+	}
+	return time.Unix(t.Unix())
 }
 
 // Close closes the file.

@@ -8,7 +8,13 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Count notes twice a second what a worker says it has done, as a scrape of its metrics would, until ctx ends. name is the process's.
+// Counted is what a worker says it has done so far. name is the process's.
+func Counted(kind history.Kind, w *engine.Worker, name string) history.Event {
+	s := w.Stats()
+	return history.Event{Kind: kind, N: int(s.Completed), Failed: int(s.Failed), Worker: name}
+}
+
+// Count notes that twice a second, as a scrape of its metrics would, until ctx ends.
 func Count(ctx context.Context, w *engine.Worker, log *history.Log, name string) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -17,7 +23,7 @@ func Count(ctx context.Context, w *engine.Worker, log *history.Log, name string)
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			log.Write(history.Event{Kind: history.Counts, N: int(w.Stats().Completed), Worker: name})
+			log.Write(Counted(history.Counts, w, name))
 		}
 	}
 }

@@ -26,11 +26,12 @@ const (
 	Snoozer   = "torture.snoozer"   // snoozes when it is claimed for the first time
 	Late      = "torture.late"      // takes longer than its timeout
 	Poison    = "torture.poison"    // kills its process
+	Hog       = "torture.hog"       // takes all the memory there is, which kills its process as well
 	Newest    = "torture.newest"    // as Quick; workers of an older release do not know it
 )
 
 // Types lists them all.
-var Types = []string{Quick, Slow, Deaf, Flaky, Doomed, Panics, Permanent, Snoozer, Late, Poison, Newest}
+var Types = []string{Quick, Slow, Deaf, Flaky, Doomed, Panics, Permanent, Snoozer, Late, Poison, Hog, Newest}
 
 // Payload is that of every type.
 type Payload struct {
@@ -100,6 +101,7 @@ func Register(r *jobs.Registry, log *history.Log, only []string) {
 	add(Poison, func(context.Context, *jobs.Run, Payload) error {
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	})
+	add(Hog, func(context.Context, *jobs.Run, Payload) error { return takeAll() })
 }
 
 func sleep(ctx context.Context, run *jobs.Run, p Payload) error {

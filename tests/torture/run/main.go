@@ -1,6 +1,7 @@
 // Command run is `make torture`: it tortures with one seed after the other until DURATION is over, prints what came out, and ends with code 1
 // where a promise was broken. With the argument ablation it takes away one guard of the system after the other instead, each of which has
-// to be noticed. DURATION (default 3m) and SEED (default: drawn) come from the environment.
+// to be noticed. DURATION (default 3m) and SEED (default: drawn) come from the environment; KEEP=1 keeps
+// logs and histories also where all went well.
 package main
 
 import (
@@ -42,7 +43,8 @@ func run() int {
 	if len(os.Args) > 1 && os.Args[1] == "ablation" {
 		return ablate(ctx, dir, seed)
 	}
-	if err := torture.Build(filepath.Join(dir, "bin"), false, false); err != nil {
+	programs, err := build(filepath.Join(dir, "bin"))
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		return 2
 	}
@@ -56,11 +58,11 @@ func run() int {
 			}
 			left = shortest
 		}
-		if !tortured(ctx, whole, dir, seed+round, torture.Run, min(longest, left)) {
+		if !tortured(ctx, whole, dir, programs, seed+round, torture.Run, min(longest, left)) {
 			return 2
 		}
 	}
-	if ctx.Err() == nil && !tortured(ctx, whole, dir, seed, torture.RunEmbedded, embedded) {
+	if ctx.Err() == nil && !tortured(ctx, whole, dir, programs, seed, torture.RunEmbedded, embedded) {
 		return 2
 	}
 	fmt.Println()
@@ -68,23 +70,38 @@ func run() int {
 	code := 0
 	if len(whole.Violations) > 0 {
 		code = 1
-	} else {
+	} else if os.Getenv("KEEP") == "" {
 		_ = os.RemoveAll(dir)
 	}
 	fmt.Println(whole.Summary())
 	return code
 }
 
+// build compiles the programs with everything that can be tortured.
+func build(bin string) (torture.Programs, error) {
+	p := torture.Programs{Faults: true, Clocks: true}
+	err := torture.Build(bin, p)
+	if errors.Is(err, torture.ErrClocks) {
+		fmt.Println("torture: the clocks of our processes stay as they are:", err)
+		p.Clocks = false
+		err = torture.Build(bin, p)
+	}
+	return p, err
+}
+
 // tortured adds a run to the whole; it reports whether the torture itself went well.
 func tortured(
-	ctx context.Context, whole *torture.Report, dir string, seed uint64,
+	ctx context.Context, whole *torture.Report, dir string, programs torture.Programs, seed uint64,
 	run func(testing.TB, torture.Options) (*torture.Report, error), faults time.Duration,
 ) bool {
 	t := &stage{ctx: ctx}
 	begun := time.Now().Format("150405")
 	r, err := run(t, torture.Options{
-		Setup: torture.Setup{Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, strconv.FormatUint(seed, 10)+"-"+begun)},
-		Seed:  seed, Faults: faults, Lanes: lanes(),
+		Setup: torture.Setup{
+			Bin: filepath.Join(dir, "bin"), Programs: programs, Dir: filepath.Join(dir, strconv.FormatUint(seed, 10)+"-"+begun),
+			Disks: seed%2 == 0, // every other seed writes to a real disk, which takes its time
+		},
+		Seed: seed, Faults: faults, Lanes: lanes(),
 		Log: func(format string, args ...any) { fmt.Printf("torture: "+format+"\n", args...) },
 	})
 	t.end()
@@ -102,7 +119,7 @@ func tortured(
 
 // ablate takes away one guard after the other and prints how long it takes to find out.
 func ablate(ctx context.Context, dir string, seed uint64) int {
-	if err := torture.Build(filepath.Join(dir, "bin"), false, true); err != nil {
+	if err := torture.Build(filepath.Join(dir, "bin"), torture.Programs{Faults: true}); err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		return 2
 	}
@@ -111,7 +128,11 @@ func ablate(ctx context.Context, dir string, seed uint64) int {
 	fmt.Fprintln(table, "without\tfound\tafter\tby")
 	for _, guard := range guards() {
 		t := &stage{ctx: ctx}
-		a, err := torture.Ablate(t, filepath.Join(dir, "bin"), dir, guard, seed, 3, func(string, ...any) {})
+		tries := 3
+		if guard == torture.Control {
+			tries = 1
+		}
+		a, err := torture.Ablate(t, filepath.Join(dir, "bin"), dir, guard, seed, tries, func(string, ...any) {})
 		t.end()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "torture:", err)
@@ -120,22 +141,26 @@ func ablate(ctx context.Context, dir string, seed uint64) int {
 		by := "nothing"
 		if a.Found {
 			by = a.First.String()
-		} else {
+		}
+		if a.Found == (guard == torture.Control) {
 			code = 1
 		}
 		fmt.Printf("torture: without %s: %s\n", guard, by)
 		fmt.Fprintf(table, "%s\t%t\t%s\t%s\n", guard, a.Found, a.After.Round(time.Second), strings.SplitAfter(by, ")")[0])
 	}
 	table.Flush()
+	if code == 0 && os.Getenv("KEEP") == "" {
+		_ = os.RemoveAll(dir)
+	}
 	return code
 }
 
-// guards are those that the environment names, or all.
+// guards are those that the environment names, or all, and before them none: what is found then is found without cause.
 func guards() []string {
 	if g := os.Getenv("GUARD"); g != "" {
 		return []string{g}
 	}
-	return torture.Guards
+	return append([]string{torture.Control}, torture.Guards...)
 }
 
 const (

@@ -24,7 +24,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := work(ctx); err != nil {
+	if err := work(ctx); err != nil && ctx.Err() == nil { // told to stop while it starts, it stops
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
@@ -101,6 +101,6 @@ func work(ctx context.Context) error {
 	err = worker.Run(ctx)
 	stopUpkeep()
 	beside.Wait()
-	events.Write(history.Event{Kind: history.Down, N: int(worker.Stats().Completed), Worker: name})
+	events.Write(recording.Counted(history.Down, worker, name))
 	return err
 }

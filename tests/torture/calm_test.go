@@ -1,0 +1,47 @@
+package torture
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/windlass-jobs/windlass/tests/torture/history"
+)
+
+// TestCountersAreExact breaks servers and links, and kills no process of ours: what the workers say they have done, which is what their
+// metrics say, is then what the Store has, to the last job.
+func TestCountersAreExact(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	t.Parallel()
+	bin := programs(t)
+	cast <- struct{}{}
+	defer func() { <-cast }()
+	seed := rand.Uint64N(1_000_000)
+	r, err := Run(t, Options{
+		Setup: Setup{Bin: bin, Dir: filepath.Join(scratch, "calm"), Workers: 2, APIs: 1},
+		Seed:  seed, Faults: 10 * time.Second, Rate: 40, Lanes: []string{"postgres", "redis", "links"}, Calm: true, Log: t.Logf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(r.Summary())
+	for _, v := range r.Violations {
+		t.Errorf("seed %d: %s", seed, v)
+	}
+	// Else there would have been nothing to count.
+	so, err := history.Read(filepath.Join(scratch, "calm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := map[history.Kind]int{}
+	for _, e := range so {
+		ends[e.Kind] += e.N + e.Failed
+	}
+	if r.Accepted < 100 || r.FaultCount() < 5 || ends[history.Down] < r.Accepted/2 {
+		t.Errorf("seed %d: only %d jobs, %d faults, and %d attempts that workers speak of at their end",
+			seed, r.Accepted, r.FaultCount(), ends[history.Down])
+	}
+}

@@ -1,0 +1,121 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/windlass-jobs/windlass/tests/torture/recording"
+)
+
+// newSceneOnDisks is a scene whose servers write to disks that can be made full.
+func newSceneOnDisks(t *testing.T) *scene {
+	t.Helper()
+	s := newScene(t, func(set *Setup) { set.Disks = true })
+	if s.diskless != nil {
+		t.Skip(s.diskless)
+	}
+	return s
+}
+
+// offer submits a job that may be refused, in words that say so; "" is for one that was not accepted.
+func (s *scene) offer(key string) (id string) {
+	s.Helper()
+	a := s.submit(s.apis[0], recording.Quick, key, nil)
+	switch {
+	case a.code == http.StatusCreated || a.code == http.StatusOK:
+		return stored(a.body)[0]
+	case a.code == http.StatusServiceUnavailable && a.kind != "":
+		return ""
+	}
+	s.Fatalf("submit: %d %s %v", a.code, a.body, a.err)
+	return ""
+}
+
+// PostgreSQL that has no room for its own log ends itself, and cannot recover before there is room again. What was accepted before, meanwhile
+// and afterwards is all there, and runs.
+func TestPostgresDiskFull(t *testing.T) {
+	s := newSceneOnDisks(t)
+	s.healthy()
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, s.accepted(recording.Quick, fmt.Sprint("before-", i), nil))
+	}
+	if err := s.postgresDisk.fill(); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	s.until("PostgreSQL has given up", 60*time.Second, func() bool {
+		ctx, cancel := soon()
+		defer cancel()
+		_ = s.sql(ctx, `SELECT pg_switch_wal()`)
+		if id := s.offer(fmt.Sprint("full-", len(ids)+refused)); id != "" {
+			ids = append(ids, id)
+		} else {
+			refused++
+		}
+		return strings.Contains(s.postgres.Log(), "PANIC:")
+	})
+	s.until("a job is refused", 30*time.Second, func() bool {
+		if id := s.offer(fmt.Sprint("gone-", refused)); id != "" {
+			ids = append(ids, id)
+			return false
+		}
+		return true
+	})
+	if err := s.postgresDisk.clear(); err != nil {
+		t.Fatal(err)
+	}
+	(&nemesis{world: s.world}).recovered()
+	s.until("jobs are accepted again", 30*time.Second, func() bool {
+		id := s.offer("after")
+		if id != "" {
+			ids = append(ids, id)
+		}
+		return id != ""
+	})
+	s.until("all jobs are over", scaled(62*time.Second)+backoff+head+slack, func() bool { return s.open() == 0 })
+	for _, id := range ids {
+		if j := s.job(id); j.status != "completed" {
+			t.Errorf("job %s was accepted and is %s", id, j.status)
+		}
+	}
+}
+
+// Redis that has no room for its file refuses every write. That is no reason to refuse a job, or not to run it.
+func TestRedisDiskFull(t *testing.T) {
+	s := newSceneOnDisks(t)
+	s.healthy()
+	if err := s.redisDisk.fill(); err != nil {
+		t.Fatal(err)
+	}
+	write := func() (err error) {
+		ctx, cancel := context.WithTimeout(s.Context(), 2*time.Second)
+		defer cancel()
+		_ = s.redisDo(ctx, func(c *redis.Client) error {
+			err = c.Set(ctx, "torture:ballast", strings.Repeat("x", 64<<10), 0).Err()
+			return nil
+		})
+		return err
+	}
+	s.until("Redis refuses to write", 30*time.Second, func() bool {
+		err := write()
+		return err != nil && strings.Contains(err.Error(), "MISCONF")
+	})
+	for i := range 5 {
+		s.completed(s.accepted(recording.Quick, fmt.Sprint("full-", i), nil), head, 1)
+	}
+	if err := write(); err == nil || !strings.Contains(err.Error(), "MISCONF") {
+		t.Errorf("Redis had room again in between: %v", err)
+	}
+	if err := s.redisDisk.clear(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("Redis writes again", 30*time.Second, func() bool { return write() == nil })
+	s.completed(s.accepted(recording.Quick, "after", nil), head, 1)
+}

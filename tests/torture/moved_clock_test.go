@@ -1,0 +1,92 @@
+package torture
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// clockReader tells, whenever it is asked, what time it is and how many seconds it has run.
+const clockReader = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	begun := time.Now()
+	for asked := bufio.NewScanner(os.Stdin); asked.Scan(); {
+		fmt.Println(time.Now().Unix(), int(time.Since(begun).Seconds()))
+	}
+}
+`
+
+// The clock of a program that is built for it moves while the program runs, forwards and backwards, and what it measures stays right.
+func TestClocksOfProgramsMove(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	overlay, err := clockOverlay(dir)
+	if errors.Is(err, ErrClocks) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, bin, clock := filepath.Join(dir, "main.go"), filepath.Join(dir, "clock-reader"), filepath.Join(dir, "clock")
+	if err := os.WriteFile(source, []byte(clockReader), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", bin, source).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	program := exec.Command(bin)
+	program.Env = append(os.Environ(), "TORTURE_CLOCK="+clock)
+	ask, err := program.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := program.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(told)
+	for _, off := range []int64{0, 3600, -7200, 0} {
+		if err := put(clock, fmt.Sprint(off)); err != nil {
+			t.Fatal(err)
+		}
+		for begun := time.Now(); ; {
+			var now, ran int64
+			if _, err := io.WriteString(ask, "\n"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := fmt.Fscanln(answers, &now, &ran); err != nil {
+				t.Fatal(err)
+			}
+			if ran < 0 || ran > 600 {
+				t.Fatalf("with its clock off by %d s the program believes that it has run for %d s", off, ran)
+			}
+			if is := now - time.Now().Unix() - off; is > -60 && is < 60 {
+				break
+			}
+			if time.Since(begun) > 30*time.Second {
+				t.Fatalf("the clock is %d s off, want %d s", now-time.Now().Unix(), off)
+			}
+		}
+	}
+	_ = ask.Close()
+	if err := program.Wait(); err != nil {
+		t.Error(err)
+	}
+}
