@@ -72,6 +72,12 @@ bench: ## measure how fast jobs are taken in and drain, and how soon a lone one 
 	@./tests/install.sh
 	cd tests/bench && go run . -systems windlass -measure drain,submit,bulk,latency -rounds 3
 
+.PHONY: bench-go
+bench-go: ## run the Go benchmarks with their allocations, six times, for benchstat
+	@./tests/install.sh
+	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
+	@./bin/with-servers go test -run '^$$' -bench . -benchmem -count 6 ./jobs/... ./services/api/httpapi
+
 .PHONY: bench-peers
 bench-peers: ## measure River, asynq, BullMQ and goqite beside Windlass (about an hour; BENCH="-rounds 1")
 	@./tests/install.sh wrk
