@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -34,20 +35,45 @@ func (t *Table) Markdown(w io.Writer, title string, facts []Fact) error {
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
 	}
-	b.WriteString("\n## Settings\n\n| measure | system | settings |\n|---|---|---|\n")
+	b.WriteString("\n## Settings\n\n| system | settings | in |\n|---|---|---|\n")
+	for _, s := range t.settings() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.system, s.text, strings.Join(s.measures, "; "))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// setting is what a system was set to, and in which measures.
+type setting struct {
+	system, text string
+	measures     []string
+}
+
+// settings lists those of every system once, in the order of the table.
+func (t *Table) settings() (list []*setting) {
 	for _, r := range t.rows {
-		for i, c := range r.cells {
-			name := ""
-			if i == 0 {
-				name = r.name
-			}
+		for _, c := range r.cells {
 			text := c.settings
 			if c.failed != "" {
 				text = "failed: " + strings.ReplaceAll(c.failed, "\n", " ")
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, c.system, text)
+			i := slices.IndexFunc(list, func(s *setting) bool { return s.system == c.system && s.text == text })
+			if i < 0 {
+				i = len(list)
+				list = append(list, &setting{system: c.system, text: text})
+			}
+			if s := list[i]; !slices.Contains(s.measures, r.measure()) {
+				s.measures = append(s.measures, r.measure())
+			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	slices.SortStableFunc(list, func(a, b *setting) int { return strings.Compare(a.system, b.system) })
+	return list
+}
+
+// measure is the first part of a row's name: what was measured, without how.
+func (r *row) measure() string {
+	name, _, _ := strings.Cut(r.name, ":")
+	name, _, _ = strings.Cut(name, ", ")
+	return name
 }
