@@ -39,10 +39,11 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		return 2
 	}
-	fmt.Printf("torture: %s from seed %d; logs and histories are in %s\n", duration, seed, dir)
 	if len(os.Args) > 1 && os.Args[1] == "ablation" {
+		fmt.Printf("torture: one guard after the other is left out, from seed %d; logs and histories are in %s\n", seed, dir)
 		return ablate(ctx, dir, seed)
 	}
+	fmt.Printf("torture: %s from seed %d; logs and histories are in %s\n", duration, seed, dir)
 	programs, err := build(filepath.Join(dir, "bin"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
