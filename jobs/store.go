@@ -89,11 +89,14 @@ type Upkeep interface {
 	// but will be by then.
 	Due(ctx context.Context, d Due) ([]Hint, error)
 
-	// Reap marks sessions dead that have expired, then takes up to limit processing jobs back from sessions that are dead or missing, or whose deadline
-	// passed more than 5 s ago: fence+1, lease_losses+1, and an attempt in the history (AttemptLeaseLost). Such a job becomes failed
+	// Reap marks sessions dead that had expired at asOf, then takes up to limit processing jobs back from sessions that are dead or missing, or whose
+	// deadline had passed more than 5 s before asOf: fence+1, lease_losses+1, and an attempt in the history (AttemptLeaseLost). Such a job becomes failed
 	// (KindCancelled) where a cancel was requested, failed (KindWorkerLost) where attempts are used up or lease_losses reaches MaxLeaseLosses,
 	// else pending after 2^attempts seconds (BackoffBase) plus up to 10 %. Jobs locked by another are left for the next time. It returns what it took back.
-	Reap(ctx context.Context, limit int) ([]Reaped, error)
+	//
+	// asOf is what the Store's clock said (Lead.Now) when the caller had reason to trust it, so that a clock that jumps ahead takes no job from anybody.
+	// A time that is yet to come means now; the zero time, that neither sessions nor deadlines are taken to have expired.
+	Reap(ctx context.Context, asOf time.Time, limit int) ([]Reaped, error)
 
 	// Prune removes what is past its retention, a bounded amount in a call.
 	Prune(ctx context.Context, p Prune) (Pruned, error)

@@ -146,9 +146,9 @@ func (u *Upkeep) lead(ctx context.Context) (held, known bool) {
 	if u.failed(ctx, "lead", err) {
 		return false, false
 	}
-	mayReap := u.guard.look(l)
-	if l.Held && mayReap {
-		u.failed(ctx, "reap", u.reap(call))
+	asOf := u.guard.look(l)
+	if l.Held {
+		u.failed(ctx, "reap", u.reap(call, asOf))
 	}
 	return l.Held, true
 }

@@ -11,56 +11,85 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// While the Store was silent or its clock jumped, nobody's lease can be believed.
+// While the Store was silent or its clock jumped, and before anything is known of either, nobody's lease can be believed.
 func TestGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 30 * time.Second
 		g := guard{ttl: ttl}
 		skew := time.Hour // between the clocks; it does not matter
-		answer := func() bool { return g.look(jobs.Lead{Now: time.Now().Add(skew), Up: 24 * time.Hour}) }
+		up := 24 * time.Hour
 		expect := func(what string, want bool) {
 			t.Helper()
-			if got := answer(); got != want {
-				t.Errorf("%s: reap %v, want %v", what, got, want)
+			said := time.Now().Add(skew)
+			switch asOf := g.look(jobs.Lead{Now: said, Up: up}); {
+			case !want && !asOf.IsZero():
+				t.Errorf("%s: reap as of %s, want none", what, asOf)
+			case want && !asOf.Equal(said):
+				t.Errorf("%s: reap as of %s, want %s", what, asOf, said)
 			}
 		}
-		expect("first contact", true)
+		steps := func(n int, what string) {
+			t.Helper()
+			for range n {
+				expect(what, false)
+				time.Sleep(2 * time.Second)
+			}
+		}
+		steps(8, "within half a TTL of the first contact")
+		expect("half a TTL later", true)
 		time.Sleep(2 * time.Second)
 		expect("steady", true)
+
 		time.Sleep(16 * time.Second)
-		expect("after a silence", false)
-		for range 14 {
-			time.Sleep(2 * time.Second)
-			expect("within a TTL of it", false)
-		}
-		time.Sleep(2 * time.Second)
+		steps(15, "within a TTL of a silence")
 		expect("a TTL later", true)
 
 		skew += time.Minute
 		time.Sleep(2 * time.Second)
-		expect("after a jump forward", false)
-		for range 15 {
-			time.Sleep(2 * time.Second)
-			answer()
-		}
+		steps(15, "within a TTL of a jump forward")
 		expect("a TTL after the jump", true)
 		skew -= time.Minute
 		time.Sleep(2 * time.Second)
 		expect("after a jump back", false)
 
-		g = guard{ttl: ttl}
-		if g.look(jobs.Lead{Now: time.Now(), Up: 10 * time.Second}) {
-			t.Error("reaps 10 s after the Store came up")
+		g, up = guard{ttl: ttl}, 0
+		for ; up < ttl; up += 10 * time.Second {
+			expect("within a TTL of the Store's start", false)
+			time.Sleep(10 * time.Second)
 		}
-		time.Sleep(10 * time.Second)
-		if g.look(jobs.Lead{Now: time.Now(), Up: 20 * time.Second}) {
-			t.Error("reaps 20 s after the Store came up")
-		}
-		time.Sleep(10 * time.Second)
-		if !g.look(jobs.Lead{Now: time.Now(), Up: 30 * time.Second}) {
-			t.Error("does not reap a TTL after the Store came up")
-		}
+		expect("a TTL after the Store's start", true)
 	})
+}
+
+// clockStore has a clock that jumps an hour ahead whenever it has told the time.
+type clockStore struct {
+	jobs.Store
+	now  time.Time
+	told time.Time
+	asOf time.Time
+}
+
+func (s *clockStore) Lead(context.Context, string, string, time.Duration) (jobs.Lead, error) {
+	s.told = s.now
+	s.now = s.now.Add(time.Hour)
+	return jobs.Lead{Held: true, Now: s.told, Up: 24 * time.Hour}, nil
+}
+
+func (s *clockStore) Reap(_ context.Context, asOf time.Time, _ int) ([]jobs.Reaped, error) {
+	s.asOf = asOf
+	return nil, nil
+}
+
+// The guard can believe only what it has seen: a clock that jumps between its look and the reaping must take no job from anybody.
+func TestReapsByTheTimeThatTheGuardHasSeen(t *testing.T) {
+	s := &clockStore{now: time.Now()}
+	u := &Upkeep{opts: UpkeepOptions{Store: s}} // a guard that trusts at once
+	if held, known := u.lead(t.Context()); !held || !known {
+		t.Fatalf("held %v, known %v", held, known)
+	}
+	if !s.asOf.Equal(s.told) {
+		t.Errorf("reaped as of %s, the guard has seen %s", s.asOf, s.told)
+	}
 }
 
 func TestOrderFollowsTheWeights(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 
 const reapLimit = 500
 
-// guard decides whether expired sessions can be believed. A lease runs by the Store's clock, but a worker renews it only while the Store
+// guard decides as of when expired sessions can be believed. A lease runs by the Store's clock, but a worker renews it only while the Store
 // answers: after a gap in the Store's service, or a jump of its clock, every lease looks expired, and reaping would take jobs from workers
-// that are well.
+// that are well. Who has just started does not know what there was.
 type guard struct {
 	ttl      time.Duration
 	seen     time.Time // monotonic: when the Store last answered
@@ -21,10 +21,12 @@ type guard struct {
 	holdTill time.Time // monotonic
 }
 
-// look takes in an answer of the Store and reports whether to reap.
-func (g *guard) look(l jobs.Lead) bool {
+// look takes in an answer of the Store and returns the time of its clock by which to reap, zero where that is not to be trusted.
+func (g *guard) look(l jobs.Lead) (asOf time.Time) {
 	now := time.Now()
-	if !g.seen.IsZero() {
+	if g.seen.IsZero() {
+		g.holdTill = now.Add(g.ttl / 2) // whoever is well has renewed its lease by then
+	} else {
 		silent := now.Sub(g.seen)
 		moved := l.Now.Sub(g.storeNow)
 		if silent > g.ttl/2 || moved > 2*silent+time.Second || moved < -time.Second {
@@ -35,7 +37,10 @@ func (g *guard) look(l jobs.Lead) bool {
 		g.holdTill = later(g.holdTill, now.Add(g.ttl-l.Up))
 	}
 	g.seen, g.storeNow = now, l.Now
-	return !now.Before(g.holdTill)
+	if now.Before(g.holdTill) {
+		return time.Time{}
+	}
+	return l.Now
 }
 
 func later(a, b time.Time) time.Time {
@@ -45,10 +50,10 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// reap takes jobs back from workers that are gone.
-func (u *Upkeep) reap(ctx context.Context) error {
+// reap takes jobs back from workers that were gone at asOf.
+func (u *Upkeep) reap(ctx context.Context, asOf time.Time) error {
 	for {
-		reaped, err := u.opts.Store.Reap(ctx, reapLimit)
+		reaped, err := u.opts.Store.Reap(ctx, asOf, reapLimit)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
@@ -58,12 +59,12 @@ func TestReapCutOffAtItsCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, s, cutAtCommit)
-	reaped, err := s.Reap(t.Context(), 100)
+	reaped, err := s.Reap(t.Context(), time.Now(), 100)
 	if err != nil {
 		if !errors.Is(err, jobs.ErrUnavailable) {
 			t.Fatal(err)
 		}
-		if reaped, err = s.Reap(t.Context(), 100); err != nil {
+		if reaped, err = s.Reap(t.Context(), time.Now(), 100); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,7 +37,7 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 		"Progress": func() error { return s.Progress(ctx, []jobs.ProgressNote{{ID: id, Session: id}}) },
 		"Queues":   func() error { return last(s.Queues(ctx)) },
 		"Due":      func() error { return last(s.Due(ctx, jobs.Due{Queue: "default", Limit: 1})) },
-		"Reap":     func() error { return last(s.Reap(ctx, 1)) },
+		"Reap":     func() error { return last(s.Reap(ctx, time.Now(), 1)) },
 		"Prune":    func() error { return last(s.Prune(ctx, jobs.Prune{Limit: 1})) },
 		"Lead":     func() error { return last(s.Lead(ctx, "role", "holder", time.Minute)) },
 		"Sessions": func() error { return last(s.Sessions(ctx)) },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
@@ -153,7 +154,7 @@ func TestReadsAreBounded(t *testing.T) {
 		"queues":       {statement{nameQueues, nil, nil}, 10},
 		"claim next":   {statement{claimNext, []any{owner, []string{"email"}, int32(1), 100, []string{"default"}}, nil}, 450},
 		"count":        {statement{countAll, nil, nil}, 22_500},
-		"reap":         {statement{takeBack, []any{int32(500), int32(3)}, nil}, 10},
+		"reap":         {statement{takeBack, []any{int32(500), int32(3), time.Now()}, nil}, 10},
 		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
 		"prune":        {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},

@@ -14,7 +14,7 @@ import (
 const (
 	endSessions = `UPDATE worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(
-			SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < now() ORDER BY w.id FOR UPDATE SKIP LOCKED
+			SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
 		))`
 
 	takeBack = `
@@ -22,10 +22,10 @@ const (
 		SELECT j.id, j.worker_id, j.fence, j.attempts, j.started_at, CASE
 				WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
 				WHEN j.attempts >= j.max_attempts OR j.lease_losses + 1 >= $2::int THEN 'worker_lost' END AS failure,
-			CASE WHEN j.deadline_at < now() - interval '5 seconds' THEN 'the worker did not report back before the deadline'
+			CASE WHEN j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds' THEN 'the worker did not report back before the deadline'
 				ELSE 'the worker was lost' END AS error
 		FROM jobs j
-		WHERE j.status = 'processing' AND (j.deadline_at < now() - interval '5 seconds'
+		WHERE j.status = 'processing' AND (j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds'
 			OR NOT EXISTS (SELECT FROM worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead'))
 		ORDER BY j.id LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
 	), u AS (
@@ -46,13 +46,13 @@ const (
 )
 
 // Reap takes jobs back from workers that are gone.
-func (s *Store) Reap(ctx context.Context, limit int) ([]jobs.Reaped, error) {
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]jobs.Reaped, error) {
 	var reaped []jobs.Reaped
 	var due int64
 	row := newJobRow(false, &due)
 	err := s.upkeep.write(ctx, "reap",
-		statement{endSessions, nil, nil},
-		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses)}, each(func(rows pgx.Rows) error {
+		statement{endSessions, []any{asOf}, nil},
+		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows pgx.Rows) error {
 			j, err := row.scan(rows)
 			r := jobs.Reaped{Job: j, From: j.WorkerID} // the row keeps the session that had it
 			if j.Status == jobs.Pending {

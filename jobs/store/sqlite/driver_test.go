@@ -68,7 +68,7 @@ func TestOpen(t *testing.T) {
 		if err != nil || v.Alive {
 			t.Fatalf("beat of an earlier session: %+v, %v", v, err)
 		}
-		reaped, err := s.Reap(t.Context(), 10)
+		reaped, err := s.Reap(t.Context(), time.Now(), 10)
 		if err != nil || len(reaped) != 3 {
 			t.Fatalf("reaped %d jobs: %v", len(reaped), err)
 		}

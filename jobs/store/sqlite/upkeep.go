@@ -82,20 +82,21 @@ func (s *Store) Due(ctx context.Context, d jobs.Due) (hints []jobs.Hint, err err
 const grace = 5 * time.Second
 
 // Reap implements jobs.Upkeep.
-func (s *Store) Reap(ctx context.Context, limit int) (reaped []jobs.Reaped, err error) {
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []jobs.Reaped, err error) {
 	err = s.change(ctx, "reap", func(tx *tx) error {
-		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0 WHERE state <> 'dead' AND expires_at <= ?1`,
-			tx.now); err != nil {
+		trusted := min(asOf.UnixMicro(), tx.now)
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0 WHERE state <> 'dead' AND expires_at <= ?2`,
+			tx.now, trusted); err != nil {
 			return err
 		}
 		lost, err := all(tx.query, scanBrief, `SELECT `+brief+` FROM jobs INDEXED BY jobs_owner WHERE status = 'processing' AND (deadline_at < ?1
 			OR NOT EXISTS (SELECT 1 FROM worker_sessions s WHERE s.id = worker_id AND s.state <> 'dead')) LIMIT ?2`,
-			tx.now-grace.Microseconds(), limit)
+			trusted-grace.Microseconds(), limit)
 		if err != nil {
 			return err
 		}
 		for _, j := range lost {
-			r, err := tx.takeBack(j)
+			r, err := tx.takeBack(j, trusted)
 			if err != nil {
 				return fmt.Errorf("job %s: %w", j.ID, err)
 			}
@@ -110,13 +111,13 @@ func (s *Store) Reap(ctx context.Context, limit int) (reaped []jobs.Reaped, err 
 }
 
 // takeBack takes a job from the worker that has lost it.
-func (tx *tx) takeBack(was jobs.Job) (jobs.Reaped, error) {
+func (tx *tx) takeBack(was jobs.Job, trusted int64) (jobs.Reaped, error) {
 	j := was
 	j.Fence++
 	j.LeaseLosses++
 	j.DeadlineAt, j.UpdatedAt = time.Time{}, timeOf(tx.now)
 	j.Error = "the worker was lost: it stopped renewing its session"
-	if was.DeadlineAt.UnixMicro() < tx.now-grace.Microseconds() {
+	if was.DeadlineAt.UnixMicro() < trusted-grace.Microseconds() {
 		j.Error = "the worker was lost: it did not report by the deadline"
 	}
 	switch {

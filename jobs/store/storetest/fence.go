@@ -101,9 +101,7 @@ func fenceUnclaimed(f *fixture) {
 func (f *fixture) lose(j jobs.Job) {
 	f.Helper()
 	f.die(j.WorkerID)
-	reaped, err := f.store.Reap(f.Context(), 10)
-	f.check(err, "reap")
-	is(f, "reaped", len(reaped), 1)
+	is(f, "reaped", len(f.reap(10)), 1)
 	f.age(time.Hour)
 }
 

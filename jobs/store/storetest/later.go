@@ -75,8 +75,7 @@ func laterParkedByDead(f *fixture) {
 	f.die(f.worker("report"))
 	f.workerFor(time.Minute, "report")
 	f.age(2 * time.Minute)
-	_, err := f.store.Reap(f.Context(), 10) // marks the expired one dead
-	f.check(err, "reap")
+	f.reap(10) // marks the expired one dead
 	j := f.submit(ofType("report"))
 	f.span("in", f.later(f.worker("email"), j.ID).In, 30*time.Second)
 }

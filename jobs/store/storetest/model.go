@@ -255,7 +255,7 @@ func (m *machine) die(t *rapid.T) {
 func (m *machine) reapAll(t *rapid.T) {
 	reaped := map[string]jobs.Reaped{}
 	for {
-		list, err := m.store.Reap(m.Context(), 500)
+		list, err := m.store.Reap(m.Context(), m.now(), 500)
 		if err != nil {
 			t.Fatalf("reap: %v", err)
 		}

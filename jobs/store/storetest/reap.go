@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ var reaping = area{name: "Reap", cases: []behaviour{
 	{"LivingSessionKeepsItsJobs", reapLiving},
 	{"DrainingSessionKeepsItsJobs", reapDraining},
 	{"DeadlinePassed", reapDeadline},
+	{"GoesByTheTimeThatIsTrusted", reapTrusted},
 	{"LastAttemptFails", reapLastAttempt},
 	{"ThreeLossesFail", reapThreeLosses},
 	{"ComesBackAfterBackoff", reapBackoff},
@@ -24,7 +26,7 @@ var reaping = area{name: "Reap", cases: []behaviour{
 
 func (f *fixture) reap(limit int) []jobs.Reaped {
 	f.Helper()
-	reaped, err := f.store.Reap(f.Context(), limit)
+	reaped, err := f.store.Reap(f.Context(), f.now(), limit)
 	f.check(err, "reap")
 	return reaped
 }
@@ -108,6 +110,28 @@ func reapDeadline(f *fixture) {
 	f.age(4 * time.Second)
 	f.lost(f.reap(10), j)
 	is(f, "session lives", f.pulse(j.WorkerID, jobs.SessionAlive).Alive, true)
+}
+
+// The clock may have jumped since the caller has looked at it, either way.
+func reapTrusted(f *fixture) {
+	f.running(f.worker())
+	gone := f.running(f.workerFor(30 * time.Second))
+	overdue := f.running(f.worker(), func(n *jobs.New) { n.Timeout = 10 * time.Second })
+	f.age(time.Minute)
+	said := f.running(f.worker())
+	f.die(said.WorkerID)
+	asOf := func(when time.Time) (got []string) {
+		reaped, err := f.store.Reap(f.Context(), when, 10)
+		f.check(err, "reap")
+		for _, r := range reaped {
+			got = append(got, r.Job.ID)
+		}
+		slices.Sort(got)
+		return got
+	}
+	is(f, "reaped as of never", jsonOf(asOf(time.Time{})), jsonOf([]string{said.ID}))
+	is(f, "reaped as of before they were lost", len(asOf(f.now().Add(-time.Minute))), 0)
+	is(f, "reaped as of what is yet to come", jsonOf(asOf(f.now().Add(24*time.Hour))), jsonOf([]string{gone.ID, overdue.ID}))
 }
 
 func reapLastAttempt(f *fixture) {
@@ -207,13 +231,14 @@ func reapRace(f *fixture) {
 	session := f.worker()
 	f.claim(session, ids(f.submitMany(100))...)
 	f.die(session)
+	asOf := f.now()
 	var lock sync.Mutex
 	seen := map[string]int{}
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
 			for range 40 {
-				reaped, err := stores[i%2].Reap(f.Context(), 10)
+				reaped, err := stores[i%2].Reap(f.Context(), asOf, 10)
 				lock.Lock()
 				if err != nil {
 					f.Errorf("reap: %v", err)

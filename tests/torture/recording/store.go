@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
@@ -49,8 +50,8 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 }
 
 // Reap notes which jobs were taken back.
-func (s *Store) Reap(ctx context.Context, limit int) ([]jobs.Reaped, error) {
-	reaped, err := s.Store.Reap(ctx, limit)
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]jobs.Reaped, error) {
+	reaped, err := s.Store.Reap(ctx, asOf, limit)
 	for _, r := range reaped {
 		s.Log.Write(history.Event{Kind: history.Reaped, ID: r.Job.ID, Fence: r.Job.Fence, Worker: r.From, Status: string(r.Job.Status)})
 	}
