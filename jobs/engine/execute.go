@@ -63,7 +63,7 @@ func invoke(ctx context.Context, handler *jobs.Handler, run *jobs.Run) (result a
 	return handler.Run(ctx, run)
 }
 
-// conclude records how an attempt ended, if it is still ours to record. The caller has set r.over.
+// conclude has it recorded how an attempt ended, unless another has the job by now. The caller has set r.over.
 func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any, err error) {
 	if errors.Is(cause, jobs.ErrLeaseLost) {
 		// Whoever has the job now goes on with it.

@@ -62,7 +62,10 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	}
 	defer webListener.Close()
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: config.DataDir})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop while it starts, it stops
+	case err != nil:
 		return err
 	}
 	defer store.Close()

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -58,23 +57,8 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	if err := w.ready(c); err != nil {
 		return nil, err
 	}
-	breaking, stopBreaking := context.WithTimeout(t.Context(), o.Faults)
-	defer stopBreaking()
-	submitting, stopSubmitting := context.WithCancel(context.Background())
-	defer stopSubmitting()
-	last, stopClient := context.WithTimeout(context.Background(), o.Faults+insistFor+o.Limit)
-	defer stopClient()
-	var client sync.WaitGroup
-	client.Go(func() { c.run(submitting, last) })
 	o.Log("seed %d: breaking the embedded mode for %s", o.Seed, o.Faults.Round(time.Second))
-	n.run(breaking, w.chosen(o.Lanes))
-	if len(o.Lanes) == 0 && t.Context().Err() == nil {
-		n.insist(o.Log)
-	}
-	stopSubmitting()
-	healed := time.Now()
-	w.reviveAll(n)
-	client.Wait()
+	healed := n.season(t.Context(), o)
 
 	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm}
 	total := w.awaitMetrics(c, healed.Add(o.Limit))

@@ -57,6 +57,27 @@ func (o *Options) defaults() {
 	}
 }
 
+// season breaks things while the client submits, goes on until everything was met that has to be, and mends it all. It returns when that began.
+func (n *nemesis) season(ctx context.Context, o Options) (healed time.Time) {
+	breaking, stopBreaking := context.WithTimeout(ctx, o.Faults)
+	defer stopBreaking()
+	submitting, stopSubmitting := context.WithCancel(context.Background())
+	defer stopSubmitting()
+	last, stopClient := context.WithTimeout(context.Background(), o.Faults+insistFor+o.Limit)
+	defer stopClient()
+	var client sync.WaitGroup
+	client.Go(func() { n.client.run(submitting, last) })
+	n.run(breaking, n.chosen(o.Lanes))
+	if len(o.Lanes) == 0 && !o.Bare && ctx.Err() == nil {
+		n.insist(o.Log)
+	}
+	stopSubmitting()
+	healed = time.Now()
+	n.reviveAll(n)
+	client.Wait()
+	return healed
+}
+
 // Run tortures once. Its error says that the torture itself failed; what the system did wrong is in the report.
 func Run(t testing.TB, o Options) (*Report, error) {
 	o.defaults()
@@ -79,23 +100,8 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	}
 	quiet := w.descriptors()
 
-	breaking, stopBreaking := context.WithTimeout(t.Context(), o.Faults)
-	defer stopBreaking()
-	submitting, stopSubmitting := context.WithCancel(context.Background())
-	defer stopSubmitting()
-	last, stopClient := context.WithTimeout(context.Background(), o.Faults+insistFor+o.Limit)
-	defer stopClient()
-	var client sync.WaitGroup
-	client.Go(func() { c.run(submitting, last) })
 	o.Log("seed %d: breaking things for %s", o.Seed, o.Faults.Round(time.Second))
-	n.run(breaking, w.chosen(o.Lanes))
-	if len(o.Lanes) == 0 && !o.Bare && t.Context().Err() == nil {
-		n.insist(o.Log)
-	}
-	stopSubmitting()
-	healed := time.Now()
-	w.reviveAll(n)
-	client.Wait()
+	healed := n.season(t.Context(), o)
 	o.Log("seed %d: %d jobs accepted, %d of them are not over yet", o.Seed, c.accepted.Load(), w.open())
 
 	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm, Metrics: map[string]int64{}}

@@ -1,17 +1,23 @@
 package postgres
 
 import (
+	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
 // A row that somebody has locked, by hand perhaps and for long, must hold up no claim: neither the one that meets it, which tries the
-// quick way, nor those that come after.
+// quick way, nor those that come after. Connections have no lock_timeout of their own here: a claim that relies on that one fails.
 func TestClaimPassesOverLockedRows(t *testing.T) {
+	ours := slices.Index(settings, [2]string{"lock_timeout", lockTimeout})
+	defer func(was string) { settings[ours][1], lockTimeout = was, was }(lockTimeout)
+	settings[ours][1], lockTimeout = "0", "0"
 	s := open(t)
+	if got := value[string](t, s, "SHOW lock_timeout"); got != "0" {
+		t.Fatalf("lock_timeout is %s", got)
+	}
 	w := session(t, s)
 	for range 2 {
 		ids := submit(t, s, 3)
@@ -19,16 +25,13 @@ func TestClaimPassesOverLockedRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = locked.Rollback(context.Background()) }) // where the test ends early, the Store could not close
 		if _, err := locked.Exec(t.Context(), `SELECT FROM jobs WHERE id = $1 FOR UPDATE`, ids[1]); err != nil {
 			t.Fatal(err)
 		}
-		begun := time.Now()
 		got, err := s.Claim(t.Context(), jobs.Claim{Session: w, Types: []string{"email"}, IDs: ids})
 		if err != nil {
 			t.Fatal(err)
-		}
-		if took := time.Since(begun); took > lockWithin {
-			t.Errorf("the claim waited %s for the lock", took)
 		}
 		var had []string
 		for _, j := range got.Jobs {

@@ -62,7 +62,7 @@ func (c *columns) grow(subs []jobs.Submission) {
 
 // alike tells whether the jobs differ in nothing but their payloads.
 func (c *columns) alike() bool {
-	return same(c.types) && same(c.queues) && same(c.priorities) && same(c.max) && same(c.timeouts) && same(c.runAt) && same(c.delays)
+	return len(c.ids) > 0 && same(c.types) && same(c.queues) && same(c.priorities) && same(c.max) && same(c.timeouts) && same(c.runAt) && same(c.delays)
 }
 
 func same[T comparable](list []T) bool {

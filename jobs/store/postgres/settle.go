@@ -27,8 +27,8 @@ const (
 		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING j.id
 	)` + countCompleted
 
-	// completeAlike is for jobs that ended without a result, with one fence in one session. That is how most attempts end, and a third
-	// cheaper than the general way.
+	// completeAlike is for jobs that ended without a result, with one fence in one session: the first attempts of such jobs all end so, and
+	// for the server it is a quarter cheaper than the general way.
 	completeAlike = `WITH u AS (` + toCompleted + `NULL
 		WHERE j.id = ANY ($1::uuid[]) AND ` + ownedAlike + ` RETURNING j.id
 	)` + countCompleted
