@@ -35,8 +35,8 @@ func TestGuard(t *testing.T) {
 				time.Sleep(2 * time.Second)
 			}
 		}
-		steps(8, "within half a TTL of the first contact")
-		expect("half a TTL later", true)
+		steps(15, "within a TTL of the first contact")
+		expect("a TTL later", true)
 		time.Sleep(2 * time.Second)
 		expect("steady", true)
 

@@ -25,7 +25,7 @@ type guard struct {
 func (g *guard) look(l jobs.Lead) (asOf time.Time) {
 	now := time.Now()
 	if g.seen.IsZero() {
-		g.holdTill = now.Add(g.ttl / 2) // whoever is well has renewed its lease by then
+		g.holdTill = now.Add(g.ttl)
 	} else {
 		silent := now.Sub(g.seen)
 		moved := l.Now.Sub(g.storeNow)

@@ -13,7 +13,7 @@ import (
 )
 
 // TestClockJumps moves PostgreSQL's clock an hour ahead while jobs run, and later an hour back. By the new time every lease has run out, or has
-// an hour to go, but no worker was silent: nothing may be taken from anybody. That holds for one lease: what runs on for longer is past its
+// an hour to go, but no worker was silent: nothing may be taken from anybody. That holds for one TTL: what runs on for longer is past its
 // deadline, which is a time of PostgreSQL's too, and is then taken back like any job that overruns. What was due or put off before the clock
 // goes back waits until it has caught up. (The clocks of our own processes do not matter, for they send none: the nemesis moves those.)
 func TestClockJumps(t *testing.T) {
@@ -39,7 +39,7 @@ func TestClockJumps(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := newWorld(t, Setup{
-		Bin: programs(t), Dir: filepath.Join(scratch, "clock-jumps"), TTL: pointTTL, Slots: 8, APIs: 1, Workers: 2,
+		Bin: programs(t), Dir: filepath.Join(scratch, "clock-jumps"), TTL: 5 * pointTTL, Slots: 8, APIs: 1, Workers: 2,
 		postgresEnv: map[string]string{
 			"LD_PRELOAD": libs[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
 		},
