@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -14,6 +15,9 @@ const (
 	batchMax = 1000
 	// batchesInFlight lets one batch fill while another waits for its commit; more were measured to be no faster.
 	batchesInFlight = 2
+	// fewMax is how many items may wait for a batch to be worth a look at whether there are more. With 16 callers that saves an eighth of a submit; with
+	// hundreds there is always enough, and it would cost.
+	fewMax = 24
 	// storeTimeout bounds one call of the Store, whatever the caller's own patience.
 	storeTimeout = 5 * time.Second
 )
@@ -55,7 +59,17 @@ func (b *batcher[T, R]) wait() { b.running.Wait() }
 func (b *batcher[T, R]) work() {
 	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		b.run(batch)
+		if b.few(min(len(batch)/2, fewMax)) {
+			runtime.Gosched() // who was just answered may have more, and can be in time for the next batch
+		}
 	}
+}
+
+// few tells whether no more than n items wait.
+func (b *batcher[T, R]) few(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting) <= n
 }
 
 func (b *batcher[T, R]) take() []T {

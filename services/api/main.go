@@ -33,6 +33,7 @@ func main() {
 		command(os.Args[1:])
 		return
 	}
+	boot.Tune()
 	config := boot.MustLoad(boot.API)
 	log := boot.Logger(config, os.Stdout)
 	slog.SetDefault(log)

@@ -35,6 +35,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: embedded [healthcheck]\n\nWithout an argument it works; the settings are environment variables.")
 		os.Exit(2)
 	}
+	boot.Tune()
 	config := boot.MustLoad(boot.Embedded)
 	log := boot.Logger(config, os.Stdout)
 	slog.SetDefault(log)

@@ -31,6 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: worker [healthcheck]\n\nWithout an argument it works; the settings are environment variables.")
 		os.Exit(2)
 	}
+	boot.Tune()
 	config := boot.MustLoad(boot.Worker)
 	log := boot.Logger(config, os.Stdout)
 	slog.SetDefault(log)

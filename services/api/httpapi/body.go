@@ -35,10 +35,12 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits jobs.J
 	if !isJSON(r.Header["Content-Type"]) {
 		return nil, unsupportedType.problem("The Content-Type must be application/json, in UTF-8.")
 	}
-	large := tooLarge.problem("The body is larger than " + strconv.FormatInt(limit, 10) + " bytes. Nothing was stored.")
+	large := func() *Problem {
+		return tooLarge.problem("The body is larger than " + strconv.FormatInt(limit, 10) + " bytes. Nothing was stored.")
+	}
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close") // rather than read what nobody wants
-		return nil, large
+		return nil, large()
 	}
 	buf := bodies.Get().(*bytes.Buffer)
 	defer func() {
@@ -52,7 +54,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits jobs.J
 	var network net.Error
 	switch {
 	case errors.As(err, &over):
-		return nil, large
+		return nil, large()
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		w.Header().Set("Connection", "close")
 		return nil, bodyTimeout.problem("The body did not arrive in time. Nothing was stored.")

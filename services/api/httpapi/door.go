@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -42,6 +43,15 @@ func hostname(host string) string {
 	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
+// always are the headers of every answer. Answers share the lists of their values: who wants another sets one, and changes none.
+var always = http.Header{
+	"Cache-Control":                {"no-store"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+}
+
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	out := &answer{ResponseWriter: w, r: r}
@@ -60,14 +70,13 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		took := time.Since(begin)
 		d.traffic.count(route(r), r.Method, out.status, took)
+		if !d.log.Enabled(r.Context(), slog.LevelDebug) {
+			return
+		}
 		d.log.Debug("request", "method", r.Method, "route", route(r), "status", out.status, "bytes", out.bytes, "duration_ms", took.Milliseconds())
 	}()
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	maps.Copy(h, always)
 
 	if len(r.TransferEncoding) > 0 {
 		// A Content-Length beside it has to end the connection (RFC 9112, 6.3), for a proxy may have believed that one. net/http does not tell.

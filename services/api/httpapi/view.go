@@ -134,7 +134,9 @@ func orNull[T comparable](v T) *T {
 	if v == zero {
 		return nil
 	}
-	return &v
+	p := new(T) // and not &v: v would be allocated where it is zero, too
+	*p = v
+	return p
 }
 
 // seconds is a span as the API writes it.
