@@ -25,10 +25,12 @@ func (c *cached[T]) put(value T, asked time.Time) {
 	c.value, c.at = value, asked
 }
 
-// look answers from the cache while that is younger than ttl, else asks, once for all who want to know at the time.
+// look answers from the cache while that is younger than ttl, else asks, once for all who want to know at the time. Whoever comes in the last
+// fifth of that time has it asked ahead: where people ask often, nobody waits.
 func look[T any](ctx context.Context, c *Client, name string, cache *cached[T], ttl time.Duration, ask func(context.Context) (T, error)) (T, error) {
-	if value, age, ok := cache.get(); ok && age < ttl {
-		return value, nil
+	known, age, ok := cache.get()
+	if ok && age < ttl-ttl/5 {
+		return known, nil
 	}
 	ch := c.calls.DoChan(name, func() (any, error) {
 		asked := time.Now()
@@ -41,6 +43,9 @@ func look[T any](ctx context.Context, c *Client, name string, cache *cached[T], 
 		}
 		return value, err
 	})
+	if ok && age < ttl {
+		return known, nil
+	}
 	select {
 	case <-ctx.Done():
 		var none T

@@ -92,6 +92,42 @@ func TestReapsByTheTimeThatTheGuardHasSeen(t *testing.T) {
 	}
 }
 
+// An answer is asked for again before it is too old, so that who asks often never waits for the Store.
+func TestLookAsksAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 5 * time.Second
+		var cache cached[int]
+		asked, answer := 0, make(chan struct{}, 1)
+		c := &Client{}
+		expect := func(what string, want, times int) {
+			t.Helper()
+			got, err := look(t.Context(), c, "count", &cache, ttl, func(context.Context) (int, error) {
+				asked++
+				n := asked
+				<-answer
+				return n, nil
+			})
+			synctest.Wait()
+			if err != nil || got != want || asked != times {
+				t.Errorf("%s: %d, %v after %d questions, want %d after %d", what, got, err, asked, want, times)
+			}
+		}
+		answer <- struct{}{}
+		expect("nothing is known", 1, 1)
+		time.Sleep(3 * time.Second)
+		expect("young", 1, 1)
+		time.Sleep(time.Second)
+		expect("soon too old: asked ahead, not waited for", 1, 2)
+		expect("asked already", 1, 2)
+		answer <- struct{}{}
+		synctest.Wait()
+		expect("young again", 2, 2)
+		time.Sleep(ttl)
+		answer <- struct{}{}
+		expect("too old", 3, 3)
+	})
+}
+
 func TestOrderFollowsTheWeights(t *testing.T) {
 	w := &Worker{opts: WorkerOptions{Queues: []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}}}
 	first := map[string]int{}
