@@ -31,7 +31,7 @@ func (b *bench) facts(ctx context.Context, begun time.Time) []report.Fact {
 		{Name: "Servers", Text: fmt.Sprintf("PostgreSQL %s (%s; fsync %s, synchronous_commit %s), Redis %s (%s)",
 			b.setting(ctx, "server_version"), strings.Join(postgresSettings, ", "), b.setting(ctx, "fsync"), b.setting(ctx, "synchronous_commit"),
 			b.host.info(ctx, "redis_version"), redis)},
-		{Name: "Languages", Text: fmt.Sprintf("%s with GOGC=%s, Node %s", runtime.Version(), os.Getenv("GOGC"), output("node", "--version"))},
+		{Name: "Languages", Text: fmt.Sprintf("%s (%s, asynq %s), Node %s", runtime.Version(), collector(""), collector("asynq"), output("node", "--version"))},
 		{Name: "Systems", Text: versions()},
 		{Name: "Rounds", Text: rounds},
 	}

@@ -106,7 +106,7 @@ func (b *bench) postBare(ctx context.Context, connections int) (l load, err erro
 	if err != nil {
 		return l, err
 	}
-	s, err := serve(ctx, []string{b.self, "bare", strconv.Itoa(port)}, nil, port)
+	s, err := serve(ctx, []string{b.self, "bare", strconv.Itoa(port)}, []string{collector("")}, port)
 	if err != nil {
 		return l, err
 	}

@@ -98,9 +98,6 @@ func (b *bench) run(ctx context.Context, markdown string) (err error) {
 	if b.quick {
 		b.window = min(b.window, 2*time.Second)
 	}
-	if os.Getenv("GOGC") == "" {
-		os.Setenv("GOGC", "400") // as our services do it; it suits every Go program here, so all have it
-	}
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}

@@ -91,13 +91,10 @@ func (b *bench) plan() []group {
 	add(group{name: "POST /jobs", measure: "http", alone: b.measureHTTP})
 
 	for _, callers := range []int{16, 256} {
-		g := group{
+		add(group{
 			name: fmt.Sprintf("submit and run, %d producers", callers), measure: "sustained", child: "sustained",
 			entries: with([]string{"-callers=" + strconv.Itoa(callers), "-window=" + b.window.String()}, all...),
-		}
-		// In one process many producers would keep BullMQ's worker from its turn: the worker gets a process of its own.
-		g.entries[3].args = append(slices.Clone(g.entries[3].args), "-processes=2")
-		add(g)
+		})
 	}
 
 	// asynq looks into an empty queue once a second unless told otherwise: 150 samples of that would take minutes.
@@ -160,10 +157,10 @@ func (b *bench) settings() (plan []group) {
 	add("asynq's settings, drain", "asynq", "drain", drain, "-slots=20", "-slots=50", "-slots=100", "-slots=200")
 	add("asynq's settings, submit", "asynq", "submit", jobs(b.size(100_000))+" -callers=256", "-conns=20", "-conns=50", "-conns=100", "-conns=256")
 	add("BullMQ's settings, drain", "bullmq", "drain", drain, "-slots=50", "-slots=100", "-slots=200", "-slots=400",
-		"-slots=100 -pipeline=false", "-slots=100 -processes=2", "-slots=100 -processes=2 -pipeline=false")
+		"-slots=100 -pipeline=true", "-slots=100 -processes=2", "-slots=100 -processes=2 -pipeline=true")
 	add("BullMQ's settings, submit", "bullmq", "submit", jobs(b.size(50_000))+" -callers=64", "-pipeline=true", "-pipeline=false")
 	add("BullMQ's settings, submit and run", "bullmq", "sustained", "-callers=256 -window="+min(b.window, 10*time.Second).String(),
-		"-processes=1", "-processes=2", "-processes=1 -pipeline=false", "-processes=2 -pipeline=false")
+		"-processes=1", "-processes=2", "-processes=1 -pipeline=true", "-processes=2 -pipeline=true")
 	add("River's settings on SQLite, drain", "river-sqlite", "drain", jobs(b.size(5_000)), "-slots=1", "-slots=10", "-slots=100", "-slots=1000")
 	add("goqite's settings, drain", "goqite", "drain", jobs(b.size(5_000)), "-slots=1", "-slots=10", "-slots=100", "-slots=1000")
 	return plan

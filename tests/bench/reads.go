@@ -43,7 +43,7 @@ func (b *bench) reads(ctx context.Context) error {
 	// The backlog lasts for longer than the questions.
 	rows, backlog := b.size(5_000_000), b.size(400_000)
 	args := []string{"-jobs=" + strconv.Itoa(backlog), "-history=" + strconv.Itoa(rows)}
-	environ := []string{child.EnvDatabase + "=" + database, child.EnvRedis + "=" + b.host.redisURL}
+	environ := []string{child.EnvDatabase + "=" + database, child.EnvRedis + "=" + b.host.redisURL, collector("windlass")}
 	if _, err := b.follow(ctx, b.command("windlass", "load", args), environ, false); err != nil {
 		return fmt.Errorf("make %d rows: %w", rows, err)
 	}
