@@ -48,10 +48,15 @@ func (n *nemesis) run(ctx context.Context, lanes []lane) {
 			}
 		})
 	}
+	n.supervised(all.Wait)
+}
+
+// supervised does something while a supervisor looks after the processes.
+func (n *nemesis) supervised(do func()) {
 	watching, stop := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { n.superviseAll(watching) })
-	all.Wait()
+	do()
 	stop()
 	watch.Wait()
 }

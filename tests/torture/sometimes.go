@@ -3,7 +3,6 @@ package torture
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/windlass-jobs/windlass/tests/torture/history"
@@ -47,11 +46,11 @@ func (n *nemesis) insist(log func(string, ...any)) {
 	ctx, cancel := context.WithTimeout(context.Background(), insistFor)
 	defer cancel()
 	dice := rand.New(rand.NewPCG(n.seed, 99))
-	watching, stop := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { n.superviseAll(watching) })
-	defer watch.Wait()
-	defer stop()
+	n.supervised(func() { n.bringAbout(ctx, dice, log) })
+}
+
+// bringAbout goes on until nothing is missing, or ctx ends.
+func (n *nemesis) bringAbout(ctx context.Context, dice *rand.Rand, log func(string, ...any)) {
 	for told := false; ctx.Err() == nil; told = true {
 		so, err := history.Read(n.Dir)
 		if err != nil {

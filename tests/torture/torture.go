@@ -74,7 +74,7 @@ func (n *nemesis) season(ctx context.Context, o Options) (healed time.Time) {
 	stopSubmitting()
 	healed = time.Now()
 	n.reviveAll(n)
-	client.Wait()
+	n.supervised(client.Wait) // a poison job that is left may end the one process that could answer
 	return healed
 }
 
