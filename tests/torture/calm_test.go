@@ -2,7 +2,6 @@ package torture
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,16 +11,10 @@ import (
 // TestCountersAreExact breaks servers and links, and kills no process of ours: what the workers say they have done, which is what their
 // metrics say, is then what the Store has, to the last job.
 func TestCountersAreExact(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
-	t.Parallel()
-	bin := programs(t)
-	cast <- struct{}{}
-	defer func() { <-cast }()
+	bin, dir := stage(t)
 	seed := rand.Uint64N(1_000_000)
 	r, err := Run(t, Options{
-		Setup: Setup{Bin: bin, Dir: filepath.Join(scratch, "calm"), Workers: 2, APIs: 1},
+		Setup: Setup{Bin: bin, Dir: dir, Workers: 2, APIs: 1},
 		Seed:  seed, Faults: 10 * time.Second, Rate: 40, Lanes: []string{"postgres", "redis", "links"}, Calm: true, Log: t.Logf,
 	})
 	if err != nil {
@@ -32,7 +25,7 @@ func TestCountersAreExact(t *testing.T) {
 		t.Errorf("seed %d: %s", seed, v)
 	}
 	// Else there would have been nothing to count.
-	so, err := history.Read(filepath.Join(scratch, "calm"))
+	so, err := history.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestClockJumps(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := newWorld(t, Setup{
-		Bin: programs(t), Dir: filepath.Join(scratch, "clock-jumps"), TTL: 5 * pointTTL, Slots: 8, APIs: 1, Workers: 2,
+		Bin: programs(t), Dir: folder(t), TTL: 5 * pointTTL, Slots: 8, APIs: 1, Workers: 2,
 		postgresEnv: map[string]string{
 			"LD_PRELOAD": libs[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
 		},

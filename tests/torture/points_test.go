@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,14 +39,8 @@ type scene struct {
 
 func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
-	t.Parallel()
-	bin := programs(t)
-	cast <- struct{}{}
-	t.Cleanup(func() { <-cast })
-	set := Setup{Bin: bin, Dir: filepath.Join(scratch, strings.ReplaceAll(t.Name(), "/", "-")), TTL: pointTTL, Slots: 4, APIs: 1}
+	bin, dir := stage(t)
+	set := Setup{Bin: bin, Dir: dir, TTL: pointTTL, Slots: 4, APIs: 1}
 	for _, change := range changes {
 		change(&set)
 	}
@@ -73,9 +66,6 @@ func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 	}
 	return s
 }
-
-// cast bounds how many scenes are played at once.
-var cast = make(chan struct{}, 6)
 
 // worker starts one more.
 func (s *scene) worker(name string, env ...string) *place {

@@ -67,6 +67,35 @@ func programs(t *testing.T) string {
 	return built.dir
 }
 
+// folder makes a new one for the logs and histories of a test, of each of its runs.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(scratch, strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // servers that run as another user have files below it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// cast bounds how many of the tests that wait more than they work are on at once.
+var cast = make(chan struct{}, 6)
+
+// stage lets such a test wait for its turn, and returns where the programs are and a folder of its own.
+func stage(t *testing.T) (bin, dir string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes some seconds, or half a minute")
+	}
+	t.Parallel()
+	bin = programs(t)
+	cast <- struct{}{}
+	t.Cleanup(func() { <-cast })
+	return bin, folder(t)
+}
+
 // builds have no clocks that can be moved: that takes a minute more.
 var builds = Programs{Race: true, Faults: true}
 
@@ -83,7 +112,7 @@ func TestTorture(t *testing.T) {
 	}
 	seed := rand.Uint64N(1_000_000)
 	r, err := Run(t, Options{
-		Setup: Setup{Bin: programs(t), Programs: builds, Disks: seed%2 == 0, Dir: filepath.Join(scratch, "short")},
+		Setup: Setup{Bin: programs(t), Programs: builds, Disks: seed%2 == 0, Dir: folder(t)},
 		Seed:  seed, Faults: 25 * time.Second, Rate: 60, Log: t.Logf,
 	})
 	if err != nil {
@@ -102,16 +131,10 @@ func TestTorture(t *testing.T) {
 
 // TestTortureEmbedded is the same for the one-process mode.
 func TestTortureEmbedded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
-	t.Parallel()
-	bin := programs(t)
-	cast <- struct{}{}
-	defer func() { <-cast }()
+	bin, dir := stage(t)
 	seed := rand.Uint64N(1_000_000)
 	r, err := RunEmbedded(t, Options{
-		Setup: Setup{Bin: bin, Programs: builds, Disks: seed%2 == 0, Dir: filepath.Join(scratch, "embedded")},
+		Setup: Setup{Bin: bin, Programs: builds, Disks: seed%2 == 0, Dir: dir},
 		Seed:  seed, Faults: 20 * time.Second, Rate: 60, Log: t.Logf,
 	})
 	if err != nil {

@@ -110,7 +110,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []j
 	return reaped, nil
 }
 
-// takeBack takes a job from the worker that has lost it.
+// takeBack takes a job from the worker that has lost it, as of a time that is trusted.
 func (tx *tx) takeBack(was jobs.Job, trusted int64) (jobs.Reaped, error) {
 	j := was
 	j.Fence++
