@@ -111,8 +111,7 @@ const insertAlike = `WITH i AS (` + insertJobs + ` FROM (
 		FROM unnest($1::uuid[], $4::text[]) AS u (id, payload)
 	) AS n) SELECT now()`
 
-// insertPlain stores jobs. COPY would be a third faster for a thousand jobs, but takes four round trips: run_at needs the
-// server's clock.
+// insertPlain stores jobs.
 const insertPlain = `WITH i AS (` + insertJobs + ` FROM ` + newJobs + `) AS ` + newCols + `)) SELECT now()`
 
 // Insert stores submissions.
