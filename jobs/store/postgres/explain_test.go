@@ -100,7 +100,8 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	var delays []int64
 	percents := make([]float64, n)
 	for _, j := range claim(t, s, w, running...) {
-		g.add(&jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
+		id, _ := parseID(j.ID)
+		g.add(id, &jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
 		blank, verbs, errors, delays = append(blank, ""), append(verbs, "retry"), append(errors, "it broke"), append(delays, 1000)
 	}
 	types := []string{"email"}

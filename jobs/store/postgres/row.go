@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/hex"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -183,8 +184,14 @@ func parseID(id string) (pgtype.UUID, bool) {
 	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return pgtype.UUID{}, false
 	}
-	var u pgtype.UUID
-	if err := u.Scan(id); err != nil {
+	var digits [32]byte
+	copy(digits[:8], id)
+	copy(digits[8:12], id[9:])
+	copy(digits[12:16], id[14:])
+	copy(digits[16:20], id[19:])
+	copy(digits[20:], id[24:])
+	u := pgtype.UUID{Valid: true}
+	if _, err := hex.Decode(u.Bytes[:], digits[:]); err != nil {
 		return pgtype.UUID{}, false
 	}
 	return u, true

@@ -20,18 +20,18 @@ const (
 	toCompleted = `UPDATE jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
 		lease_losses = 0, result = `
 	countCompleted = `, t AS (` + addToTally + ` SELECT ` + tallyRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeTally + `)
-	SELECT u.id FROM u`
+	`
 
 	completeJobs = `WITH u AS (` + toCompleted + `nullif(o.result, '')::jsonb
 		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) AS o (id, fence, session, result)
 		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING j.id
-	)` + countCompleted
+	)` + countCompleted + `SELECT u.id FROM u`
 
 	// completeAlike is for jobs that ended without a result, with one fence in one session: the first attempts of such jobs all end so, and
-	// for the server it is a quarter cheaper than the general way.
+	// for the server it is a quarter cheaper than the general way. It answers with true alone where it has completed them all.
 	completeAlike = `WITH u AS (` + toCompleted + `NULL
 		WHERE j.id = ANY ($1::uuid[]) AND ` + ownedAlike + ` RETURNING j.id
-	)` + countCompleted
+	), n AS (SELECT count(*) = cardinality($1::uuid[]) AS whole FROM u)` + countCompleted + `SELECT n.whole, u.id FROM n LEFT JOIN u ON NOT n.whole`
 
 	ownedAlike = `j.fence = $2::bigint AND j.worker_id = $3::uuid AND (j.status = 'processing') IS TRUE`
 )
@@ -87,38 +87,45 @@ const endAttempts = `
 // Settle records how attempts ended.
 func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
 	settled := make([]jobs.Settled, len(outcomes))
-	at := make(map[pgtype.UUID]int, len(outcomes))
-	order := make([]int, 0, len(outcomes))
-	for i := range outcomes {
+	for i := range settled {
 		settled[i].Result = jobs.Stale // until a row says otherwise
-		if id, ok := parseID(outcomes[i].ID); ok {
-			at[id] = i
-			order = append(order, i)
-		}
 	}
-	// All who change several jobs and wait for locks do so in the order of the ids.
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(outcomes[a].ID, outcomes[b].ID) })
-
+	at := places{outcomes: outcomes}
 	recorded := 0
-	completed := each(func(rows pgx.Rows) error {
-		var id pgtype.UUID
-		err := rows.Scan(&id)
-		settled[at[id]] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+	complete := func(i int) {
+		settled[i] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
 		recorded++
-		return err
-	})
-	alike, done, ended := sortOut(outcomes, order)
+	}
+	alike, done, ended := sortOut(outcomes)
 	var statements []statement
 	if len(alike.ids) > 0 {
-		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]}, completed})
+		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]}, each(func(rows pgx.Rows) error {
+			var whole bool
+			var id pgtype.UUID
+			err := rows.Scan(&whole, &id)
+			switch {
+			case whole:
+				for _, i := range alike.of {
+					complete(i)
+				}
+			case id.Valid:
+				complete(at.of(id))
+			}
+			return err
+		})})
 	}
 	if len(done.ids) > 0 {
-		statements = append(statements, statement{completeJobs, append(done.args(), done.results), completed})
+		statements = append(statements, statement{completeJobs, append(done.args(), done.results), each(func(rows pgx.Rows) error {
+			var id pgtype.UUID
+			err := rows.Scan(&id)
+			complete(at.of(id))
+			return err
+		})})
 	}
 	if len(ended.ids) > 0 {
 		args := append(ended.args(), ended.verbs, ended.attempts, ended.kinds, ended.errors, ended.delays, int32(jobs.MaxReleases))
 		statements = append(statements, statement{endAttempts, args, func(rows pgx.Rows) error {
-			n, err := scanEnded(rows, at, settled, jobs.Recorded)
+			n, err := scanEnded(rows, &at, settled, jobs.Recorded)
 			recorded += n
 			return err
 		}})
@@ -132,7 +139,25 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 	if recorded == len(outcomes) {
 		return settled, nil
 	}
-	return settled, s.recognise(ctx, outcomes, settled, at)
+	return settled, s.recognise(ctx, outcomes, settled)
+}
+
+// places finds the outcome of a job. Mostly nobody asks, for all were recorded.
+type places struct {
+	outcomes []jobs.Outcome
+	at       map[pgtype.UUID]int
+}
+
+func (p *places) of(id pgtype.UUID) int {
+	if p.at == nil {
+		p.at = make(map[pgtype.UUID]int, len(p.outcomes))
+		for i := range p.outcomes {
+			if id, ok := parseID(p.outcomes[i].ID); ok {
+				p.at[id] = i
+			}
+		}
+	}
+	return p.at[id]
 }
 
 // completions and endings are outcomes, column by column.
@@ -148,36 +173,29 @@ type (
 	}
 )
 
-// sortOut tells by which statement each outcome is recorded, in the order given.
-func sortOut(outcomes []jobs.Outcome, order []int) (alike guarded, done completions, ended endings) {
-	type kind struct {
-		fence   int64
-		session string
+// sortOut tells by which statement each outcome is recorded, in the order of the ids: all who change several jobs and wait for locks do so in
+// that order. It leaves out what has no id that a row could have.
+func sortOut(outcomes []jobs.Outcome) (alike guarded, done completions, ended endings) {
+	order := make([]int, len(outcomes))
+	for i := range order {
+		order[i] = i
 	}
-	kindOf := func(o *jobs.Outcome) (kind, bool) {
-		return kind{o.Fence, o.Session}, o.Verb == jobs.VerbComplete && len(o.Result) == 0
-	}
-	// Most often there is one kind only.
-	counts := map[kind]int{}
-	var common kind
-	for _, i := range order {
-		if k, ok := kindOf(&outcomes[i]); ok {
-			if counts[k]++; counts[k] > counts[common] {
-				common = k
-			}
-		}
-	}
-	alike.grow(counts[common])
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(outcomes[a].ID, outcomes[b].ID) })
+	common := commonKind(outcomes)
+	alike.grow(len(outcomes))
 	for _, i := range order {
 		o := &outcomes[i]
-		switch k, ok := kindOf(o); {
-		case ok && k == common:
-			alike.add(o)
+		id, ok := parseID(o.ID)
+		switch k, plain := kindOf(o); {
+		case !ok:
+		case plain && k == common:
+			alike.add(id, o)
+			alike.of = append(alike.of, i)
 		case o.Verb == jobs.VerbComplete:
-			done.add(o)
+			done.add(id, o)
 			done.results = append(done.results, string(o.Result))
 		default:
-			ended.add(o)
+			ended.add(id, o)
 			ended.verbs, ended.attempts = append(ended.verbs, string(o.Verb)), append(ended.attempts, string(o.Attempt))
 			ended.kinds, ended.errors = append(ended.kinds, string(o.Kind)), append(ended.errors, o.Error)
 			delay := o.Delay
@@ -190,20 +208,57 @@ func sortOut(outcomes []jobs.Outcome, order []int) (alike guarded, done completi
 	return alike, done, ended
 }
 
+// kind is what completions have to have in common for completeAlike.
+type kind struct {
+	fence   int64
+	session string
+}
+
+func kindOf(o *jobs.Outcome) (k kind, plain bool) {
+	return kind{o.Fence, o.Session}, o.Verb == jobs.VerbComplete && len(o.Result) == 0
+}
+
+// commonKind is the most frequent one. Most often there is no other.
+func commonKind(outcomes []jobs.Outcome) kind {
+	var first, common kind
+	firsts := 0
+	var others map[kind]int
+	for i := range outcomes {
+		k, plain := kindOf(&outcomes[i])
+		switch {
+		case !plain:
+		case firsts == 0 || k == first:
+			first = k
+			firsts++
+		default:
+			if others == nil {
+				others = map[kind]int{}
+			}
+			if others[k]++; others[k] > others[common] {
+				common = k
+			}
+		}
+	}
+	if firsts >= others[common] {
+		return first
+	}
+	return common
+}
+
 // guarded are the columns of the guard.
 type guarded struct {
 	ids      uuids
 	fences   []int64
 	sessions uuids
 	last     string // session that was parsed
+	of       []int  // where each stands among the outcomes, if somebody wants to know
 }
 
 func (g *guarded) grow(n int) {
-	g.ids, g.fences, g.sessions = slices.Grow(g.ids, n), slices.Grow(g.fences, n), slices.Grow(g.sessions, n)
+	g.ids, g.fences, g.sessions, g.of = slices.Grow(g.ids, n), slices.Grow(g.fences, n), slices.Grow(g.sessions, n), slices.Grow(g.of, n)
 }
 
-func (g *guarded) add(o *jobs.Outcome) {
-	id, _ := parseID(o.ID)
+func (g *guarded) add(id pgtype.UUID, o *jobs.Outcome) {
 	var session pgtype.UUID
 	if n := len(g.sessions); n > 0 && o.Session == g.last {
 		session = g.sessions[n-1]
@@ -216,7 +271,7 @@ func (g *guarded) add(o *jobs.Outcome) {
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
 
 // scanEnded reads jobs as they are after their attempts have ended, and returns how many.
-func scanEnded(rows pgx.Rows, at map[pgtype.UUID]int, settled []jobs.Settled, result jobs.SettleResult) (int, error) {
+func scanEnded(rows pgx.Rows, at *places, settled []jobs.Settled, result jobs.SettleResult) (int, error) {
 	var row hintRow
 	var status jobs.Status
 	var kind jobs.FailureKind
@@ -231,7 +286,7 @@ func scanEnded(rows pgx.Rows, at map[pgtype.UUID]int, settled []jobs.Settled, re
 			h := row.value()
 			answer.Hint = &h
 		}
-		settled[at[id]] = answer
+		settled[at.of(id)] = answer
 		n++
 	}
 	return n, rows.Err()
@@ -251,15 +306,16 @@ const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind
 
 // recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
 // whose connection broke, may have been under way still, and then only a new snapshot sees what it did.
-func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled, at map[pgtype.UUID]int) error {
+func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled) error {
+	at := places{outcomes: outcomes}
 	var unsure guarded
-	for _, i := range at {
-		if settled[i].Result == jobs.Stale {
-			unsure.add(&outcomes[i])
+	for i := range outcomes {
+		if id, ok := parseID(outcomes[i].ID); ok && settled[i].Result == jobs.Stale {
+			unsure.add(id, &outcomes[i])
 		}
 	}
 	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows pgx.Rows) error {
-		_, err := scanEnded(rows, at, settled, jobs.Already)
+		_, err := scanEnded(rows, &at, settled, jobs.Already)
 		return err
 	}})
 	if err != nil {
@@ -287,8 +343,8 @@ func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
 	percents := make([]float64, 0, len(notes))
 	messages := make([]string, 0, len(notes))
 	for _, n := range notes {
-		if _, ok := parseID(n.ID); ok {
-			g.add(&jobs.Outcome{ID: n.ID, Fence: n.Fence, Session: n.Session})
+		if id, ok := parseID(n.ID); ok {
+			g.add(id, &jobs.Outcome{ID: n.ID, Fence: n.Fence, Session: n.Session})
 			percents, messages = append(percents, n.Percent), append(messages, n.Message)
 		}
 	}

@@ -21,6 +21,7 @@ var settling = area{name: "Settle", cases: []behaviour{
 	{"ErrorTextIsKept", settleErrorText},
 	{"BadTextIsRejectedWithAll", settleBadText},
 	{"ManyInOneCall", settleMany},
+	{"OfManyAlikeSomeWereRecorded", settleAlike},
 	{"HistoryIsKeptInOrder", settleHistory},
 }}
 
@@ -273,6 +274,32 @@ func settleMany(f *fixture) {
 	is(f, "completed", stats.Completed, 200)
 	is(f, "failed", stats.Failed, 200)
 	is(f, "due", stats.Due, 600)
+}
+
+// Drivers may record completions that are alike by a shorter way: that has to tell the same of each.
+func settleAlike(f *fixture) {
+	session := f.worker()
+	var outcomes []jobs.Outcome
+	for _, j := range f.claim(session, ids(f.submitMany(20))...).Jobs {
+		outcomes = append(outcomes, outcome(j, jobs.VerbComplete))
+	}
+	earlier := outcomes[5:10]
+	for i, s := range f.settle(earlier...) {
+		is(f, "result of "+earlier[i].ID, s, jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed})
+	}
+	unknown := outcomes[0]
+	unknown.ID = newID()
+	for i, s := range f.settle(append(outcomes, unknown)...) {
+		want := jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+		switch {
+		case i >= 5 && i < 10:
+			want.Result = jobs.Already
+		case i == len(outcomes):
+			want = jobs.Settled{Result: jobs.Stale}
+		}
+		is(f, "result", s, want)
+	}
+	is(f, "completed", f.stats().Completed, int64(len(outcomes)))
 }
 
 func settleHistory(f *fixture) {
