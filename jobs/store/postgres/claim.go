@@ -15,6 +15,9 @@ const (
 	notServed = time.Second      // until a job that this worker does not serve is offered again
 	parkedFor = 30 * time.Second // the same for one that nobody serves
 
+	// grace is what a worker has left after a job's timeout to record how it ended.
+	grace = 30 * time.Second
+
 	// slowClaim is what a claim of the next jobs takes only where it has to pass over many that it cannot have.
 	slowClaim = 50 * time.Millisecond
 
@@ -30,7 +33,7 @@ const (
 
 	moveToProcessing = `
 	UPDATE jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
-		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(),
+		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(), -- 30: see grace
 		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
 
 	// claimQuickly takes no suspects, and does not look before it leaps: it waits for rows that others have locked, and then sees that
@@ -39,7 +42,7 @@ const (
 	WHERE j.id = ANY ($3::uuid[]) AND (` + fitting + ` AND j.lease_losses = 0) IS TRUE AND ` + aliveSession + `
 	RETURNING ` + claimed
 
-	patience = `SELECT set_config('lock_timeout', '20', true)` // ms, in this transaction
+	patience = `SELECT now(), set_config('lock_timeout', '20', true)` // ms, in this transaction
 
 	// The other claims lock candidates l, keep those that fit, and of the suspects as many as are wanted, and move these.
 	//
@@ -107,21 +110,24 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 }
 
 func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c jobs.Claim, session pgtype.UUID, ids uuids) error {
-	scan := claimedRow(c.Session, len(ids), list)
+	var now time.Time // of the transaction, hence of the claim
+	scan := claimedRow(c.Session, &now, len(ids), list)
+	clock := statement{"SELECT now()", nil, one(&now)}
 	if len(ids) == 0 {
-		return s.work.write(ctx, "claim", statement{
+		return s.work.write(ctx, "claim", clock, statement{
 			claimNext, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), min(c.Next, 1000), notNil(c.Queues)}, scan,
 		})
 	}
 	if c.Suspects <= 0 && time.Since(s.opened) >= time.Duration(s.lockedUntil.Load()) {
-		err := s.work.write(ctx, "claim", statement{sql: patience}, statement{claimQuickly, []any{session, notNil(c.Types), ids}, scan})
+		err := s.work.write(ctx, "claim", statement{patience, nil, one(&now, nil)},
+			statement{claimQuickly, []any{session, notNil(c.Types), ids}, scan})
 		if !errors.Is(err, jobs.ErrBusy) {
 			return err
 		}
 		*list = (*list)[:0] // rows that came before the lock was met
 		s.lockedUntil.Store(int64(time.Since(s.opened) + lockedFor))
 	}
-	return s.work.write(ctx, "claim", statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, scan})
+	return s.work.write(ctx, "claim", clock, statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, scan})
 }
 
 // Nobody serves a type that no session lists which is still there.

@@ -75,19 +75,19 @@ func (r *jobRow) into(list *[]jobs.Job) func(pgx.Rows) error {
 }
 
 // claimed are the columns of a job that was just claimed, in the order in which claimedRow scans them: the others follow from the claim.
-const claimed = `j.id, j.type, j.queue, j.priority, j.attempts, j.max_attempts, j.timeout_seconds, j.run_at, j.error_message, j.started_at,
-	j.deadline_at, j.created_at, j.fence, j.lease_losses, j.payload`
+const claimed = `j.id, j.type, j.queue, j.priority, j.attempts, j.max_attempts, j.timeout_seconds, j.run_at, j.error_message, j.created_at,
+	j.fence, j.lease_losses, j.payload`
 
-// claimedRow appends jobs that session has claimed to a list; about n are expected.
-func claimedRow(session string, n int, list *[]jobs.Job) func(pgx.Rows) error {
+// claimedRow appends jobs that session has claimed at a time to a list; about n are expected.
+func claimedRow(session string, at *time.Time, n int, list *[]jobs.Job) func(pgx.Rows) error {
 	j := jobs.Job{Status: jobs.Processing, WorkerID: session}
 	var timeout int64
 	var errorText pgtype.Text
 	var payload []byte
 	var typ, queue repeated
 	dest := []any{
-		&j.ID, &typ, &queue, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &j.RunAt, &errorText, &j.StartedAt,
-		&j.DeadlineAt, &j.CreatedAt, &j.Fence, &j.LeaseLosses, &payload,
+		&j.ID, &typ, &queue, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &j.RunAt, &errorText, &j.CreatedAt,
+		&j.Fence, &j.LeaseLosses, &payload,
 	}
 	return each(func(rows pgx.Rows) error {
 		payload = nil
@@ -96,8 +96,9 @@ func claimedRow(session string, n int, list *[]jobs.Job) func(pgx.Rows) error {
 		}
 		j.Type, j.Queue = typ.text, queue.text
 		j.Timeout = time.Duration(timeout) * time.Second
-		j.RunAt, j.CreatedAt, j.StartedAt, j.DeadlineAt = j.RunAt.UTC(), j.CreatedAt.UTC(), j.StartedAt.UTC(), j.DeadlineAt.UTC()
-		j.UpdatedAt, j.Error, j.Payload = j.StartedAt, errorText.String, compact(payload)
+		j.RunAt, j.CreatedAt, j.StartedAt = j.RunAt.UTC(), j.CreatedAt.UTC(), at.UTC()
+		j.UpdatedAt, j.DeadlineAt = j.StartedAt, j.StartedAt.Add(j.Timeout+grace)
+		j.Error, j.Payload = errorText.String, compact(payload)
 		if *list == nil {
 			*list = make([]jobs.Job, 0, n)
 		}
