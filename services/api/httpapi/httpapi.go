@@ -8,10 +8,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -115,7 +113,7 @@ func newHuma(mux *http.ServeMux) huma.API {
 	config.DefaultFormat = "application/json"    // whatever Accept says
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": format, "json": format} // json is for problem+json
-	h := humago.New(mux, config)
+	h := huma.NewAPI(config, newAdapter(mux))
 	h.UseMiddleware(strictQuery(h))
 	return h
 }
@@ -129,27 +127,8 @@ type Request struct {
 
 // Resolve is called by Huma before the operation.
 func (q *Request) Resolve(ctx huma.Context) []error {
-	q.r, q.w = humago.Unwrap(ctx)
+	q.take(humago.Unwrap(ctx))
 	return nil
 }
 
-var writers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// writeJSON writes v whole or not at all. Whether the client is still there to read it is of no interest.
-func writeJSON(w io.Writer, v any) error {
-	b := writers.Get().(*bytes.Buffer)
-	defer func() {
-		if b.Cap() <= pooledBodyBytes {
-			b.Reset()
-			writers.Put(b)
-		}
-	}()
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false) // the content type and nosniff keep browsers from reading it as HTML
-	if err := enc.Encode(v); err != nil {
-		b.Reset()
-		return err
-	}
-	_, _ = w.Write(b.Bytes())
-	return nil
-}
+func (q *Request) take(r *http.Request, w http.ResponseWriter) { q.r, q.w = r, w }

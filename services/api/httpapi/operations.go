@@ -67,14 +67,18 @@ func add[I, O any](
 	for _, option := range options {
 		option(&op)
 	}
-	huma.Register(r.h, op, func(ctx context.Context, in *I) (*O, error) {
+	logged := func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		var p *Problem
 		if errors.As(err, &p) && p.cause != nil && p.Status >= http.StatusInternalServerError {
 			r.a.log.WarnContext(ctx, "request failed", "route", pattern, "problem", p.kind.name, "error", p.cause.Error())
 		}
 		return out, err
-	})
+	}
+	if handler := direct(logged); handler != nil {
+		op.Metadata = map[string]any{inPlace: handler}
+	}
+	huma.Register(r.h, op, logged)
 	item := r.h.OpenAPI().Paths[path]
 	registered := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
 	if !slices.Contains(op.Errors, http.StatusUnprocessableEntity) {

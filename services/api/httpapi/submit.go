@@ -144,6 +144,25 @@ type created struct {
 	Body     Job
 }
 
+func (c *created) respond(w http.ResponseWriter) {
+	w.Header()["Location"] = []string{c.Location}
+	begin(w, c.Status, c.Replayed)
+	_ = writeJSON(w, &c.Body)
+}
+
+// begin sends what precedes the body of an answer to a submission.
+func begin(w http.ResponseWriter, status int, replayed string) {
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	if replayed != "" {
+		h["Idempotency-Replayed"] = []string{replayed}
+	}
+	w.WriteHeader(status)
+}
+
+// jsonType is shared by answers: see always.
+var jsonType = []string{"application/json"}
+
 func (a *api) submit(ctx context.Context, in *SubmitInput) (*created, error) {
 	receipt, err := a.store(ctx, in, a.bodyLimit(), jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
 		return strings.TrimPrefix(pointer, "/0") // the engine counts a single job, too
@@ -163,6 +182,11 @@ type bulkCreated struct {
 	Body     struct {
 		Jobs []Job `json:"jobs" nullable:"false" doc:"In the order of the request"`
 	}
+}
+
+func (c *bulkCreated) respond(w http.ResponseWriter) {
+	begin(w, c.Status, c.Replayed)
+	_ = writeJSON(w, jobList(c.Body.Jobs))
 }
 
 func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, error) {
