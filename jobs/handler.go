@@ -64,7 +64,7 @@ type Handler struct {
 	Type    Type
 	Backoff BackoffFunc
 	Run     func(ctx context.Context, run *Run) (any, error) // decodes the payload of run.Job and calls the HandlerFunc
-	Check   func(payload json.RawMessage) error              // an *InvalidError where the payload does not decode
+	Check   func(payload json.RawMessage) error              // an *InvalidError where the payload, in canonical form, does not decode
 }
 
 // Option changes how a type is handled.
@@ -101,10 +101,15 @@ func WithExample(payload any) Option {
 // Handle panics where the name or an option is not valid, or the name is taken: these are mistakes in the program.
 func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Option) {
 	numbers := holdsAny(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	schema := SchemaOf[T]()
+	var shape *Shape
+	if shaped(reflect.TypeFor[T](), nil) {
+		shape = ShapeOf(schema)
+	}
 	h := &Handler{
 		Type: Type{
 			Name: name, Queue: DefaultQueue, MaxAttempts: DefaultMaxAttempts, Timeout: DefaultTimeout,
-			Schema: SchemaOf[T](), Example: json.RawMessage(`{}`),
+			Schema: schema, Example: json.RawMessage(`{}`),
 		},
 		Backoff: Backoff,
 		Run: func(ctx context.Context, run *Run) (any, error) {
@@ -115,6 +120,9 @@ func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Optio
 			return fn(ctx, run, payload)
 		},
 		Check: func(payload json.RawMessage) error {
+			if shape.Fits(payload) {
+				return nil
+			}
 			_, err := decode[T](payload, numbers)
 			return err
 		},

@@ -113,9 +113,9 @@ func schemaOf(t reflect.Type, within []reflect.Type) schemaNode {
 		return schemaNode{Type: "string", Format: "date-time"}
 	case t == reflect.TypeFor[json.Number]():
 		return schemaNode{Type: "number"}
-	case reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()): // json.RawMessage too
+	case decodesJSON(t): // json.RawMessage too
 		return schemaNode{} // only it knows
-	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+	case decodesText(t):
 		return schemaNode{Type: "string"}
 	}
 	switch t.Kind() {
@@ -150,6 +150,14 @@ func schemaOf(t reflect.Type, within []reflect.Type) schemaNode {
 		return schemaNode{}
 	}
 	panic(fmt.Sprintf("jobs: a payload cannot hold a %s", t))
+}
+
+func decodesJSON(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+func decodesText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 func structSchema(t reflect.Type, within []reflect.Type) schemaNode {

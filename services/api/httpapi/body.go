@@ -105,9 +105,9 @@ func (f *form) members(pointer string, value []byte, each func(name string, valu
 		return
 	}
 	for i := 1; i < len(value) && value[i] != '}'; {
-		colon := i + skip(value[i:])
+		colon := i + jobs.Measure(value[i:])
 		name := string(value[i+1 : colon-1]) // as escaped; the names that we know need no escapes
-		end := colon + 1 + skip(value[colon+1:])
+		end := colon + 1 + jobs.Measure(value[colon+1:])
 		if !each(name, value[colon+1:end:end]) {
 			if plainName(name) {
 				f.fault(pointer+"/"+name, "is not a known field")
@@ -128,45 +128,13 @@ func (f *form) elements(pointer string, value []byte, each func(i int, value []b
 		return 0
 	}
 	for i := 1; i < len(value) && value[i] != ']'; n++ {
-		end := i + skip(value[i:])
+		end := i + jobs.Measure(value[i:])
 		each(n, value[i:end:end])
 		if i = end; value[i] == ',' {
 			i++
 		}
 	}
 	return n
-}
-
-// skip measures the value that begins here. The document is in canonical form, so nothing of it has to be checked again.
-func skip(doc []byte) int {
-	depth := 0
-	for i := 0; i < len(doc); i++ {
-		switch doc[i] {
-		case '"':
-			for i++; doc[i] != '"'; i++ {
-				if doc[i] == '\\' {
-					i++
-				}
-			}
-			if depth == 0 {
-				return i + 1
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',', ':':
-			if depth == 0 {
-				return i
-			}
-		}
-	}
-	return len(doc)
 }
 
 // text reads a string.

@@ -28,12 +28,13 @@ type schemas struct {
 type compiledSchema struct {
 	source []byte
 	schema *jsonschema.Schema // nil: nothing to check
+	shape  *jobs.Shape
 }
 
-// check calls fault for what is wrong with a payload, with pointers into the payload.
+// check calls fault for what is wrong with a payload in canonical form, with pointers into the payload.
 func (s *schemas) check(t *jobs.Type, payload []byte, fault func(pointer, detail string)) {
-	schema := s.of(t)
-	if schema == nil {
+	known := s.of(t)
+	if known.schema == nil || known.shape.Fits(payload) {
 		return
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(payload)) // numbers keep their digits
@@ -42,17 +43,17 @@ func (s *schemas) check(t *jobs.Type, payload []byte, fault func(pointer, detail
 		return
 	}
 	var wrong *jsonschema.ValidationError
-	if err := schema.Validate(value); errors.As(err, &wrong) {
+	if err := known.schema.Validate(value); errors.As(err, &wrong) {
 		explain(wrong, fault)
 	}
 }
 
-func (s *schemas) of(t *jobs.Type) *jsonschema.Schema {
+func (s *schemas) of(t *jobs.Type) compiledSchema {
 	s.mu.RLock()
 	known, ok := s.compiled[t.Name]
 	s.mu.RUnlock()
 	if ok && bytes.Equal(known.source, t.Schema) {
-		return known.schema
+		return known
 	}
 	schema, err := compile(t.Schema)
 	if err != nil {
@@ -63,8 +64,9 @@ func (s *schemas) of(t *jobs.Type) *jsonschema.Schema {
 	if s.compiled == nil {
 		s.compiled = map[string]compiledSchema{}
 	}
-	s.compiled[t.Name] = compiledSchema{bytes.Clone(t.Schema), schema}
-	return schema
+	known = compiledSchema{bytes.Clone(t.Schema), schema, jobs.ShapeOf(t.Schema)}
+	s.compiled[t.Name] = known
+	return known
 }
 
 // noLoader refuses references to anything outside of a schema.

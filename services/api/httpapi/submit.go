@@ -243,10 +243,12 @@ func (a *api) store(
 		return none, problemOfRead(err)
 	}
 	for i := range list {
-		if t := slices.IndexFunc(types, func(t jobs.Type) bool { return t.Name == list[i].Type }); t >= 0 {
-			a.schemas.check(&types[t], list[i].Payload, func(pointer, detail string) {
-				f.fault(at(fmt.Sprintf("/%d/payload", i))+pointer, detail)
-			})
+		for t := range types {
+			if types[t].Name == list[i].Type {
+				a.schemas.check(&types[t], list[i].Payload, func(pointer, detail string) {
+					f.fault(at(fmt.Sprintf("/%d/payload", i))+pointer, detail)
+				})
+			}
 		}
 	}
 	if f.faults != nil {

@@ -1,0 +1,308 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Shape is what can be told of a payload's validity in passing: by a JSON Schema's plainest keywords, those that SchemaOf writes, without decoding
+// anything. It never errs on the side of the payload. Most payloads are in order, so few are left for a validator, which knows all
+// keywords and can say what is wrong.
+type Shape struct {
+	kind        byte // '{', '[', '"', 't', 'n' for a number, 'i' for a whole one; 0 for anything
+	least, most float64
+	min, max    int      // characters or elements
+	enum        [][]byte // in canonical form; nil: any value
+	properties  []shapeProperty
+	required    int    // how many properties must be there
+	items       *Shape // nil: anything
+	others      *Shape // of properties that are not named; nil: anything
+}
+
+type shapeProperty struct {
+	name     string
+	shape    *Shape // nil: anything
+	required bool
+}
+
+// ShapeOf reads a JSON Schema (2020-12). It returns nil, which fits nothing for certain, where it does not understand all of the schema.
+func ShapeOf(schema json.RawMessage) *Shape {
+	var keywords map[string]json.RawMessage // a struct would take other spellings of the names
+	if json.Unmarshal(schema, &keywords) != nil || keywords == nil {
+		return nil
+	}
+	s := &Shape{least: math.Inf(-1), most: math.Inf(1), max: math.MaxInt}
+	ok, limits := true, 0
+	read := func(raw json.RawMessage, to any) { ok = ok && json.Unmarshal(raw, to) == nil && string(raw) != "null" }
+	part := func(raw json.RawMessage) *Shape {
+		p := ShapeOf(raw)
+		ok = ok && p != nil
+		return p
+	}
+	for name, raw := range keywords {
+		limits++
+		switch name {
+		case "title", "description", "format", "contentEncoding", "default", "examples": // no limits
+			limits--
+		case "$schema":
+			limits--
+			ok = ok && string(raw) == `"https://json-schema.org/draft/2020-12/schema"`
+		case "type":
+			var text string
+			read(raw, &text)
+			s.kind = shapeKinds[text]
+			ok = ok && s.kind != 0
+		case "minimum":
+			s.least, ok = exact(raw, ok)
+		case "maximum":
+			s.most, ok = exact(raw, ok)
+		case "minLength", "minItems":
+			var n int
+			read(raw, &n)
+			s.min = max(s.min, n)
+		case "maxLength", "maxItems":
+			var n int
+			read(raw, &n)
+			s.max = min(s.max, n)
+		case "enum":
+			var values []json.RawMessage
+			read(raw, &values)
+			s.enum = [][]byte{}
+			for _, v := range values {
+				if canonical, err := Canonical(v, JSONLimits{}); err == nil {
+					s.enum = append(s.enum, canonical)
+				}
+			}
+		case "items":
+			s.items = part(raw)
+		case "additionalProperties":
+			s.others = part(raw)
+		case "properties":
+			var parts map[string]json.RawMessage
+			read(raw, &parts)
+			for name, raw := range parts {
+				s.property(name).shape = part(raw)
+			}
+		case "required":
+			var names []string
+			read(raw, &names)
+			for _, name := range names {
+				s.property(name).required = true
+			}
+		default:
+			return nil
+		}
+	}
+	if !ok || s.kind == 0 && limits > 0 { // limits that hold for some kinds of value only
+		return nil
+	}
+	for _, p := range s.properties {
+		if p.required {
+			s.required++
+		}
+	}
+	return s
+}
+
+var shapeKinds = map[string]byte{"object": '{', "array": '[', "string": '"', "boolean": 't', "number": 'n', "integer": 'i'}
+
+// property returns a property for change.
+func (s *Shape) property(name string) *shapeProperty {
+	i := slices.IndexFunc(s.properties, func(p shapeProperty) bool { return p.name == name })
+	if i < 0 {
+		i = len(s.properties)
+		s.properties = append(s.properties, shapeProperty{name: name})
+	}
+	return &s.properties[i]
+}
+
+// maxExactDigits is how long a number may be to be compared as a float64: no two different ones of 15 digits become the same.
+const maxExactDigits = 15
+
+func exact(number []byte, so bool) (float64, bool) {
+	v, err := strconv.ParseFloat(string(number), 64)
+	return v, so && err == nil && len(number) <= maxExactDigits && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0
+}
+
+// Fits reports whether a value in canonical form (see Canonical) fits the schema for certain. Where not, it may fit all the same. Of what is not in
+// canonical form it may say either.
+func (s *Shape) Fits(canonical []byte) bool {
+	return s != nil && s.fit(canonical) == len(canonical)
+}
+
+// fit measures the value that doc begins with; -1 where it is not certain to fit.
+func (s *Shape) fit(doc []byte) int {
+	if len(doc) == 0 {
+		return -1
+	}
+	if s == nil || s.kind == 0 {
+		return Measure(doc)
+	}
+	size := -1
+	switch c := doc[0]; {
+	case c == s.kind && c == '{':
+		size = s.fitObject(doc)
+	case c == s.kind && c == '[':
+		size = s.fitArray(doc)
+	case c == s.kind && c == '"':
+		size = Measure(doc)
+		if size < 2 || !s.fitText(doc[1:size-1]) {
+			return -1
+		}
+	case (c == 't' || c == 'f') && s.kind == 't':
+		size = Measure(doc)
+	case (c == '-' || '0' <= c && c <= '9') && (s.kind == 'n' || s.kind == 'i'):
+		size = Measure(doc)
+		v, ok := exact(doc[:size], true)
+		if !ok || v < s.least || v > s.most || s.kind == 'i' && bytes.IndexByte(doc[:size], '.') >= 0 {
+			return -1
+		}
+	}
+	if s.enum != nil && size > 0 && !slices.ContainsFunc(s.enum, func(v []byte) bool { return bytes.Equal(v, doc[:size]) }) {
+		return -1
+	}
+	return size
+}
+
+func (s *Shape) fitText(text []byte) bool {
+	if s.min == 0 && len(text) <= s.max { // no character takes less than a byte
+		return true
+	}
+	n := utf8.RuneCount(text)
+	return bytes.IndexByte(text, '\\') < 0 && s.min <= n && n <= s.max
+}
+
+func (s *Shape) fitArray(doc []byte) int {
+	i, n := 1, 0
+	for ; i < len(doc) && doc[i] != ']'; n++ {
+		if n > 0 {
+			i++ // the comma
+		}
+		size := s.items.fit(doc[i:])
+		if size < 0 {
+			return -1
+		}
+		i += size
+	}
+	if n < s.min || n > s.max {
+		return -1
+	}
+	return i + 1
+}
+
+func (s *Shape) fitObject(doc []byte) int {
+	i, required := 1, 0
+	for i < len(doc) && doc[i] != '}' {
+		if i > 1 {
+			i++ // the comma
+		}
+		key := Measure(doc[i:])
+		if key < 2 || i+key >= len(doc) {
+			return -1
+		}
+		p, ok := s.find(doc[i+1 : i+key-1])
+		if !ok {
+			return -1
+		}
+		if p.required {
+			required++
+		}
+		i += key + 1
+		size := p.shape.fit(doc[i:])
+		if size < 0 {
+			return -1
+		}
+		i += size
+	}
+	if required < s.required {
+		return -1
+	}
+	return i + 1
+}
+
+// find returns what is said of a property. A name that a property of a Go struct could take for its own, but for its spelling, or that has
+// escapes, is not certain to be no such property.
+func (s *Shape) find(name []byte) (shapeProperty, bool) {
+	for _, p := range s.properties {
+		if p.name == string(name) {
+			return p, true
+		}
+	}
+	for _, p := range s.properties {
+		if strings.EqualFold(p.name, string(name)) {
+			return shapeProperty{}, false
+		}
+	}
+	return shapeProperty{shape: s.others}, bytes.IndexByte(name, '\\') < 0
+}
+
+// Measure returns the length of the value that a document in canonical form begins with.
+func Measure(canonical []byte) int {
+	depth := 0
+	for i := 0; i < len(canonical); i++ {
+		switch canonical[i] {
+		case '"':
+			for i++; i < len(canonical) && canonical[i] != '"'; i++ {
+				if canonical[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return min(i+1, len(canonical))
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(canonical)
+}
+
+// shaped reports whether encoding/json decodes into a t whatever fits the shape of t's schema. It does not where a type decodes itself, where a number may
+// be out of range, and where the schema says less than the type.
+func shaped(t reflect.Type, within []reflect.Type) bool {
+	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return true
+	case slices.Contains(within, t), t == reflect.TypeFor[json.Number](), decodesJSON(t), decodesText(t):
+		return false
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64:
+		return true
+	case reflect.Int, reflect.Int64:
+		return t.Size() == 8
+	case reflect.Interface:
+		return t.NumMethod() == 0
+	case reflect.Pointer:
+		return shaped(t.Elem(), within)
+	case reflect.Slice:
+		return t.Elem().Kind() != reflect.Uint8 && shaped(t.Elem(), within)
+	case reflect.Map:
+		return t.Key().Kind() == reflect.String && !decodesText(t.Key()) && shaped(t.Elem(), within)
+	case reflect.Struct:
+		for _, f := range jsonFields(t) {
+			if f.quoted || len(f.Index) > 1 || !shaped(f.Type, append(slices.Clone(within), t)) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
