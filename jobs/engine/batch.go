@@ -15,6 +15,10 @@ const (
 	batchMax = 1000
 	// batchesInFlight lets one batch fill while another waits for its commit; more were measured to be no faster.
 	batchesInFlight = 2
+	// insertCrowd is where a batch of jobs costs the Store per job about as little as a larger one: from there on it pays to keep two backends busy.
+	insertCrowd = 128
+	// besideAfter is how long an item waits for the call before it at most, if there is a place beside that.
+	besideAfter = 20 * time.Millisecond
 	// fewMax is how many items may wait for a batch to be worth a look at whether there are more. With 16 callers that saves an eighth of a submit; with
 	// hundreds there is always enough, and it would cost.
 	fewMax = 24
@@ -22,8 +26,8 @@ const (
 	storeTimeout = 5 * time.Second
 )
 
-// batcher turns single calls into calls with many items: group commit. It never waits for company: an item that finds a
-// place in flight goes at once, those that come while all places are taken go together as soon as one is free.
+// batcher turns single calls into calls with many items: group commit. It never waits for company: an item that finds nothing
+// in flight goes at once, those that come meanwhile go together as soon as that is back, or beside it.
 //
 // An item is not withdrawn when whoever handed it in gives up: it may have been stored by then.
 type batcher[T, R any] struct {
@@ -32,12 +36,16 @@ type batcher[T, R any] struct {
 	flush     func(ctx context.Context, items []T) ([]R, error)
 	weight    func(T) int
 	weightMax int
+	// crowd is how many items have to wait for a call to go beside another, or else one of them for besideAfter. Two small calls cost the Store half as
+	// much again as one, and one that is small is soon back. 0: a call goes beside another at once.
+	crowd int
 	// answer hands an item its result, or what kept it from having one. It must not block.
 	answer func(item T, result R, err error)
 
 	mu       sync.Mutex
 	waiting  []T
 	inFlight int
+	timed    bool // beside will be called
 	running  sync.WaitGroup
 }
 
@@ -46,8 +54,27 @@ func (b *batcher[T, R]) put(items ...T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, items...)
-	if b.inFlight < batchesInFlight {
+	switch {
+	case b.inFlight == 0 || b.inFlight < batchesInFlight && len(b.waiting) >= b.crowd:
 		b.inFlight++
+		b.running.Go(b.work)
+	case b.crowd > 0 && !b.timed:
+		b.timed = true
+		time.AfterFunc(besideAfter, b.beside)
+	}
+}
+
+// beside lets a call go beside one that takes long, because the Store is far away or one of its items waits for a lock.
+func (b *batcher[T, R]) beside() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timed = len(b.waiting) > 0
+	if !b.timed {
+		return
+	}
+	time.AfterFunc(besideAfter, b.beside)
+	if b.inFlight < batchesInFlight {
+		b.inFlight++ // nothing waits unless something is in flight, so wait is not over yet
 		b.running.Go(b.work)
 	}
 }
@@ -55,14 +82,27 @@ func (b *batcher[T, R]) put(items ...T) {
 // wait returns when nothing is in flight or waiting.
 func (b *batcher[T, R]) wait() { b.running.Wait() }
 
-// work flushes batches until nothing waits.
+// work flushes batches until nothing waits, or another call in flight can take along what does.
 func (b *batcher[T, R]) work() {
 	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		b.run(batch)
 		if b.few(min(len(batch)/2, fewMax)) {
 			runtime.Gosched() // who was just answered may have more, and can be in time for the next batch
 		}
+		if b.leave() {
+			return
+		}
 	}
+}
+
+func (b *batcher[T, R]) leave() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := b.inFlight > 1 && len(b.waiting) < b.crowd
+	if left {
+		b.inFlight--
+	}
+	return left
 }
 
 // few tells whether no more than n items wait.

@@ -65,6 +65,7 @@ func NewClient(opts ClientOptions) *Client {
 			return w
 		},
 		weightMax: batchMax * (4<<10 + 256),
+		crowd:     insertCrowd,
 	}
 	return c
 }

@@ -194,3 +194,67 @@ func TestBatcher(t *testing.T) {
 		}
 	})
 }
+
+// With a crowd, a few items wait for the call in flight, though not for long; many go beside it.
+func TestBatcherCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		type call struct {
+			size int
+			at   time.Duration
+		}
+		var calls []call
+		gates := map[int]chan struct{}{} // by the first item
+		b := batcher[int, int]{
+			flush: func(_ context.Context, items []int) ([]int, error) {
+				calls = append(calls, call{len(items), time.Since(began)})
+				if gate := gates[items[0]]; gate != nil {
+					<-gate
+				}
+				return items, nil
+			},
+			answer: func(int, int, error) {}, weight: func(int) int { return 1 }, weightMax: 100, crowd: 4,
+		}
+		put := func(items ...int) {
+			for _, i := range items {
+				b.put(i)
+				synctest.Wait()
+			}
+		}
+		expect := func(want ...call) {
+			t.Helper()
+			if !slices.Equal(calls, want) {
+				t.Fatalf("calls %v, want %v", calls, want)
+			}
+			calls = nil
+		}
+
+		gates[0], gates[1] = make(chan struct{}), make(chan struct{})
+		put(0, 1, 2, 3)
+		expect(call{1, 0})
+		put(4) // the fourth that waits
+		expect(call{4, 0})
+		put(5)
+		close(gates[1])
+		synctest.Wait()
+		expect() // left to the other one
+		close(gates[0])
+		synctest.Wait()
+		expect(call{1, 0})
+
+		time.Sleep(time.Second) // its timer has run out
+		began = time.Now()
+		gates[10] = make(chan struct{})
+		put(10, 11)
+		time.Sleep(besideAfter)
+		synctest.Wait()
+		expect(call{1, 0}, call{1, besideAfter})
+		time.Sleep(besideAfter / 2)
+		put(12)
+		time.Sleep(besideAfter / 2)
+		synctest.Wait()
+		expect(call{1, 2 * besideAfter})
+		close(gates[10])
+		b.wait()
+	})
+}
