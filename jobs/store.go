@@ -125,6 +125,9 @@ type New struct {
 type Submission struct {
 	Jobs []New // 1 to MaxBulk
 	Key  *Key  // nil: always new
+
+	// Canonical says that the payloads are objects that Canonical has written, within the engine's limit: it does not look again.
+	Canonical bool
 }
 
 // Key makes a submission idempotent: for KeyTTL the same key in the same scope stands for the same jobs.

@@ -83,7 +83,7 @@ func (c *Client) Close() {
 // jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else wraps jobs.ErrOutcomeUnknown: repeat it with the
 // same key to find out.
 func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error) {
-	if err := c.complete(ctx, s.Jobs); err != nil {
+	if err := c.complete(ctx, s.Jobs, s.Canonical); err != nil {
 		return jobs.Receipt{}, err
 	}
 	under := &submission{Submission: s, done: make(chan struct{})}
@@ -123,7 +123,7 @@ func known(err error) error {
 }
 
 // complete checks jobs and fills in what they leave open.
-func (c *Client) complete(ctx context.Context, list []jobs.New) error {
+func (c *Client) complete(ctx context.Context, list []jobs.New, canonical bool) error {
 	if len(list) == 0 || len(list) > jobs.MaxBulk {
 		return &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
 	}
@@ -168,7 +168,7 @@ func (c *Client) complete(ctx context.Context, list []jobs.New) error {
 		if !n.RunAt.IsZero() && n.RunAt.After(time.Now().Add(jobs.MaxDelay)) {
 			fault("run_at", "must be at most 366 days ahead")
 		}
-		faults = append(faults, c.payload(i, n)...)
+		faults = append(faults, c.payload(i, n, canonical)...)
 		if n.ID == "" {
 			n.ID = newID()
 		}
@@ -179,30 +179,32 @@ func (c *Client) complete(ctx context.Context, list []jobs.New) error {
 	return nil
 }
 
-// payload brings the i-th job's payload into canonical form.
-func (c *Client) payload(i int, n *jobs.New) []jobs.FieldError {
-	if len(n.Payload) == 0 {
-		n.Payload = []byte(`{}`)
-	}
+// payload brings the i-th job's payload into canonical form, unless it is, and holds it against the job's type.
+func (c *Client) payload(i int, n *jobs.New, canonical bool) []jobs.FieldError {
 	at := func(fields ...jobs.FieldError) []jobs.FieldError {
 		for k := range fields {
 			fields[k].Pointer = fmt.Sprintf("/%d/payload%s", i, fields[k].Pointer)
 		}
 		return fields
 	}
-	canonical, err := jobs.Canonical(n.Payload, jobs.JSONLimits{Bytes: c.opts.MaxPayloadBytes})
-	if err != nil {
-		return at(jobs.FieldError{Detail: err.Error()})
+	if len(n.Payload) == 0 {
+		n.Payload = []byte(`{}`)
 	}
-	if canonical[0] != '{' {
-		return at(jobs.FieldError{Detail: "must be a JSON object"})
+	if !canonical {
+		payload, err := jobs.Canonical(n.Payload, jobs.JSONLimits{Bytes: c.opts.MaxPayloadBytes})
+		if err != nil {
+			return at(jobs.FieldError{Detail: err.Error()})
+		}
+		if payload[0] != '{' {
+			return at(jobs.FieldError{Detail: "must be a JSON object"})
+		}
+		n.Payload = payload
 	}
-	n.Payload = canonical
 	handler := c.opts.Registry.Lookup(n.Type)
 	if handler == nil {
 		return nil
 	}
-	if err := handler.Check(canonical); err != nil {
+	if err := handler.Check(n.Payload); err != nil {
 		var wrong *jobs.InvalidError
 		if errors.As(err, &wrong) {
 			return at(slices.Clone(wrong.Fields)...)

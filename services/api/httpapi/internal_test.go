@@ -96,6 +96,10 @@ func FuzzSubmission(f *testing.F) {
 				t.Fatalf("%q: %d jobs, want %d", raw, len(list), len(want))
 			}
 			for i, n := range list {
+				// The engine is told that there is nothing left to do, or to refuse.
+				if again, err := jobs.Canonical(n.Payload, jobs.JSONLimits{}); err != nil || !bytes.Equal(again, n.Payload) {
+					t.Fatalf("payload %q is canonical only as %q (%v)", n.Payload, again, err)
+				}
 				var s struct {
 					Type     string
 					Payload  map[string]any

@@ -254,7 +254,7 @@ func (a *api) store(
 	if f.faults != nil {
 		return none, invalidBody(f.faults)
 	}
-	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, in.r.Method, in.r.URL.Path, doc)})
+	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, in.r.Method, in.r.URL.Path, doc), Canonical: true})
 	if err == nil {
 		return receipt, nil
 	}
