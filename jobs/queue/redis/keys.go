@@ -32,15 +32,15 @@ func score(h jobs.Hint) int64 {
 	return int64(jobs.MaxPriority-h.Priority)*band + min(max(h.RunAt.UnixMilli(), 0), band-1)
 }
 
-// scored reads a hint's place back.
-func scored(id, queue, text string, suspect bool) (jobs.Hint, error) {
+// scored reads a hint's place back; the id is for the caller to fill in.
+func scored(text, queue string, suspect bool) (jobs.Hint, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || f != math.Trunc(f) || f < 0 || f >= 1<<53 {
-		return jobs.Hint{}, fmt.Errorf("the score %q of %q is none of ours", text, id)
+		return jobs.Hint{}, fmt.Errorf("the score %q in queue %s is none of ours", text, queue)
 	}
 	s := int64(f)
 	return jobs.Hint{
-		ID: id, Queue: queue, Suspect: suspect,
+		Queue: queue, Suspect: suspect,
 		Priority: jobs.MaxPriority - int(s/band), RunAt: time.UnixMilli(s % band).UTC(),
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,12 +55,22 @@ func (q *Queue) take(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
 	for r := (&reader{fields: fields}); r.more(); {
 		queue := r.text()
 		for _, suspect := range []bool{true, false} {
-			for set := (&reader{fields: r.list()}); set.more(); {
-				h, err := scored(set.text(), queue, set.text(), suspect)
-				if err = errors.Join(set.err, err); err != nil {
-					return hints, fmt.Errorf("pop: %w", err)
-				}
+			set := &reader{fields: r.list()}
+			if !set.more() {
+				continue
+			}
+			h, err := scored(set.text(), queue, suspect)
+			if err != nil {
+				return hints, fmt.Errorf("pop: %w", err)
+			}
+			ids := &reader{fields: set.list()}
+			hints = slices.Grow(hints, len(ids.fields))
+			for ids.more() {
+				h.ID = ids.text()
 				hints = append(hints, h)
+			}
+			if err := errors.Join(set.err, ids.err); err != nil {
+				return hints, fmt.Errorf("pop: %w", err)
 			}
 		}
 		if r.err != nil {
