@@ -39,8 +39,8 @@ type batcher[T, R any] struct {
 	// crowd is how many items have to wait for a call to go beside another, or else one of them for besideAfter. Two small calls cost the Store half as
 	// much again as one, and one that is small is soon back. 0: a call goes beside another at once.
 	crowd int
-	// answer hands an item its result, or what kept it from having one. It must not block.
-	answer func(item T, result R, err error)
+	// answer hands items their results, each at its index, or what kept all of them from having one. It must not block.
+	answer func(items []T, results []R, err error)
 
 	mu       sync.Mutex
 	waiting  []T
@@ -146,12 +146,5 @@ func (b *batcher[T, R]) run(batch []T) {
 		}
 		return
 	}
-	for i, item := range batch {
-		if err != nil {
-			var none R
-			b.answer(item, none, err)
-		} else {
-			b.answer(item, results[i], nil)
-		}
-	}
+	b.answer(batch, results, err)
 }

@@ -108,6 +108,7 @@ func BenchmarkAttempt(b *testing.B) {
 	defer queue.Close()
 	worker := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler), Concurrency: 1000,
+		LeaseTTL: time.Hour, // a beat would find that the Store knows of no attempt, and end them
 	})
 	ctx, stop := context.WithCancel(b.Context())
 	b.ReportAllocs()

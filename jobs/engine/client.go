@@ -55,7 +55,7 @@ func NewClient(opts ClientOptions) *Client {
 	}
 	c := &Client{opts: opts, log: opts.Log, hurry: &hurrier{queue: opts.Queue, log: opts.Log}}
 	c.insert = batcher[*submission, jobs.Receipt]{
-		flush: c.store, answer: (*submission).answer,
+		flush: c.store, answer: answer,
 		// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs or 4 MiB.
 		weight: func(s *submission) int {
 			w := 0
@@ -107,9 +107,14 @@ type submission struct {
 	done    chan struct{} // closed when receipt or err is there
 }
 
-func (s *submission) answer(r jobs.Receipt, err error) {
-	s.receipt, s.err = r, err
-	close(s.done)
+// answer tells those who wait.
+func answer(list []*submission, receipts []jobs.Receipt, err error) {
+	for i, s := range list {
+		if s.err = err; err == nil {
+			s.receipt = receipts[i]
+		}
+		close(s.done)
+	}
 }
 
 // known makes sure that an error which does not promise that nothing was stored says so.

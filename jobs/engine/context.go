@@ -50,14 +50,14 @@ func (c *attemptContext) make() context.Context {
 	return c.made
 }
 
-// end ends the context. The first cause counts.
-func (c *attemptContext) end(cause error) {
+// end ends the context now. The first cause counts.
+func (c *attemptContext) end(cause error, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause != nil {
 		return
 	}
-	c.cause, c.endedAt = cause, time.Now()
+	c.cause, c.endedAt = cause, now
 	if c.made != nil {
 		c.endMade(cause)
 	}

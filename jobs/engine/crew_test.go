@@ -85,8 +85,8 @@ func TestAttemptContext(t *testing.T) {
 				if d, ok := c.Deadline(); !ok || time.Until(d) != time.Minute {
 					t.Errorf("deadline %v, %v", d, ok)
 				}
-				c.end(jobs.ErrCancelled)
-				c.end(jobs.ErrShutdown) // the first cause counts
+				c.end(jobs.ErrCancelled, time.Now())
+				c.end(jobs.ErrShutdown, time.Now()) // the first cause counts
 				expect("cancelled", c, context.Canceled, jobs.ErrCancelled)
 
 				c = attempt()
@@ -95,11 +95,11 @@ func TestAttemptContext(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				expect("timed out", c, context.DeadlineExceeded, jobs.ErrTimeout)
-				c.end(context.Canceled) // lets go of what was made
+				c.end(context.Canceled, time.Now()) // lets go of what was made
 
 				c = attempt()
 				time.Sleep(time.Minute)
-				c.end(jobs.ErrLeaseLost)
+				c.end(jobs.ErrLeaseLost, time.Now())
 				if at, cause := c.ended(time.Now()); cause != jobs.ErrTimeout || !at.Equal(c.deadline) {
 					t.Errorf("ended at %v by %v, want by the timeout that came first", at, cause)
 				}

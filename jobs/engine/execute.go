@@ -37,8 +37,9 @@ func (w *Worker) execute(r *run) {
 	var result any
 	err := errNoReturn
 	defer func() { // deferred, because runtime.Goexit comes back no other way
-		_, cause := r.ctx.ended(time.Now())
-		r.ctx.end(context.Canceled)
+		now := time.Now()
+		_, cause := r.ctx.ended(now)
+		r.ctx.end(context.Canceled, now)
 		if r.over.CompareAndSwap(false, true) {
 			w.conclude(r, handler, cause, result, err)
 			return
@@ -69,19 +70,23 @@ func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any
 		// Whoever has the job now goes on with it.
 		w.counters.leasesLost.Add(1)
 		w.tell(r, slog.LevelWarn, "lease lost")
-		w.finish(r)
+		w.finish([]*run{r})
 		return
 	}
 	r.outcome = w.outcome(cause, r, handler, result, err)
 	w.settle(r)
 }
 
-// finish lets go of an attempt.
-func (w *Worker) finish(r *run) {
-	w.runs.remove(r)
-	if !r.stuck {
-		w.slots.give(1)
+// finish lets go of attempts: of all at once, so that whoever waits for slots gets them all and claims that many.
+func (w *Worker) finish(list []*run) {
+	w.runs.remove(list)
+	free := 0
+	for _, r := range list {
+		if !r.stuck {
+			free++
+		}
 	}
+	w.slots.give(free)
 }
 
 // outcome decides what to do with a job whose handler has returned; cause says why its context had ended by then, if it had.

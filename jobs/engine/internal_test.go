@@ -167,11 +167,15 @@ func TestBatcher(t *testing.T) {
 				<-gate
 				return items, nil
 			},
-			answer: func(item, result int, err error) {
+			answer: func(items, results []int, err error) {
 				mu.Lock()
 				defer mu.Unlock()
-				if answers[item] = result; err != nil {
-					t.Errorf("item %d: %v", item, err)
+				if err != nil {
+					t.Errorf("items %v: %v", items, err)
+					return
+				}
+				for i, item := range items {
+					answers[item] = results[i]
 				}
 			},
 			weight: func(int) int { return 1 }, weightMax: 10,
@@ -213,7 +217,7 @@ func TestBatcherCrowd(t *testing.T) {
 				}
 				return items, nil
 			},
-			answer: func(int, int, error) {}, weight: func(int) int { return 1 }, weightMax: 100, crowd: 4,
+			answer: func([]int, []int, error) {}, weight: func(int) int { return 1 }, weightMax: 100, crowd: 4,
 		}
 		put := func(items ...int) {
 			for _, i := range items {

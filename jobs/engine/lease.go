@@ -165,9 +165,7 @@ func (w *Worker) beat(ctx context.Context) {
 
 // abandon ends all running handlers without recording what they return.
 func (w *Worker) abandon() {
-	for _, r := range w.runs.all() {
-		r.ctx.end(jobs.ErrLeaseLost)
-	}
+	w.runs.endAll(jobs.ErrLeaseLost)
 }
 
 // compare holds what the Store says we run against what we do run.
@@ -183,7 +181,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 		r := w.runs.get(key)
 		switch first, known := l.strange[key]; {
 		case r != nil && h.CancelRequested:
-			r.ctx.end(jobs.ErrCancelled)
+			r.ctx.end(jobs.ErrCancelled, time.Now())
 		case r != nil:
 		case known && l.settledBy(first):
 			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
@@ -199,7 +197,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 	l.strange = strange
 	for _, r := range w.runs.all() {
 		if r.session == session && r.startedAt.Before(sent) && !ours[r.key()] && !r.over.Load() {
-			r.ctx.end(jobs.ErrLeaseLost) // taken from us, by the reaper past the job's deadline for one
+			r.ctx.end(jobs.ErrLeaseLost, time.Now()) // taken from us, by the reaper past the job's deadline for one
 		}
 	}
 	if len(phantoms) > 0 && !fault.Removed("phantom check") {

@@ -51,15 +51,17 @@ func (rs *runs) add(list []*run) {
 	}
 }
 
-func (rs *runs) remove(r *run) {
+func (rs *runs) remove(list []*run) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.m[r.key()] != r {
-		return
-	}
-	delete(rs.m, r.key())
-	if r.job.Suspect() {
-		rs.suspect = false
+	for _, r := range list {
+		if rs.m[r.key()] != r {
+			continue
+		}
+		delete(rs.m, r.key())
+		if r.job.Suspect() {
+			rs.suspect = false
+		}
 	}
 	if len(rs.m) == 0 && rs.empty != nil {
 		close(rs.empty)
@@ -101,7 +103,7 @@ func (rs *runs) count() int {
 
 func (rs *runs) endAll(cause error) {
 	for _, r := range rs.all() {
-		r.ctx.end(cause)
+		r.ctx.end(cause, time.Now())
 	}
 }
 

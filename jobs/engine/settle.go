@@ -18,7 +18,7 @@ const (
 // settle has the outcome of an attempt recorded. It does not wait for that.
 func (w *Worker) settle(r *run) {
 	if err := fault.Point("before-settle"); err != nil {
-		w.answered(r, jobs.Settled{}, err)
+		w.answered([]*run{r}, nil, err)
 		return
 	}
 	w.settler.put(r)
@@ -33,17 +33,29 @@ func (w *Worker) record(ctx context.Context, list []*run) ([]jobs.Settled, error
 	return w.opts.Store.Settle(ctx, outcomes)
 }
 
-// answered lets go of an attempt whose outcome is durable or whose job another has. Until then it is tried again, for as long as it takes: the
-// fence keeps a late result from doing harm, and a result given up is work done twice.
-func (w *Worker) answered(r *run, s jobs.Settled, err error) {
-	if err == nil {
-		err = fault.Point("after-settle-commit")
+// answered lets go of attempts whose outcome is durable or whose job another has.
+func (w *Worker) answered(list []*run, answers []jobs.Settled, err error) {
+	now := time.Now()
+	done := make([]*run, 0, len(list))
+	for i, r := range list {
+		failed := err
+		if failed == nil {
+			failed = fault.Point("after-settle-commit")
+		}
+		if failed != nil {
+			w.settleAgain(r, failed)
+			continue
+		}
+		w.settled(r, answers[i], now)
+		done = append(done, r)
 	}
+	w.finish(done)
+}
+
+// settleAgain tries to have an outcome recorded that was not, for as long as it takes: the fence keeps a late result from doing harm, and a result
+// given up is work done twice.
+func (w *Worker) settleAgain(r *run, err error) {
 	switch {
-	case err == nil:
-		w.settled(r, s)
-		w.finish(r)
-		return
 	case errors.Is(err, jobs.ErrRejected) && (r.outcome.Result != nil || r.outcome.Error != ""):
 		// The Store cannot hold what we checked. The outcome counts, its text does not.
 		w.tell(r, slog.LevelError, "outcome rejected by the store, recorded without its text", slog.Any("error", err))
@@ -57,7 +69,7 @@ func (w *Worker) answered(r *run, s jobs.Settled, err error) {
 	}
 	w.repeats.Go(func() {
 		if r.wait > 0 && !pause(w.recording, r.wait) {
-			w.finish(r)
+			w.finish([]*run{r})
 			return
 		}
 		w.settle(r)
@@ -65,9 +77,9 @@ func (w *Worker) answered(r *run, s jobs.Settled, err error) {
 }
 
 // settled tells of a recorded outcome.
-func (w *Worker) settled(r *run, s jobs.Settled) {
+func (w *Worker) settled(r *run, s jobs.Settled, now time.Time) {
 	o := &r.outcome
-	took := slog.Int64("duration_ms", time.Since(r.startedAt).Milliseconds())
+	took := slog.Int64("duration_ms", now.Sub(r.startedAt).Milliseconds())
 	if s.Result == jobs.Stale {
 		w.counters.stale.Add(1)
 		w.tell(r, slog.LevelWarn, "stale result dropped", slog.String("verb", string(o.Verb)), took)
@@ -77,7 +89,7 @@ func (w *Worker) settled(r *run, s jobs.Settled) {
 	switch o.Verb {
 	case jobs.VerbComplete:
 		w.counters.completed.Add(1)
-		w.counters.completedAt.Store(since())
+		w.counters.completedAt.Store(int64(now.Sub(start)))
 		w.tell(r, slog.LevelInfo, "job completed", took)
 	case jobs.VerbRetry, jobs.VerbFail:
 		w.counters.failed.Add(1)
