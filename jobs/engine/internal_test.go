@@ -128,6 +128,48 @@ func TestLookAsksAhead(t *testing.T) {
 	})
 }
 
+// Whatever the order in which attempts go, the others stay, and the last one tells who waits.
+func TestRuns(t *testing.T) {
+	var rs runs
+	list := make([]*run, 5)
+	for i := range list {
+		list[i] = &run{job: jobs.Job{ID: "a", Fence: int64(i)}}
+	}
+	list[3].job.LeaseLosses = 1
+	rs.add(list)
+	if !rs.reserveSuspect() {
+		t.Fatal("no place for a suspect")
+	}
+	for _, step := range []struct {
+		remove, left []int
+		suspect      bool
+	}{
+		{[]int{0}, []int{1, 2, 3, 4}, true},
+		{[]int{4, 0}, []int{1, 2, 3}, true}, // one of them once more
+		{[]int{1, 3}, []int{2}, false},
+	} {
+		for _, i := range step.remove {
+			rs.remove(list[i : i+1])
+		}
+		m := rs.byKey()
+		for _, i := range step.left {
+			if m[list[i].key()] != list[i] {
+				t.Errorf("%d is gone with %v", i, step.remove)
+			}
+		}
+		if len(m) != len(step.left) || rs.count() != len(step.left) || rs.suspect != step.suspect {
+			t.Errorf("after %v: %d of %d left, place of the suspect taken: %v", step.remove, rs.count(), len(step.left), rs.suspect)
+		}
+	}
+	if rs.idle(0) {
+		t.Error("idle while one is left")
+	}
+	rs.remove(list[2:3])
+	if !rs.idle(time.Minute) || len(rs.all()) != 0 {
+		t.Error("not idle when all are gone")
+	}
+}
+
 func TestOrderFollowsTheWeights(t *testing.T) {
 	w := &Worker{opts: WorkerOptions{Queues: []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}}}
 	first := map[string]int{}

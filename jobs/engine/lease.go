@@ -66,16 +66,17 @@ func (l *lease) claiming(f func(session string)) {
 	l.mu.Unlock()
 }
 
-// settledBy reports whether all claims that were sent before t have been answered and registered.
-func (l *lease) settledBy(t time.Time) bool {
+// settledBy returns the time before which all claims that were sent have been answered and registered by now.
+func (l *lease) settledBy() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	by := time.Now()
 	for _, sent := range l.claims {
-		if sent.Before(t) {
-			return false
+		if sent.Before(by) {
+			by = sent
 		}
 	}
-	return true
+	return by
 }
 
 func (l *lease) beatNow() {
@@ -172,18 +173,20 @@ func (w *Worker) abandon() {
 func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) {
 	l := &w.lease
 	session := l.id()
+	settledBy := l.settledBy() // before the attempts are looked at: what is registered in between is none of theirs
+	running := w.runs.byKey()
 	ours := make(map[runKey]bool, len(held))
 	strange := map[runKey]time.Time{}
 	var phantoms []jobs.Outcome
 	for _, h := range held {
 		key := runKey{h.ID, h.Fence}
 		ours[key] = true
-		r := w.runs.get(key)
+		r := running[key]
 		switch first, known := l.strange[key]; {
 		case r != nil && h.CancelRequested:
 			r.ctx.end(jobs.ErrCancelled, time.Now())
 		case r != nil:
-		case known && l.settledBy(first):
+		case known && !first.After(settledBy):
 			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
 			phantoms = append(phantoms, jobs.Outcome{
 				ID: h.ID, Fence: h.Fence, Session: session, Verb: jobs.VerbRelease, Error: "the answer to the claim was lost; handed back",
@@ -195,8 +198,8 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 		}
 	}
 	l.strange = strange
-	for _, r := range w.runs.all() {
-		if r.session == session && r.startedAt.Before(sent) && !ours[r.key()] && !r.over.Load() {
+	for key, r := range running {
+		if r.session == session && r.startedAt.Before(sent) && !ours[key] && !r.over.Load() {
 			r.ctx.end(jobs.ErrLeaseLost, time.Now()) // taken from us, by the reaper past the job's deadline for one
 		}
 	}

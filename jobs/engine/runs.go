@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ type run struct {
 	handed    jobs.Run // to the handler, with a copy of the job that it may change
 	late      lateAttrs
 	over      atomic.Bool // somebody has taken it on to record how it ended
+	at        int         // index in runs.list, under its lock; -1 once it was removed
 
 	// From here on they belong to whoever has set over.
 	outcome jobs.Outcome
@@ -38,7 +40,7 @@ func (r *run) key() runKey { return runKey{r.job.ID, r.job.Fence} }
 // runs are the attempts on this worker.
 type runs struct {
 	mu      sync.Mutex
-	m       map[runKey]*run
+	list    []*run        // in no order; who looks for one now and then makes a map
 	suspect bool          // a suspect is running, or is being looked for
 	empty   chan struct{} // closed when the last one goes, where somebody waits for that
 }
@@ -47,7 +49,8 @@ func (rs *runs) add(list []*run) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for _, r := range list {
-		rs.m[r.key()] = r
+		r.at = len(rs.list)
+		rs.list = append(rs.list, r)
 	}
 }
 
@@ -55,24 +58,31 @@ func (rs *runs) remove(list []*run) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for _, r := range list {
-		if rs.m[r.key()] != r {
+		if r.at < 0 {
 			continue
 		}
-		delete(rs.m, r.key())
+		end := len(rs.list) - 1
+		last := rs.list[end]
+		rs.list[r.at], last.at = last, r.at
+		rs.list[end] = nil
+		rs.list, r.at = rs.list[:end], -1
 		if r.job.Suspect() {
 			rs.suspect = false
 		}
 	}
-	if len(rs.m) == 0 && rs.empty != nil {
+	if len(rs.list) == 0 && rs.empty != nil {
 		close(rs.empty)
 		rs.empty = nil
 	}
 }
 
-func (rs *runs) get(key runKey) *run {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	return rs.m[key]
+func (rs *runs) byKey() map[runKey]*run {
+	list := rs.all()
+	m := make(map[runKey]*run, len(list))
+	for _, r := range list {
+		m[r.key()] = r
+	}
+	return m
 }
 
 func (rs *runs) has(id string) bool {
@@ -87,18 +97,14 @@ func (rs *runs) has(id string) bool {
 func (rs *runs) all() []*run {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	list := make([]*run, 0, len(rs.m))
-	for _, r := range rs.m {
-		list = append(list, r)
-	}
-	return list
+	return slices.Clone(rs.list)
 }
 
 // count is how many there are.
 func (rs *runs) count() int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	return len(rs.m)
+	return len(rs.list)
 }
 
 func (rs *runs) endAll(cause error) {
@@ -110,7 +116,7 @@ func (rs *runs) endAll(cause error) {
 // idle waits until nothing runs; it reports false when that takes longer than patience.
 func (rs *runs) idle(patience time.Duration) bool {
 	rs.mu.Lock()
-	if len(rs.m) == 0 {
+	if len(rs.list) == 0 {
 		rs.mu.Unlock()
 		return true
 	}

@@ -108,7 +108,6 @@ func NewWorker(opts WorkerOptions) *Worker {
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
-	w.runs.m = map[runKey]*run{}
 	w.lease.wake = make(chan struct{}, 1)
 	w.settler = batcher[*run, jobs.Settled]{
 		flush: w.record, answer: w.answered,
