@@ -29,7 +29,7 @@ func TestCrew(t *testing.T) {
 		})
 		list := func(n, kind int) (list []*run) {
 			for range n {
-				list = append(list, &run{job: jobs.Job{Attempts: kind}})
+				list = append(list, &run{job: brief{Attempts: kind}})
 			}
 			return list
 		}

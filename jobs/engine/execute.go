@@ -23,8 +23,7 @@ var errNoReturn = errors.New("the handler ended its goroutine")
 func (w *Worker) start(claimed []jobs.Job, session string) {
 	list, now := make([]*run, len(claimed)), time.Now()
 	for i := range claimed {
-		list[i] = &run{job: claimed[i], session: session, startedAt: now}
-		list[i].ctx.deadline = now.Add(claimed[i].Timeout)
+		list[i] = newRun(claimed[i], session, now, w.log.Handler())
 	}
 	w.runs.add(list)
 	w.crew.give(list)
@@ -49,8 +48,6 @@ func (w *Worker) execute(r *run) {
 		w.slots.give(1)
 	}()
 	_ = fault.Point("in-handler")
-	r.late = lateAttrs{Handler: w.log.Handler(), r: r}
-	r.handed = *jobs.NewRun(r.job, slog.New(&r.late), r.report)
 	result, err = invoke(&r.ctx, handler, &r.handed)
 }
 
@@ -192,7 +189,7 @@ func (w *Worker) tell(r *run, level slog.Level, message string, more ...slog.Att
 
 // attrs tell which attempt this is.
 func (r *run) attrs() []slog.Attr {
-	return append(about(&r.job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
+	return append(about(&jobs.Job{ID: r.job.ID, Type: r.job.Type, Queue: r.job.Queue}), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
 }
 
 // lateAttrs is what a handler logs with: the worker's slog.Handler, with the attributes of the attempt. Most handlers never log, so these are

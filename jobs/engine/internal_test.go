@@ -133,9 +133,9 @@ func TestRuns(t *testing.T) {
 	var rs runs
 	list := make([]*run, 5)
 	for i := range list {
-		list[i] = &run{job: jobs.Job{ID: "a", Fence: int64(i)}}
+		list[i] = &run{job: brief{ID: "a", Fence: int64(i)}}
 	}
-	list[3].job.LeaseLosses = 1
+	list[3].job.Suspect = true
 	rs.add(list)
 	if !rs.reserveSuspect() {
 		t.Fatal("no place for a suspect")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,11 +12,12 @@ import (
 
 // run is one attempt on this worker, from its claim until its outcome is durable.
 type run struct {
-	job       jobs.Job
+	job       brief
 	session   string
 	startedAt time.Time
 	ctx       attemptContext
-	handed    jobs.Run // to the handler, with a copy of the job that it may change
+	handed    jobs.Run // to the handler, with the job, which it may change
+	log       slog.Logger
 	late      lateAttrs
 	over      atomic.Bool // somebody has taken it on to record how it ended
 	at        int         // index in runs.list, under its lock; -1 once it was removed
@@ -27,6 +29,31 @@ type run struct {
 
 	mu   sync.Mutex
 	note *jobs.ProgressNote // newest progress, not written yet
+}
+
+// brief is what the engine needs to know of a job that the handler has.
+type brief struct {
+	ID, Type, Queue       string
+	Fence                 int64
+	Attempts, MaxAttempts int
+	Timeout               time.Duration
+	Suspect               bool
+}
+
+// newRun prepares an attempt that starts now; a handler's log goes to log.
+func newRun(j jobs.Job, session string, now time.Time, log slog.Handler) *run {
+	r := &run{
+		job: brief{
+			ID: j.ID, Type: j.Type, Queue: j.Queue, Fence: j.Fence,
+			Attempts: j.Attempts, MaxAttempts: j.MaxAttempts, Timeout: j.Timeout, Suspect: j.Suspect(),
+		},
+		session: session, startedAt: now,
+	}
+	r.ctx.deadline = now.Add(j.Timeout)
+	r.late = lateAttrs{Handler: log, r: r}
+	r.log = *slog.New(&r.late)
+	r.handed = *jobs.NewRun(j, &r.log, r.report)
+	return r
 }
 
 // runKey tells apart two attempts at one job: an abandoned handler may still be running when the job comes back to the same worker.
@@ -66,7 +93,7 @@ func (rs *runs) remove(list []*run) {
 		rs.list[r.at], last.at = last, r.at
 		rs.list[end] = nil
 		rs.list, r.at = rs.list[:end], -1
-		if r.job.Suspect() {
+		if r.job.Suspect {
 			rs.suspect = false
 		}
 	}
