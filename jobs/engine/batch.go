@@ -13,10 +13,14 @@ import (
 const (
 	// batchMax is how many items go into one call of the Store.
 	batchMax = 1000
+	// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs, or 4 MiB.
+	jobWeight   = 4 << 10
+	batchWeight = batchMax * (jobWeight + 256)
 	// batchesInFlight lets one batch fill while another waits for its commit; more were measured to be no faster.
 	batchesInFlight = 2
-	// insertCrowd is where a batch of jobs costs the Store per job about as little as a larger one: from there on it pays to keep two backends busy.
-	insertCrowd = 128
+	// insertCrowd is the weight at which a batch of jobs, some 128, costs the Store per job about as little as a larger one: from there on it pays to
+	// keep two backends busy.
+	insertCrowd = 128 * jobWeight
 	// besideAfter is how long an item waits for the call before it at most, if there is a place beside that.
 	besideAfter = 20 * time.Millisecond
 	// fewMax is how many items may wait for a batch to be worth a look at whether there are more. With 16 callers that saves an eighth of a submit; with
@@ -36,14 +40,15 @@ type batcher[T, R any] struct {
 	flush     func(ctx context.Context, items []T) ([]R, error)
 	weight    func(T) int
 	weightMax int
-	// crowd is how many items have to wait for a call to go beside another, or else one of them for besideAfter. Two small calls cost the Store half as
-	// much again as one, and one that is small is soon back. 0: a call goes beside another at once.
+	// crowd is how much weight has to wait for a call to go beside another, or else an item has to for besideAfter. Two small calls cost the Store half
+	// as much again as one, and one that is small is soon back. 0: a call goes beside another at once.
 	crowd int
 	// answer hands items their results, each at its index, or what kept all of them from having one. It must not block.
 	answer func(items []T, results []R, err error)
 
 	mu       sync.Mutex
 	waiting  []T
+	load     int // their weight
 	inFlight int
 	timed    bool // beside will be called
 	running  sync.WaitGroup
@@ -54,8 +59,11 @@ func (b *batcher[T, R]) put(items ...T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, items...)
+	for _, item := range items {
+		b.load += b.weight(item)
+	}
 	switch {
-	case b.inFlight == 0 || b.inFlight < batchesInFlight && len(b.waiting) >= b.crowd:
+	case b.inFlight == 0 || b.inFlight < batchesInFlight && b.load >= b.crowd:
 		b.inFlight++
 		b.running.Go(b.work)
 	case b.crowd > 0 && !b.timed:
@@ -98,7 +106,7 @@ func (b *batcher[T, R]) work() {
 func (b *batcher[T, R]) leave() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	left := b.inFlight > 1 && len(b.waiting) < b.crowd
+	left := b.inFlight > 1 && b.load < b.crowd
 	if left {
 		b.inFlight--
 	}
@@ -117,12 +125,14 @@ func (b *batcher[T, R]) take() []T {
 	defer b.mu.Unlock()
 	n, weight := 0, 0
 	for n < len(b.waiting) && n < batchMax {
-		weight += b.weight(b.waiting[n])
-		if n > 0 && weight > b.weightMax {
+		w := b.weight(b.waiting[n])
+		if n > 0 && weight+w > b.weightMax {
 			break
 		}
+		weight += w
 		n++
 	}
+	b.load -= weight
 	batch := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	if len(b.waiting) == 0 {

@@ -56,16 +56,14 @@ func NewClient(opts ClientOptions) *Client {
 	c := &Client{opts: opts, log: opts.Log, hurry: &hurrier{queue: opts.Queue, log: opts.Log}}
 	c.insert = batcher[*submission, jobs.Receipt]{
 		flush: c.store, answer: answer,
-		// A weight is in bytes, with a fixed part for each job: a batch holds about 1,000 small jobs or 4 MiB.
 		weight: func(s *submission) int {
-			w := 0
-			for _, j := range s.Jobs {
-				w += 4<<10 + len(j.Payload)
+			w := len(s.Jobs) * jobWeight
+			for i := range s.Jobs {
+				w += len(s.Jobs[i].Payload)
 			}
 			return w
 		},
-		weightMax: batchMax * (4<<10 + 256),
-		crowd:     insertCrowd,
+		weightMax: batchWeight, crowd: insertCrowd,
 	}
 	return c
 }

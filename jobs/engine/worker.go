@@ -111,8 +111,8 @@ func NewWorker(opts WorkerOptions) *Worker {
 	w.lease.wake = make(chan struct{}, 1)
 	w.settler = batcher[*run, jobs.Settled]{
 		flush: w.record, answer: w.answered,
-		weight:    func(r *run) int { return 4<<10 + len(r.outcome.Result) + len(r.outcome.Error) },
-		weightMax: batchMax * (4<<10 + 256),
+		weight:    func(r *run) int { return jobWeight + len(r.outcome.Result) + len(r.outcome.Error) },
+		weightMax: batchWeight,
 	}
 	return w
 }
