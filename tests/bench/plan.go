@@ -80,12 +80,12 @@ func (b *bench) plan() []group {
 		add(g)
 	}
 
-	// Windlass takes 1,000 jobs in one call at most; River's own benchmark has 5,000.
+	// Windlass takes 1,000 jobs in one call at most; River's own benchmark has 5,000. Four callers keep both cores busy with each of the systems.
 	add(group{name: "bulk submit", measure: "bulk", child: "bulk", entries: []entry{
-		{"windlass", "Windlass", []string{jobs(b.size(500_000)), "-callers=2", "-batch=1000"}},
-		{"river", "River (1,000 a call)", []string{jobs(b.size(300_000)), "-callers=2", "-batch=1000"}},
-		{"river", "River (5,000 a call)", []string{jobs(b.size(300_000)), "-callers=2", "-batch=5000"}},
-		{"bullmq", "BullMQ", []string{jobs(b.size(150_000)), "-callers=2", "-batch=1000"}},
+		{"windlass", "Windlass", []string{jobs(b.size(500_000)), "-callers=4", "-batch=1000"}},
+		{"river", "River (1,000 a call)", []string{jobs(b.size(300_000)), "-callers=4", "-batch=1000"}},
+		{"river", "River (5,000 a call)", []string{jobs(b.size(300_000)), "-callers=4", "-batch=5000"}},
+		{"bullmq", "BullMQ", []string{jobs(b.size(150_000)), "-callers=4", "-batch=1000"}},
 	}})
 
 	add(group{name: "POST /jobs", measure: "http", alone: b.measureHTTP})
