@@ -31,6 +31,7 @@ type Queue interface {
 	// Pop takes up to p.N ready ids away, from the first queue of p.Queues that has any, then the next.
 	// Where there are none it waits up to p.Wait for a Push or Promote to bring some, then returns an empty slice and no error; an
 	// empty slice before that time is allowed (another may have been faster). It returns early with ctx's error when ctx ends.
+	// An id that ends a wait may stay for a moment, for others to take as well.
 	// In is zero in what it returns. Priority and RunAt, exact to the millisecond, are those of the id, or of the first one that was taken with it from
 	// its queue, suspects and others apart: what is pushed back comes in front of all that it was in front of.
 	Pop(ctx context.Context, p Pop) ([]Hint, error)

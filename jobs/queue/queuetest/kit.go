@@ -158,6 +158,8 @@ func (k *kit) woken(answer <-chan popped) []jobs.Hint {
 	if got.err != nil || len(got.hints) == 0 {
 		k.Fatalf("a waiting pop brought %d ids after %s, error: %v", len(got.hints), got.took, got.err)
 	}
+	// What ended a wait may be in its set for a moment longer.
+	eventually(k.T, "the ready set to be empty", func() bool { return k.depths().Queues[got.hints[0].Queue].Ready == 0 })
 	return got.hints
 }
 

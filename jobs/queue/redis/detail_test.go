@@ -154,6 +154,62 @@ func TestAbandonedWait(t *testing.T) {
 	}
 }
 
+// TestLoneIDComesWithItsToken looks for what a token tells, and takes the way that it saves out of a wait's commands.
+func TestLoneIDComesWithItsToken(t *testing.T) {
+	server := servers.StartRedis(t)
+	q := open(t, server.URL, rand.Text(), 100)
+	lone := jobs.Hint{ID: "one", Queue: "a", Priority: 3, RunAt: time.UnixMilli(1_772_600_767_890).UTC()}
+	suspect, later, other := lone, lone, lone
+	suspect.Suspect, later.In, other.ID, other.Queue = true, time.Hour, "two", "b"
+	const telling = "71772600767890 one a"
+	for name, c := range map[string]struct {
+		before, push []jobs.Hint
+		want         string
+	}{
+		"alone":             {nil, []jobs.Hint{lone}, "[" + telling + "]"},
+		"beside a suspect":  {[]jobs.Hint{suspect}, []jobs.Hint{lone}, "[1 " + telling + "]"},
+		"two":               {nil, []jobs.Hint{lone, other}, "[1 1]"},
+		"one due, one not":  {nil, []jobs.Hint{lone, later}, "[1]"},
+		"a suspect":         {nil, []jobs.Hint{suspect}, "[1]"},
+		"due later":         {nil, []jobs.Hint{later}, "[]"},
+		"not the first one": {[]jobs.Hint{lone}, []jobs.Hint{{ID: "zero", Queue: "a", RunAt: lone.RunAt}}, "[" + telling + " 1]"},
+	} {
+		q.do("FLUSHDB")
+		for _, hints := range [][]jobs.Hint{c.before, c.push} {
+			if _, err := q.Push(t.Context(), hints); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := fmt.Sprint(q.do("LRANGE", q.key("wake"), 0, -1)); got != c.want {
+			t.Errorf("%s: the tokens are %s, want %s", name, got, c.want)
+		}
+	}
+
+	q.do("FLUSHDB")
+	answer := make(chan []jobs.Hint)
+	go func() {
+		got, err := q.Pop(context.Background(), jobs.Pop{N: 5, Wait: time.Minute})
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- got
+	}()
+	until(t, "a blocked pop", func() bool { return q.blocked() == 1 })
+	if err := q.raw.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Push(t.Context(), []jobs.Hint{lone}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answer; len(got) != 1 || got[0] != lone {
+		t.Fatalf("popped %+v, want %+v", got, lone)
+	}
+	until(t, "the id to be gone", func() bool { return q.do("EXISTS", q.key("ready:a")) == int64(0) })
+	if stats := q.raw.Info(t.Context(), "commandstats").Val(); !strings.Contains(stats, "cmdstat_evalsha:calls=1,") {
+		t.Fatalf("more than the push ran as a script:\n%s", stats)
+	}
+}
+
 // TestPopOutlastsItsContext ends a Pop's context while Redis is at it: what it takes must not be lost with the answer.
 func TestPopOutlastsItsContext(t *testing.T) {
 	server := servers.StartRedis(t)

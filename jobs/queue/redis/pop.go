@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -32,8 +33,13 @@ func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
 		if left <= 0 {
 			return nil, nil
 		}
-		if err := q.wait(ctx, p.Queues, min(left, slice)); err != nil {
+		token, err := q.wait(ctx, p.Queues, min(left, slice))
+		if err != nil {
 			return nil, err
+		}
+		if hint, ok := token.hint(); ok {
+			q.remove(hint)
+			return []jobs.Hint{hint}, nil
 		}
 	}
 }
@@ -80,43 +86,68 @@ func (q *Queue) take(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
 	return hints, nil
 }
 
+// token is what wakes a Pop up, and the list that it was in; none is the zero value.
+type token struct{ list, text string }
+
+// hint is what the token tells of the id behind it, if it does; see scripts/push.lua.
+func (t token) hint() (jobs.Hint, bool) {
+	score, rest, _ := strings.Cut(t.text, " ")
+	id, queue, ok := strings.Cut(rest, " ")
+	if !ok {
+		return jobs.Hint{}, false
+	}
+	h, err := scored(score, queue, false)
+	h.ID = id
+	return h, err == nil
+}
+
+// remove takes an id that came with a token out of its set, which nobody waits for: should another have it by then, or should it stay, then one
+// of two claims fails.
+func (q *Queue) remove(h jobs.Hint) {
+	q.spawn(func() { _ = q.client.ZRem(q.ended, q.keys.ready(h.Queue), h.ID).Err() })
+}
+
 // wait blocks until there is a token for one of the queues, or for any where none is named, or d is over. It returns an
-// error when ctx ends or Redis is out of reach. Whoever returns has to look for himself: a token may be stale.
-func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) error {
+// error when ctx ends or Redis is out of reach. Whoever gets a token that tells of no id has to look for himself: it may be stale.
+func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (token, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case q.slots <- struct{}{}:
 	case <-timer.C: // every connection is waiting already
-		return nil
+		return token{}, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return token{}, ctx.Err()
 	}
-	answer := make(chan error)
+	type answer struct {
+		token token
+		err   error
+	}
+	answers := make(chan answer)
 	// go-redis does not give up a read when its context ends: so the command has a goroutine, which may outlast us by one slice.
 	spawned := q.spawn(func() {
 		defer func() { <-q.slots }()
-		key, err := q.block(queues, d)
+		t, err := q.block(queues, d)
 		select {
-		case answer <- err:
+		case answers <- answer{t, err}:
 		case <-ctx.Done():
-			q.giveBack(key)
+			q.giveBack(t)
 		}
 	})
 	if !spawned {
 		<-q.slots
-		return goredis.ErrClosed
+		return token{}, goredis.ErrClosed
 	}
 	select {
-	case err := <-answer:
-		return err
+	case a := <-answers:
+		return a.token, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return token{}, ctx.Err()
 	}
 }
 
-// block takes a token from one of the lists and returns that list's key, "" when d is over without any.
-func (q *Queue) block(queues []string, d time.Duration) (key string, err error) {
+// block takes a token from one of the lists, or none when d is over.
+func (q *Queue) block(queues []string, d time.Duration) (token, error) {
 	args := make([]any, 0, 2+max(1, len(queues)))
 	args = append(args, "BLPOP")
 	for _, name := range queues {
@@ -127,21 +158,21 @@ func (q *Queue) block(queues []string, d time.Duration) (key string, err error) 
 	}
 	// Fractions of a second: go-redis' own BLPop has none. Zero would be for ever.
 	args = append(args, strconv.FormatFloat(max(d, time.Millisecond).Seconds(), 'f', 3, 64))
-	token, err := q.waiter.Do(q.ended, args...).StringSlice()
+	popped, err := q.waiter.Do(q.ended, args...).StringSlice()
 	switch {
 	case errors.Is(err, goredis.Nil):
-		return "", nil
+		return token{}, nil
 	case err != nil:
-		return "", fmt.Errorf("wait: %w", err)
+		return token{}, fmt.Errorf("wait: %w", err)
 	}
-	return token[0], nil
+	return token{popped[0], popped[1]}, nil
 }
 
 // giveBack returns a token that came for a Pop which has left, so that another wakes up.
-func (q *Queue) giveBack(key string) {
-	if key == "" {
+func (q *Queue) giveBack(t token) {
+	if t.list == "" {
 		return
 	}
 	// Where this fails the others find the id at the end of their slice.
-	_ = q.client.LPush(q.ended, key, "1").Err()
+	_ = q.client.LPush(q.ended, t.list, t.text).Err()
 }

@@ -15,6 +15,13 @@
 local cap, bound = tonumber(ARGV[1]), tonumber(ARGV[2])
 local queues, wake = KEYS[1], KEYS[2]
 
+-- A token tells nothing, or all of the id behind it where that comes by itself into an empty ready set (its group is 1, score, id): then
+-- who wakes up has it already.
+local token = '1'
+if #ARGV == 8 and ARGV[4] == '1' and redis.call('EXISTS', KEYS[3]) == 0 then
+  token = table.concat({ ARGV[5], ARGV[6], ARGV[3] }, ' ')
+end
+
 -- fill adds n pairs from ARGV[at] on, drops the worst above the cap, and returns how many new ones stayed.
 local function fill(key, at, n)
   if n == 0 then
@@ -71,7 +78,7 @@ local function ring(key, n)
   if n > 0 then
     local tokens = {}
     for i = 1, n do
-      tokens[i] = '1'
+      tokens[i] = token
     end
     redis.call('RPUSH', key, unpack(tokens))
   end
