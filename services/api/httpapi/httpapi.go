@@ -51,9 +51,10 @@ type Options struct {
 const answerTimeout = 4500 * time.Millisecond
 
 type api struct {
-	opts    Options
-	log     *slog.Logger
-	schemas schemas
+	opts     Options
+	log      *slog.Logger
+	schemas  schemas
+	patience patience
 }
 
 // New returns the API. The error is about the options.

@@ -163,8 +163,8 @@ func begin(w http.ResponseWriter, status int, replayed string) {
 // jsonType is shared by answers: see always.
 var jsonType = []string{"application/json"}
 
-func (a *api) submit(ctx context.Context, in *SubmitInput) (*created, error) {
-	receipt, err := a.store(ctx, in, a.bodyLimit(), jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
+func (a *api) submit(_ context.Context, in *SubmitInput) (*created, error) {
+	receipt, err := a.store(in, a.bodyLimit(), jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
 		return strings.TrimPrefix(pointer, "/0") // the engine counts a single job, too
 	})
 	if err != nil {
@@ -189,9 +189,9 @@ func (c *bulkCreated) respond(w http.ResponseWriter) {
 	_ = writeJSON(w, jobList(c.Body.Jobs))
 }
 
-func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, error) {
+func (a *api) submitBulk(_ context.Context, in *SubmitInput) (*bulkCreated, error) {
 	limits := jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 3}
-	receipt, err := a.store(ctx, in, max(maxBulkBodyBytes, a.bodyLimit()), limits, readBulk, func(pointer string) string {
+	receipt, err := a.store(in, max(maxBulkBodyBytes, a.bodyLimit()), limits, readBulk, func(pointer string) string {
 		return "/jobs" + pointer
 	})
 	if err != nil {
@@ -216,7 +216,7 @@ func receiptStatus(r jobs.Receipt) (status int, replayed string) {
 
 // store reads a body, checks payloads and submits. at turns the engine's pointers, which begin with a job's index, into pointers into the body.
 func (a *api) store(
-	ctx context.Context, in *SubmitInput, limit int64, limits jobs.JSONLimits, read func(*form, []byte) []jobs.New, at func(string) string,
+	in *SubmitInput, limit int64, limits jobs.JSONLimits, read func(*form, []byte) []jobs.New, at func(string) string,
 ) (jobs.Receipt, error) {
 	none := jobs.Receipt{}
 	key, bad := idempotencyKey(in.r.Header)
@@ -236,8 +236,7 @@ func (a *api) store(
 		return none, invalidBody(f.faults)
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
+	ctx := a.patience.context()
 	types, err := a.opts.Client.Types(ctx)
 	if err != nil {
 		return none, problemOfRead(err)
