@@ -101,8 +101,8 @@ func (t token) hint() (jobs.Hint, bool) {
 	return h, err == nil
 }
 
-// remove takes an id that came with a token out of its set, which nobody waits for: should another have it by then, or should it stay, then one
-// of two claims fails.
+// remove takes an id that came with a token out of its set, without keeping its Pop waiting: should another have it by then, or should it stay,
+// then one of two claims fails.
 func (q *Queue) remove(h jobs.Hint) {
 	q.spawn(func() { _ = q.client.ZRem(q.ended, q.keys.ready(h.Queue), h.ID).Err() })
 }

@@ -11,7 +11,7 @@
 //	{windlass}:ready:<queue>      due ids; score (10-priority)*1e13 + run_at in milliseconds
 //	{windlass}:suspects:<queue>   the same, of jobs that may have taken a worker down
 //	{windlass}:later:<queue>      ids that are due later, by the time of Redis' clock when they are; see scripts/promote.lua
-//	{windlass}:wake               a token for each id that became ready, for Pops that wait for any queue
+//	{windlass}:wake               a token for each id that became ready, for Pops that wait for any queue; see scripts/push.lua
 //	{windlass}:wake:<queue>       the same, for Pops that wait for named queues
 //	{windlass}:dead               the newest dead ids, by the time they finished
 //	{windlass}:epoch              a random value that tells when everything was lost

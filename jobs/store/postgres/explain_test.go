@@ -56,12 +56,13 @@ func explain(t *testing.T, s *Store, st statement) []plan {
 		t.Fatal(err)
 	}
 	defer tx.Exec(t.Context(), "DEALLOCATE explained")
-	execute := "EXECUTE explained"
+	var places []string
 	for i := range st.args {
-		execute += fmt.Sprintf("%c $%d", "(,"[min(i, 1)], i+1)
+		places = append(places, fmt.Sprintf("$%d", i+1))
 	}
-	if len(st.args) > 0 {
-		execute += ")"
+	execute := "EXECUTE explained"
+	if places != nil {
+		execute += "(" + strings.Join(places, ", ") + ")"
 	}
 	var raw []byte
 	args := append([]any{pgx.QueryExecModeSimpleProtocol}, st.args...)

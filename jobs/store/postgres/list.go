@@ -12,7 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// walked is how many rows a call of List looks at, at most: 2 to 3 ms, and less than 20 where workers keep every core busy.
+// walked is how many rows a call of List looks at, at most: 2 to 3 ms, and mostly less than 20 where workers keep every core busy.
 const walked = 4_000
 
 // route is a way to the rows of a list.

@@ -7,7 +7,7 @@ import (
 )
 
 // patience hands out contexts that end after answerTimeout, or up to a step sooner. Those who ask within the same step share one: a timer for
-// each, hung onto the context of its request, was a fifteenth of what it costs to take a job in.
+// each, hung onto the context of its request, was a fifteenth of the api's own work for a job.
 //
 // Such a context does not end when the client hangs up. For who waits until something is stored that makes no difference: it is stored all the
 // same, and soon.
