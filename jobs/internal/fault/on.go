@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,7 +49,12 @@ func Point(name string) error {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // it does not come back
 	case "stop":
+		// Another thread may take the signal, and this one would run on until that one is scheduled: milliseconds, enough for a whole job.
+		thawed := make(chan os.Signal, 1)
+		signal.Notify(thawed, syscall.SIGCONT)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-thawed
+		signal.Stop(thawed)
 		return nil
 	case "delay":
 		time.Sleep(lasts)
