@@ -23,9 +23,6 @@ const (
 	insertCrowd = 128 * jobWeight
 	// besideAfter is how long an item waits for the call before it at most, if there is a place beside that.
 	besideAfter = 20 * time.Millisecond
-	// fewMax is how many items may wait for a batch to be worth a look at whether there are more. With 16 callers that saves an eighth of a submit; with
-	// hundreds there is always enough, and it would cost.
-	fewMax = 24
 	// storeTimeout bounds one call of the Store, whatever the caller's own patience.
 	storeTimeout = 5 * time.Second
 )
@@ -41,7 +38,8 @@ type batcher[T, R any] struct {
 	weight    func(T) int
 	weightMax int
 	// crowd is how much weight has to wait for a call to go beside another, or else an item has to for besideAfter. Two small calls cost the Store half
-	// as much again as one, and one that is small is soon back. 0: a call goes beside another at once.
+	// as much again as one, and one that is small is soon back. For the same reason those who are answered get a moment to come again while less
+	// waits. 0: a call goes beside another at once.
 	crowd int
 	// answer hands items their results, each at its index, or what kept all of them from having one. It must not block.
 	answer func(items []T, results []R, err error)
@@ -94,7 +92,7 @@ func (b *batcher[T, R]) wait() { b.running.Wait() }
 func (b *batcher[T, R]) work() {
 	for batch := b.take(); len(batch) > 0; batch = b.take() {
 		b.run(batch)
-		if b.few(min(len(batch)/2, fewMax)) {
+		if !b.crowded() {
 			runtime.Gosched() // who was just answered may have more, and can be in time for the next batch
 		}
 		if b.leave() {
@@ -113,11 +111,10 @@ func (b *batcher[T, R]) leave() bool {
 	return left
 }
 
-// few tells whether no more than n items wait.
-func (b *batcher[T, R]) few(n int) bool {
+func (b *batcher[T, R]) crowded() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.waiting) <= n
+	return b.load >= b.crowd
 }
 
 func (b *batcher[T, R]) take() []T {
