@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,18 @@ func TestLostAnswerIsOutcomeUnknown(t *testing.T) {
 	p.cut.Store(true)
 	if _, _, err := s.Get(t.Context(), job.ID); !errors.Is(err, jobs.ErrUnavailable) {
 		t.Errorf("get: %v, want ErrUnavailable: nothing is unknown about a read", err)
+	}
+}
+
+// A connection that ended while it rested is not used for an insert, whose outcome would be unknown then.
+func TestConnectionEndsWhileItRests(t *testing.T) {
+	p, url := between(t, servers.Postgres(t))
+	s := openURL(t, url, "pool_max_conns=1")
+	submit(t, s, 1)
+	p.open.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
+	time.Sleep(pingAfter)
+	if _, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{newJob()}}}); err != nil {
+		t.Error(err)
 	}
 }
 
