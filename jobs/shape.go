@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 )
 
 // Shape is what can be told of a payload's validity in passing: by a JSON Schema's plainest keywords, those that SchemaOf writes, without decoding
@@ -75,7 +77,7 @@ func ShapeOf(schema json.RawMessage) *Shape {
 			read(raw, &values)
 			s.enum = [][]byte{}
 			for _, v := range values {
-				if canonical, err := Canonical(v, JSONLimits{}); err == nil {
+				if canonical, err := canonjson.Canonical(v, canonjson.Limits{}); err == nil {
 					s.enum = append(s.enum, canonical)
 				}
 			}
@@ -142,7 +144,7 @@ func (s *Shape) fit(doc []byte) int {
 		return -1
 	}
 	if s == nil || s.kind == 0 {
-		return Measure(doc)
+		return canonjson.Measure(doc)
 	}
 	size := -1
 	switch c := doc[0]; {
@@ -151,14 +153,14 @@ func (s *Shape) fit(doc []byte) int {
 	case c == s.kind && c == '[':
 		size = s.fitArray(doc)
 	case c == s.kind && c == '"':
-		size = Measure(doc)
+		size = canonjson.Measure(doc)
 		if size < 2 || !s.fitText(doc[1:size-1]) {
 			return -1
 		}
 	case (c == 't' || c == 'f') && s.kind == 't':
-		size = Measure(doc)
+		size = canonjson.Measure(doc)
 	case (c == '-' || '0' <= c && c <= '9') && (s.kind == 'n' || s.kind == 'i'):
-		size = Measure(doc)
+		size = canonjson.Measure(doc)
 		v, ok := exact(doc[:size], true)
 		if !ok || v < s.least || v > s.most || s.kind == 'i' && bytes.IndexByte(doc[:size], '.') >= 0 {
 			return -1
@@ -202,7 +204,7 @@ func (s *Shape) fitObject(doc []byte) int {
 		if i > 1 {
 			i++ // the comma
 		}
-		key := Measure(doc[i:])
+		key := canonjson.Measure(doc[i:])
 		if key < 2 || i+key >= len(doc) {
 			return -1
 		}
@@ -240,38 +242,6 @@ func (s *Shape) find(name []byte) (shapeProperty, bool) {
 		}
 	}
 	return shapeProperty{shape: s.others}, bytes.IndexByte(name, '\\') < 0
-}
-
-// Measure returns the length of the value that a document in canonical form begins with.
-func Measure(canonical []byte) int {
-	depth := 0
-	for i := 0; i < len(canonical); i++ {
-		switch canonical[i] {
-		case '"':
-			for i++; i < len(canonical) && canonical[i] != '"'; i++ {
-				if canonical[i] == '\\' {
-					i++
-				}
-			}
-			if depth == 0 {
-				return min(i+1, len(canonical))
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',', ':':
-			if depth == 0 {
-				return i
-			}
-		}
-	}
-	return len(canonical)
 }
 
 // shaped reports whether encoding/json decodes into a t whatever fits the shape of t's schema. It does not where a type decodes itself, where a number may

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 )
 
 // shapeSample has a field of each kind that a shape tells something of.
@@ -69,7 +71,7 @@ func FuzzShape(f *testing.F) {
 	shape := ShapeOf(SchemaOf[shapeSample]())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		shape.Fits(raw) // whatever it is, it must not panic
-		canonical, err := Canonical(raw, JSONLimits{})
+		canonical, err := canonjson.Canonical(raw, canonjson.Limits{})
 		if err != nil || !shape.Fits(canonical) {
 			return
 		}

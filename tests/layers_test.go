@@ -29,14 +29,15 @@ type layer struct {
 // layers is who may import whom. A folder that is not in it may not have Go files: a new package needs a decision.
 var layers = []layer{
 	// The library: nouns, verbs, and one folder for each technology.
-	{folder: "jobs", pure: true},
+	{folder: "internal/canonjson", pure: true},
+	{folder: "jobs", ours: []string{"internal/canonjson"}, pure: true},
 	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
-	{folder: "jobs/engine", ours: []string{"jobs", "jobs/internal/fault"}, third: []string{uuid, sync}},
+	{folder: "jobs/engine", ours: []string{"internal/canonjson", "jobs", "jobs/internal/fault"}, third: []string{uuid, sync}},
 	{folder: "jobs/store/postgres", ours: []string{"jobs", "jobs/internal/fault"}, third: []string{pgx, goose}},
 	{folder: "jobs/store/sqlite", ours: []string{"jobs"}, third: []string{sqlite, goose}},
 	{folder: "jobs/queue/redis", ours: []string{"jobs"}, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: []string{"jobs"}},
-	{folder: "jobs/store/storetest", ours: []string{"jobs"}, third: testLibraries},
+	{folder: "jobs/store/storetest", ours: []string{"internal/canonjson", "jobs"}, third: testLibraries},
 	{folder: "jobs/queue/queuetest", ours: []string{"jobs"}, third: testLibraries},
 
 	// Job types.
@@ -44,7 +45,7 @@ var layers = []layer{
 
 	// The processes: each has one store and one queue.
 	{folder: "services/internal/boot", ours: []string{"jobs"}, third: []string{env, tint, term}},
-	{folder: "services/api/httpapi", ours: []string{"jobs", "jobs/engine"}, third: []string{huma, prometheus, jsonschema}},
+	{folder: "services/api/httpapi", ours: []string{"internal/canonjson", "jobs", "jobs/engine"}, third: []string{huma, prometheus, jsonschema}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
 	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/embedded/ui"}, wired...)},

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
@@ -194,7 +195,7 @@ func (c *Client) payload(i int, n *jobs.New, canonical bool) []jobs.FieldError {
 		n.Payload = []byte(`{}`)
 	}
 	if !canonical {
-		payload, err := jobs.Canonical(n.Payload, jobs.JSONLimits{Bytes: c.opts.MaxPayloadBytes})
+		payload, err := canonjson.Canonical(n.Payload, canonjson.Limits{Bytes: c.opts.MaxPayloadBytes})
 		if err != nil {
 			return at(jobs.FieldError{Detail: err.Error()})
 		}

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
@@ -142,7 +143,7 @@ func (w *Worker) storable(r *run, result any) json.RawMessage {
 	}
 	raw, err := json.Marshal(result)
 	if err == nil {
-		raw, err = jobs.Canonical(raw, jobs.JSONLimits{Bytes: jobs.MaxResultBytes})
+		raw, err = canonjson.Canonical(raw, canonjson.Limits{Bytes: jobs.MaxResultBytes})
 	}
 	if err != nil {
 		w.tell(r, slog.LevelWarn, "result not stored", slog.Any("error", err))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -121,7 +122,7 @@ var documents = []string{
 }
 
 func canonical(doc string) string {
-	c, err := jobs.Canonical([]byte(doc), jobs.JSONLimits{})
+	c, err := canonjson.Canonical([]byte(doc), canonjson.Limits{})
 	if err != nil {
 		panic(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // readBody reads a request's body whole and returns it in canonical form: nil where there is none.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits jobs.JSONLimits) (json.RawMessage, *Problem) {
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits canonjson.Limits) (json.RawMessage, *Problem) {
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return nil, unsupportedType.problem("Content-Encoding is not supported: send the JSON as it is.")
 	}
@@ -66,7 +66,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits jobs.J
 	case buf.Len() == 0:
 		return nil, nil
 	}
-	canonical, err := jobs.Canonical(buf.Bytes(), limits)
+	canonical, err := canonjson.Canonical(buf.Bytes(), limits)
 	if err != nil {
 		return nil, jsonProblem(err)
 	}
@@ -105,9 +105,9 @@ func (f *form) members(pointer string, value []byte, each func(name string, valu
 		return
 	}
 	for i := 1; i < len(value) && value[i] != '}'; {
-		colon := i + jobs.Measure(value[i:])
+		colon := i + canonjson.Measure(value[i:])
 		name := string(value[i+1 : colon-1]) // as escaped; the names that we know need no escapes
-		end := colon + 1 + jobs.Measure(value[colon+1:])
+		end := colon + 1 + canonjson.Measure(value[colon+1:])
 		if !each(name, value[colon+1:end:end]) {
 			if plainName(name) {
 				f.fault(pointer+"/"+name, "is not a known field")
@@ -128,7 +128,7 @@ func (f *form) elements(pointer string, value []byte, each func(i int, value []b
 		return 0
 	}
 	for i := 1; i < len(value) && value[i] != ']'; n++ {
-		end := i + jobs.Measure(value[i:])
+		end := i + canonjson.Measure(value[i:])
 		each(n, value[i:end:end])
 		if i = end; value[i] == ',' {
 			i++

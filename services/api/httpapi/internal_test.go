@@ -14,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -64,7 +65,7 @@ func FuzzSubmission(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, bulk := range []bool{false, true} {
-			limits, read := jobs.JSONLimits{Envelope: 1}, readOne
+			limits, read := canonjson.Limits{Envelope: 1}, readOne
 			if bulk {
 				limits.Envelope, read = 3, readBulk
 			}
@@ -97,7 +98,7 @@ func FuzzSubmission(f *testing.F) {
 			}
 			for i, n := range list {
 				// The engine is told that there is nothing left to do, or to refuse.
-				if again, err := jobs.Canonical(n.Payload, jobs.JSONLimits{}); err != nil || !bytes.Equal(again, n.Payload) {
+				if again, err := canonjson.Canonical(n.Payload, canonjson.Limits{}); err != nil || !bytes.Equal(again, n.Payload) {
 					t.Fatalf("payload %q is canonical only as %q (%v)", n.Payload, again, err)
 				}
 				var s struct {
@@ -188,7 +189,7 @@ func FuzzSchema(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		canonical, err := jobs.Canonical(raw, jobs.JSONLimits{})
+		canonical, err := canonjson.Canonical(raw, canonjson.Limits{})
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -105,7 +106,7 @@ type ActInput struct {
 
 // nothing reads the body that there should not be.
 func (a *api) nothing(in *Request) *Problem {
-	doc, bad := readBody(in.w, in.r, maxBodyBytes, jobs.JSONLimits{Envelope: 1})
+	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil || doc == nil {
 		return bad
 	}

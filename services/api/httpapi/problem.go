@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -147,15 +148,15 @@ func faultAt(pointer, detail string) Fault { return Fault{Detail: detail, Pointe
 
 // jsonProblem turns the refusal of the strict pass into an answer.
 func jsonProblem(err error) *Problem {
-	var e *jobs.JSONError
+	var e *canonjson.Error
 	if !errors.As(err, &e) {
 		return malformedBody.problem("The body is not JSON.")
 	}
 	fault := faultAt(e.Pointer, e.Detail)
 	switch e.Kind {
-	case jobs.JSONSyntax:
+	case canonjson.Syntax:
 		return malformedBody.problem("The body is not proper JSON; the fault is at byte "+strconv.Itoa(e.Offset)+". Nothing was stored.", fault)
-	case jobs.JSONTooLarge:
+	case canonjson.TooLarge:
 		return tooLarge.problem("A value in the body is too large. Nothing was stored.", fault)
 	default:
 		return invalidBody([]Fault{fault})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -40,7 +41,7 @@ type redriven struct {
 }
 
 func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) {
-	doc, bad := readBody(in.w, in.r, maxBodyBytes, jobs.JSONLimits{Envelope: 1})
+	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil {
 		return nil, bad
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -164,7 +165,7 @@ func begin(w http.ResponseWriter, status int, replayed string) {
 var jsonType = []string{"application/json"}
 
 func (a *api) submit(_ context.Context, in *SubmitInput) (*created, error) {
-	receipt, err := a.store(in, a.bodyLimit(), jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
+	receipt, err := a.store(in, a.bodyLimit(), canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
 		return strings.TrimPrefix(pointer, "/0") // the engine counts a single job, too
 	})
 	if err != nil {
@@ -190,7 +191,7 @@ func (c *bulkCreated) respond(w http.ResponseWriter) {
 }
 
 func (a *api) submitBulk(_ context.Context, in *SubmitInput) (*bulkCreated, error) {
-	limits := jobs.JSONLimits{Bytes: a.opts.MaxPayloadBytes, Envelope: 3}
+	limits := canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 3}
 	receipt, err := a.store(in, max(maxBulkBodyBytes, a.bodyLimit()), limits, readBulk, func(pointer string) string {
 		return "/jobs" + pointer
 	})
@@ -216,7 +217,7 @@ func receiptStatus(r jobs.Receipt) (status int, replayed string) {
 
 // store reads a body, checks payloads and submits. at turns the engine's pointers, which begin with a job's index, into pointers into the body.
 func (a *api) store(
-	in *SubmitInput, limit int64, limits jobs.JSONLimits, read func(*form, []byte) []jobs.New, at func(string) string,
+	in *SubmitInput, limit int64, limits canonjson.Limits, read func(*form, []byte) []jobs.New, at func(string) string,
 ) (jobs.Receipt, error) {
 	none := jobs.Receipt{}
 	key, bad := idempotencyKey(in.r.Header)

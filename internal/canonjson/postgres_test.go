@@ -1,4 +1,4 @@
-package jobs_test
+package canonjson_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -43,8 +43,8 @@ func TestCanonicalIsJSONB(t *testing.T) {
 
 	var ours, theirs []string
 	for _, doc := range documents {
-		got, err := jobs.Canonical([]byte(doc), jobs.JSONLimits{Bytes: 1 << 20})
-		var e *jobs.JSONError
+		got, err := canonjson.Canonical([]byte(doc), canonjson.Limits{Bytes: 1 << 20})
+		var e *canonjson.Error
 		if errors.As(err, &e) && e.Detail == "a key occurs twice" {
 			continue // random keys repeat now and then
 		}

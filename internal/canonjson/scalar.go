@@ -1,4 +1,4 @@
-package jobs
+package canonjson
 
 import (
 	"fmt"
@@ -117,8 +117,8 @@ func (c *canonicalizer) number(asIs bool) bool {
 			return c.syntax("a digit is expected here")
 		}
 		for _, d := range digits {
-			if exponent = exponent*10 + int(d-'0'); exponent > MaxJSONExponent {
-				return c.invalid("holds a number with an exponent beyond %d", MaxJSONExponent)
+			if exponent = exponent*10 + int(d-'0'); exponent > MaxExponent {
+				return c.invalid("holds a number with an exponent beyond %d", MaxExponent)
 			}
 		}
 		if minus {
@@ -225,15 +225,15 @@ func (c *canonicalizer) next(b byte) bool {
 	return false
 }
 
-func (c *canonicalizer) fail(kind JSONErrorKind, detail string) bool {
-	c.err = &JSONError{Kind: kind, Offset: c.pos, Detail: detail}
+func (c *canonicalizer) fail(kind ErrorKind, detail string) bool {
+	c.err = &Error{Kind: kind, Offset: c.pos, Detail: detail}
 	return false
 }
 
-func (c *canonicalizer) syntax(detail string) bool { return c.fail(JSONSyntax, detail) }
+func (c *canonicalizer) syntax(detail string) bool { return c.fail(Syntax, detail) }
 
 func (c *canonicalizer) invalid(format string, args ...any) bool {
-	return c.fail(JSONInvalid, fmt.Sprintf(format, args...))
+	return c.fail(Invalid, fmt.Sprintf(format, args...))
 }
 
 // within puts the error beneath a key or an index. A key that is more than a plain name is not repeated: the pointer ends before it.

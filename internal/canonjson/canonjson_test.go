@@ -1,4 +1,4 @@
-package jobs
+package canonjson
 
 import (
 	"bytes"
@@ -43,11 +43,11 @@ func TestCanonical(t *testing.T) {
 		"Negative":            {`-1.5e1`, `-15`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Canonical([]byte(c.in), JSONLimits{})
+			got, err := Canonical([]byte(c.in), Limits{})
 			if err != nil || string(got) != c.want {
 				t.Fatalf("got %s, %v; want %s", got, err, c.want)
 			}
-			again, err := Canonical(got, JSONLimits{})
+			again, err := Canonical(got, Limits{})
 			if err != nil || !bytes.Equal(again, got) {
 				t.Fatalf("canonical form %s became %s, %v", got, again, err)
 			}
@@ -59,75 +59,75 @@ func TestCanonicalRefuses(t *testing.T) {
 	nest := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for name, c := range map[string]struct {
 		in      string
-		kind    JSONErrorKind
+		kind    ErrorKind
 		pointer string
 	}{
-		"Empty":               {``, JSONSyntax, ""},
-		"OnlySpace":           {" \n", JSONSyntax, ""},
-		"Truncated":           {`{`, JSONSyntax, ""},
-		"TruncatedKey":        {`{"a`, JSONSyntax, ""},
-		"TruncatedEscape":     {`"\`, JSONSyntax, ""},
-		"TruncatedUnicode":    {`"\u12`, JSONSyntax, ""},
-		"TruncatedPair":       {`"\ud83d\u12"`, JSONSyntax, ""},
-		"TrailingComma":       {`{"a":1,}`, JSONSyntax, ""},
-		"TrailingCommaArray":  {`[1,]`, JSONSyntax, "/1"},
-		"LeadingComma":        {`[,1]`, JSONSyntax, "/0"},
-		"NoComma":             {`[1 2]`, JSONSyntax, ""},
-		"NoColon":             {`{"a" 1}`, JSONSyntax, ""},
-		"BareKey":             {`{a:1}`, JSONSyntax, ""},
-		"SingleQuotes":        {`{'a':1}`, JSONSyntax, ""},
-		"TwoDocuments":        {`{} {}`, JSONSyntax, ""},
-		"TrailingBracket":     {`{}]`, JSONSyntax, ""},
-		"Comment":             {`{}//`, JSONSyntax, ""},
-		"ByteOrderMark":       {"\ufeff{}", JSONSyntax, ""},
-		"InvalidUTF8":         {"{\"a\":\"\xff\"}", JSONSyntax, "/a"},
-		"OverlongUTF8":        {"\"\xc0\x80\"", JSONSyntax, ""},
-		"EncodedSurrogate":    {"\"\xed\xa0\x80\"", JSONSyntax, ""},
-		"InvalidUTF8Key":      {"{\"\xff\":1}", JSONSyntax, ""},
-		"RawControl":          {"\"\n\"", JSONSyntax, ""},
-		"RawNUL":              {"\"\x00\"", JSONSyntax, ""},
-		"UnknownEscape":       {`"\x41"`, JSONSyntax, ""},
-		"BadHex":              {`"\u00g0"`, JSONSyntax, ""},
-		"DuplicateKey":        {`{"a":1,"b":2,"a":3}`, JSONSyntax, "/a"},
-		"DuplicateEscapedKey": {`{"a":1,"\u0061":3}`, JSONSyntax, "/a"},
-		"DuplicateInside":     {`{"x":[{"b":1,"a":1,"a":1}]}`, JSONSyntax, "/x/0/a"},
-		"NUL":                 {`{"a":["\u0000"]}`, JSONInvalid, "/a/0"},
-		"NULInKey":            {`{"a\u0000":1}`, JSONInvalid, ""},
-		"LoneHigh":            {`"\ud800"`, JSONInvalid, ""},
-		"LoneLow":             {`"\udc00"`, JSONInvalid, ""},
-		"HighThenText":        {`"\ud800x"`, JSONInvalid, ""},
-		"HighThenEscape":      {`"\ud800\n"`, JSONInvalid, ""},
-		"TwoHighs":            {`"\ud800\ud800"`, JSONInvalid, ""},
-		"NaN":                 {`NaN`, JSONSyntax, ""},
-		"Infinity":            {`-Infinity`, JSONSyntax, ""},
-		"Hex":                 {`0x1`, JSONSyntax, ""},
-		"LeadingZero":         {`01`, JSONSyntax, ""},
-		"NegativeLeadingZero": {`-01`, JSONSyntax, ""},
-		"Plus":                {`+1`, JSONSyntax, ""},
-		"NoWhole":             {`.5`, JSONSyntax, ""},
-		"NoFraction":          {`1.`, JSONSyntax, ""},
-		"NoExponent":          {`1e`, JSONSyntax, ""},
-		"Minus":               {`-`, JSONSyntax, ""},
-		"Truth":               {`True`, JSONSyntax, ""},
-		"TruthTooLong":        {`truee`, JSONSyntax, ""},
-		"HugeExponent":        {`1e400`, JSONInvalid, ""},
-		"HugerExponent":       {`1e99999999999999999999`, JSONInvalid, ""},
-		"TinyExponent":        {`1e-20000`, JSONInvalid, ""},
-		"ManyHugeNumbers":     {"[" + strings.Repeat("1e308,", 900) + "1]", JSONInvalid, "/845"},
-		"FractionTooLong":     {`0.` + strings.Repeat("1", 16_384), JSONInvalid, ""},
-		"WholeTooLong":        {strings.Repeat("1", 131_073), JSONInvalid, ""},
-		"Depth":               {nest(33), JSONInvalid, strings.Repeat("/0", 32)},
-		"DepthFarOff":         {strings.Repeat("[", 100_000), JSONInvalid, strings.Repeat("/0", 32)},
-		"DepthOfObjects":      {strings.Repeat(`{"a":`, 100_000), JSONInvalid, strings.Repeat("/a", 32)},
-		"Nodes":               {"[" + strings.Repeat("1,", 9_999) + "1]", JSONInvalid, "/9999"},
-		"LongKey":             {`{"` + strings.Repeat("k", 257) + `":1}`, JSONInvalid, ""},
-		"HugeKey":             {`{"` + strings.Repeat("k", 1_000_000) + `":1}`, JSONTooLarge, ""},
-		"TooLarge":            {`"` + strings.Repeat("x", MaxPayloadBytes-1) + `"`, JSONTooLarge, ""},
-		"OddKeyNotRepeated":   {`{"a":{"<b>":{"c":"\u0000"}}}`, JSONInvalid, "/a"},
+		"Empty":               {``, Syntax, ""},
+		"OnlySpace":           {" \n", Syntax, ""},
+		"Truncated":           {`{`, Syntax, ""},
+		"TruncatedKey":        {`{"a`, Syntax, ""},
+		"TruncatedEscape":     {`"\`, Syntax, ""},
+		"TruncatedUnicode":    {`"\u12`, Syntax, ""},
+		"TruncatedPair":       {`"\ud83d\u12"`, Syntax, ""},
+		"TrailingComma":       {`{"a":1,}`, Syntax, ""},
+		"TrailingCommaArray":  {`[1,]`, Syntax, "/1"},
+		"LeadingComma":        {`[,1]`, Syntax, "/0"},
+		"NoComma":             {`[1 2]`, Syntax, ""},
+		"NoColon":             {`{"a" 1}`, Syntax, ""},
+		"BareKey":             {`{a:1}`, Syntax, ""},
+		"SingleQuotes":        {`{'a':1}`, Syntax, ""},
+		"TwoDocuments":        {`{} {}`, Syntax, ""},
+		"TrailingBracket":     {`{}]`, Syntax, ""},
+		"Comment":             {`{}//`, Syntax, ""},
+		"ByteOrderMark":       {"\ufeff{}", Syntax, ""},
+		"InvalidUTF8":         {"{\"a\":\"\xff\"}", Syntax, "/a"},
+		"OverlongUTF8":        {"\"\xc0\x80\"", Syntax, ""},
+		"EncodedSurrogate":    {"\"\xed\xa0\x80\"", Syntax, ""},
+		"InvalidUTF8Key":      {"{\"\xff\":1}", Syntax, ""},
+		"RawControl":          {"\"\n\"", Syntax, ""},
+		"RawNUL":              {"\"\x00\"", Syntax, ""},
+		"UnknownEscape":       {`"\x41"`, Syntax, ""},
+		"BadHex":              {`"\u00g0"`, Syntax, ""},
+		"DuplicateKey":        {`{"a":1,"b":2,"a":3}`, Syntax, "/a"},
+		"DuplicateEscapedKey": {`{"a":1,"\u0061":3}`, Syntax, "/a"},
+		"DuplicateInside":     {`{"x":[{"b":1,"a":1,"a":1}]}`, Syntax, "/x/0/a"},
+		"NUL":                 {`{"a":["\u0000"]}`, Invalid, "/a/0"},
+		"NULInKey":            {`{"a\u0000":1}`, Invalid, ""},
+		"LoneHigh":            {`"\ud800"`, Invalid, ""},
+		"LoneLow":             {`"\udc00"`, Invalid, ""},
+		"HighThenText":        {`"\ud800x"`, Invalid, ""},
+		"HighThenEscape":      {`"\ud800\n"`, Invalid, ""},
+		"TwoHighs":            {`"\ud800\ud800"`, Invalid, ""},
+		"NaN":                 {`NaN`, Syntax, ""},
+		"Infinity":            {`-Infinity`, Syntax, ""},
+		"Hex":                 {`0x1`, Syntax, ""},
+		"LeadingZero":         {`01`, Syntax, ""},
+		"NegativeLeadingZero": {`-01`, Syntax, ""},
+		"Plus":                {`+1`, Syntax, ""},
+		"NoWhole":             {`.5`, Syntax, ""},
+		"NoFraction":          {`1.`, Syntax, ""},
+		"NoExponent":          {`1e`, Syntax, ""},
+		"Minus":               {`-`, Syntax, ""},
+		"Truth":               {`True`, Syntax, ""},
+		"TruthTooLong":        {`truee`, Syntax, ""},
+		"HugeExponent":        {`1e400`, Invalid, ""},
+		"HugerExponent":       {`1e99999999999999999999`, Invalid, ""},
+		"TinyExponent":        {`1e-20000`, Invalid, ""},
+		"ManyHugeNumbers":     {"[" + strings.Repeat("1e308,", 900) + "1]", Invalid, "/845"},
+		"FractionTooLong":     {`0.` + strings.Repeat("1", 16_384), Invalid, ""},
+		"WholeTooLong":        {strings.Repeat("1", 131_073), Invalid, ""},
+		"Depth":               {nest(33), Invalid, strings.Repeat("/0", 32)},
+		"DepthFarOff":         {strings.Repeat("[", 100_000), Invalid, strings.Repeat("/0", 32)},
+		"DepthOfObjects":      {strings.Repeat(`{"a":`, 100_000), Invalid, strings.Repeat("/a", 32)},
+		"Nodes":               {"[" + strings.Repeat("1,", 9_999) + "1]", Invalid, "/9999"},
+		"LongKey":             {`{"` + strings.Repeat("k", 257) + `":1}`, Invalid, ""},
+		"HugeKey":             {`{"` + strings.Repeat("k", 1_000_000) + `":1}`, TooLarge, ""},
+		"TooLarge":            {`"` + strings.Repeat("x", DefaultBytes-1) + `"`, TooLarge, ""},
+		"OddKeyNotRepeated":   {`{"a":{"<b>":{"c":"\u0000"}}}`, Invalid, "/a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Canonical([]byte(c.in), JSONLimits{})
-			var e *JSONError
+			got, err := Canonical([]byte(c.in), Limits{})
+			var e *Error
 			if !errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer {
 				t.Fatalf("got %.40s, %#v; want kind %d at %q", got, err, c.kind, c.pointer)
 			}
@@ -143,12 +143,12 @@ func TestCanonicalAllows(t *testing.T) {
 		"Depth":    strings.Repeat("[", 32) + strings.Repeat("]", 32),
 		"Nodes":    "[" + strings.Repeat("1,", 9_998) + "1]",
 		"Key":      `{"` + strings.Repeat("k", 256) + `":1}`,
-		"Size":     `"` + strings.Repeat("x", MaxPayloadBytes-2) + `"`,
+		"Size":     `"` + strings.Repeat("x", DefaultBytes-2) + `"`,
 		"Exponent": `1e308`,
 		"Fraction": `0.` + strings.Repeat("1", 16_383),
 		"Whole":    strings.Repeat("1", 131_072),
 	} {
-		if _, err := Canonical([]byte(in), JSONLimits{}); err != nil {
+		if _, err := Canonical([]byte(in), Limits{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -156,33 +156,33 @@ func TestCanonicalAllows(t *testing.T) {
 
 func TestCanonicalEnvelope(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1) }
-	one := JSONLimits{Envelope: 1, Bytes: 100, Nodes: 20}
+	one := Limits{Envelope: 1, Bytes: 100, Nodes: 20}
 	for name, c := range map[string]struct {
 		in      string
-		limits  JSONLimits
-		kind    JSONErrorKind
+		limits  Limits
+		kind    ErrorKind
 		pointer string
 	}{
-		"DepthCountsFromTheValue":   {`{"payload":` + deep(32) + `}`, JSONLimits{Envelope: 1}, 0, ""},
-		"DepthOfTheValueIsBounded":  {`{"payload":` + deep(33) + `}`, JSONLimits{Envelope: 1}, JSONInvalid, "/payload" + strings.Repeat("/a", 32)},
-		"DepthInBulk":               {`{"jobs":[{"payload":` + deep(32) + `}]}`, JSONLimits{Envelope: 3}, 0, ""},
+		"DepthCountsFromTheValue":   {`{"payload":` + deep(32) + `}`, Limits{Envelope: 1}, 0, ""},
+		"DepthOfTheValueIsBounded":  {`{"payload":` + deep(33) + `}`, Limits{Envelope: 1}, Invalid, "/payload" + strings.Repeat("/a", 32)},
+		"DepthInBulk":               {`{"jobs":[{"payload":` + deep(32) + `}]}`, Limits{Envelope: 3}, 0, ""},
 		"EachValueHasItsOwnSize":    {`{"a":"` + strings.Repeat("x", 98) + `","b":"` + strings.Repeat("x", 98) + `"}`, one, 0, ""},
-		"TheSizeOfAValueIsBounded":  {`{"a":"` + strings.Repeat("x", 99) + `"}`, one, JSONTooLarge, "/a"},
+		"TheSizeOfAValueIsBounded":  {`{"a":"` + strings.Repeat("x", 99) + `"}`, one, TooLarge, "/a"},
 		"EachValueHasItsOwnNodes":   {`{"a":[` + strings.Repeat("1,", 18) + `1],"b":[` + strings.Repeat("1,", 18) + `1]}`, one, 0, ""},
-		"TheMembersAreBounded":      {`[` + strings.Repeat("1,", 20) + `1]`, one, JSONInvalid, "/19"},
+		"TheMembersAreBounded":      {`[` + strings.Repeat("1,", 20) + `1]`, one, Invalid, "/19"},
 		"AScalarNeedsNoEnvelope":    {`5`, one, 0, ""},
 		"TheEnvelopeMayBeAnArray":   {`[{"a":1}]`, one, 0, ""},
-		"NumbersAreCheckedAsBefore": {`{"a":1e400}`, one, JSONInvalid, "/a"},
+		"NumbersAreCheckedAsBefore": {`{"a":1e400}`, one, Invalid, "/a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Canonical([]byte(c.in), c.limits)
-			var e *JSONError
+			var e *Error
 			if c.kind == 0 && err != nil || c.kind != 0 && (!errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer) {
 				t.Fatalf("got %#v; want kind %d at %q", err, c.kind, c.pointer)
 			}
 		})
 	}
-	got, err := Canonical([]byte(`{"n":1e1,"m":-0,"p":{"n":1e1}}`), JSONLimits{Envelope: 1})
+	got, err := Canonical([]byte(`{"n":1e1,"m":-0,"p":{"n":1e1}}`), Limits{Envelope: 1})
 	if want := `{"m":-0,"n":1e1,"p":{"n":10}}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
@@ -200,13 +200,13 @@ func TestCanonicalEndsAtOnce(t *testing.T) {
 	for name, in := range map[string]string{
 		"Depth":        strings.Repeat("[", 100_000),
 		"BackwardKeys": "{" + backward.String() + `"x":1}`,
-		"NestedSorts":  reversed.String() + `"` + strings.Repeat("x", MaxPayloadBytes-1000) + `"` + strings.Repeat(`,"a":1}`, 31),
+		"NestedSorts":  reversed.String() + `"` + strings.Repeat("x", DefaultBytes-1000) + `"` + strings.Repeat(`,"a":1}`, 31),
 		"HugeNumbers":  "[" + strings.Repeat("1e131071,", 1000) + "1]",
 		"Digits":       strings.Repeat("9", 200_000) + "e1",
 		"Exponent":     "1e" + strings.Repeat("0", 200_000),
 	} {
 		begin := time.Now()
-		_, err := Canonical([]byte(in), JSONLimits{})
+		_, err := Canonical([]byte(in), Limits{})
 		if took := time.Since(begin); took > 500*time.Millisecond {
 			t.Errorf("%s took %s (%v)", name, took, err)
 		}
@@ -224,10 +224,10 @@ func FuzzCanonical(f *testing.F) {
 		f.Add([]byte(seed), 1)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, envelope int) {
-		limits := JSONLimits{Bytes: 4096, Nodes: 200, Envelope: min(max(envelope, 0), 3)}
+		limits := Limits{Bytes: 4096, Nodes: 200, Envelope: min(max(envelope, 0), 3)}
 		got, err := Canonical(raw, limits)
 		if err != nil {
-			var e *JSONError
+			var e *Error
 			if !errors.As(err, &e) || e.Offset > len(raw) || e.Kind == 0 {
 				t.Fatalf("%#v", err)
 			}
@@ -269,7 +269,7 @@ func BenchmarkCanonical(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Canonical(raw, JSONLimits{}); err != nil {
+				if _, err := Canonical(raw, Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,8 @@
-package jobs
+// Package canonjson brings JSON into a canonical form: the one that PostgreSQL's jsonb gives back, without its spaces.
+//
+// Both stores keep this form, so a submission, its replay and a later read agree byte by byte. Fingerprints of requests are
+// made from it as well. It reads strictly: what two readers could understand differently is refused.
+package canonjson
 
 import (
 	"bytes"
@@ -10,22 +14,23 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a JSON value, besides its size.
+// Limits of a JSON value. All are inclusive.
 const (
-	MaxJSONDepth    = 32     // objects and arrays within one another
-	MaxJSONNodes    = 10_000 // values, those of objects and arrays included
-	MaxJSONKeyBytes = 256    // of a key, unescaped
-	MaxJSONExponent = 308    // of a number, either way: 1e308 is written out with 309 digits
+	DefaultBytes = 256 << 10 // of the canonical form
+	MaxDepth     = 32        // objects and arrays within one another
+	MaxNodes     = 10_000    // values, those of objects and arrays included
+	MaxKeyBytes  = 256       // of a key, unescaped
+	MaxExponent  = 308       // of a number, either way: 1e308 is written out with 309 digits
 
 	maxIntegerDigits  = 131_072 // what PostgreSQL's numeric can hold
 	maxFractionDigits = 16_383
 )
 
-// JSONLimits bounds a document. The zero value of a field stands for its default.
-type JSONLimits struct {
-	Bytes int // of the canonical form; default MaxPayloadBytes
-	Depth int // default MaxJSONDepth; an object that holds only scalars has depth 1
-	Nodes int // default MaxJSONNodes
+// Limits bounds a document. The zero value of a field stands for its default.
+type Limits struct {
+	Bytes int // of the canonical form; default DefaultBytes
+	Depth int // default MaxDepth; an object that holds only scalars has depth 1
+	Nodes int // default MaxNodes
 
 	// Envelope is how many levels of objects and arrays lie around the values that the limits are about: 0 where the
 	// document itself is the value, 1 where it is an object whose members are each a value with the full limits. The envelope is not
@@ -34,39 +39,39 @@ type JSONLimits struct {
 	Envelope int
 }
 
-// JSONErrorKind is what is wrong with a document, in the large.
-type JSONErrorKind int
+// ErrorKind is what is wrong with a document, in the large.
+type ErrorKind int
 
-// The kinds of a JSONError.
+// The kinds of a Error.
 const (
-	JSONSyntax   JSONErrorKind = iota + 1 // it is not JSON, not UTF-8, or ambiguous because a key occurs twice
-	JSONInvalid                           // it is JSON, but holds what cannot be stored
-	JSONTooLarge                          // its canonical form is larger than allowed
+	Syntax   ErrorKind = iota + 1 // it is not JSON, not UTF-8, or ambiguous because a key occurs twice
+	Invalid                       // it is JSON, but holds what cannot be stored
+	TooLarge                      // its canonical form is larger than allowed
 )
 
-// JSONError tells why a document was refused: the first fault in reading order.
-type JSONError struct {
-	Kind    JSONErrorKind
+// Error tells why a document was refused: the first fault in reading order.
+type Error struct {
+	Kind    ErrorKind
 	Offset  int    // in bytes, where the fault was seen
 	Pointer string // JSON Pointer (RFC 6901) to the value at fault, or to the nearest value around it whose keys are plain
 	Detail  string // a sentence for people, without anything of the document
 }
 
-func (e *JSONError) Error() string { return fmt.Sprintf("JSON at byte %d: %s", e.Offset, e.Detail) }
+func (e *Error) Error() string { return fmt.Sprintf("JSON at byte %d: %s", e.Offset, e.Detail) }
 
-// Canonical checks a JSON document strictly, in one pass, and returns its canonical form, or a *JSONError. Equal documents have equal canonical
+// Canonical checks a JSON document strictly, in one pass, and returns its canonical form, or a *Error. Equal documents have equal canonical
 // forms, and it is what PostgreSQL's jsonb gives back, less the spaces: object keys sorted by length and then by bytes; strings as
 // raw UTF-8 with only the escapes that JSON demands; numbers written out without exponent, with the digits they came with, and never -0.
 //
-// Refused are duplicate keys, invalid UTF-8, NUL, lone surrogates, numbers with an exponent beyond MaxJSONExponent, and whatever is
+// Refused are duplicate keys, invalid UTF-8, NUL, lone surrogates, numbers with an exponent beyond MaxExponent, and whatever is
 // past the limits. The work is linear in the document's size, but for the sorting of keys that are not in order.
-func Canonical(raw []byte, limits JSONLimits) (json.RawMessage, error) {
+func Canonical(raw []byte, limits Limits) (json.RawMessage, error) {
 	c := canonicalizers.Get().(*canonicalizer)
 	defer c.release()
 	c.raw, c.limits = raw, limits
-	c.limits.Bytes = cmp.Or(max(limits.Bytes, 0), MaxPayloadBytes)
-	c.limits.Depth = cmp.Or(max(limits.Depth, 0), MaxJSONDepth)
-	c.limits.Nodes = cmp.Or(max(limits.Nodes, 0), MaxJSONNodes)
+	c.limits.Bytes = cmp.Or(max(limits.Bytes, 0), DefaultBytes)
+	c.limits.Depth = cmp.Or(max(limits.Depth, 0), MaxDepth)
+	c.limits.Nodes = cmp.Or(max(limits.Nodes, 0), MaxNodes)
 	c.out = make([]byte, 0, len(raw))
 	c.space()
 	if !c.value(0) {
@@ -96,7 +101,7 @@ type canonicalizer struct {
 	raw    []byte
 	pos    int
 	out    []byte
-	limits JSONLimits
+	limits Limits
 
 	start    int // of the present value in out; the limits count from here
 	nodes    int // of the present value
@@ -107,7 +112,7 @@ type canonicalizer struct {
 	members []jsonMember // of all open objects
 	scratch []byte
 
-	err *JSONError
+	err *Error
 }
 
 // jsonMember is a member of an open object.
@@ -172,7 +177,7 @@ func (c *canonicalizer) fits() bool {
 	case size-c.expanded <= c.limits.Bytes:
 		return c.invalid("holds numbers that are too long when written out")
 	default:
-		return c.fail(JSONTooLarge, fmt.Sprintf("is larger than %d bytes", c.limits.Bytes))
+		return c.fail(TooLarge, fmt.Sprintf("is larger than %d bytes", c.limits.Bytes))
 	}
 }
 
@@ -337,10 +342,10 @@ func (c *canonicalizer) key(written []byte, escapes bool) ([]byte, bool) {
 		written = c.scratch
 	}
 	if len(written) > c.limits.Bytes {
-		return nil, c.fail(JSONTooLarge, fmt.Sprintf("has a key that is larger than %d bytes", c.limits.Bytes))
+		return nil, c.fail(TooLarge, fmt.Sprintf("has a key that is larger than %d bytes", c.limits.Bytes))
 	}
-	if len(written) > MaxJSONKeyBytes {
-		return nil, c.invalid("has a key that is longer than %d bytes", MaxJSONKeyBytes)
+	if len(written) > MaxKeyBytes {
+		return nil, c.invalid("has a key that is longer than %d bytes", MaxKeyBytes)
 	}
 	return written, true
 }
