@@ -28,24 +28,26 @@ type layer struct {
 
 // layers is who may import whom. A folder that is not in it may not have Go files: a new package needs a decision.
 var layers = []layer{
-	// The library: nouns, verbs, and one folder for each technology.
+	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
 	{folder: "jobs", ours: []string{"internal/canonjson"}, pure: true},
+	{folder: "jobs/store", ours: []string{"jobs"}, pure: true},
+	{folder: "jobs/queue", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
-	{folder: "jobs/engine", ours: []string{"internal/canonjson", "jobs", "jobs/internal/fault"}, third: []string{uuid, sync}},
-	{folder: "jobs/store/postgres", ours: []string{"jobs", "jobs/internal/fault"}, third: []string{pgx, goose}},
-	{folder: "jobs/store/sqlite", ours: []string{"jobs"}, third: []string{sqlite, goose}},
-	{folder: "jobs/queue/redis", ours: []string{"jobs"}, third: []string{goredis}},
-	{folder: "jobs/queue/memory", ours: []string{"jobs"}},
-	{folder: "jobs/store/storetest", ours: []string{"internal/canonjson", "jobs"}, third: testLibraries},
-	{folder: "jobs/queue/queuetest", ours: []string{"jobs"}, third: testLibraries},
+	{folder: "jobs/engine", ours: append([]string{"internal/canonjson", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync}},
+	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx, goose}},
+	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite, goose}},
+	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
+	{folder: "jobs/queue/memory", ours: contracts},
+	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},
+	{folder: "jobs/queue/queuetest", ours: contracts, third: testLibraries},
 
 	// Job types.
 	{folder: "handlers", ours: []string{"jobs"}},
 
 	// The processes: each has one store and one queue.
 	{folder: "services/internal/boot", ours: []string{"jobs"}, third: []string{env, tint, term}},
-	{folder: "services/api/httpapi", ours: []string{"internal/canonjson", "jobs", "jobs/engine"}, third: []string{huma, prometheus, jsonschema}},
+	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "jobs/engine"}, contracts...), third: []string{huma, prometheus, jsonschema}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
 	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/embedded/ui"}, wired...)},
@@ -60,12 +62,15 @@ var layers = []layer{
 	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
 }
 
+// contracts are the nouns and what drivers fulfil.
+var contracts = []string{"jobs", "jobs/store", "jobs/queue"}
+
 // wired is what every process's main may put together.
 var wired = []string{"jobs", "jobs/engine", "handlers", "services/api/httpapi", "services/internal/boot"}
 
 // In _test.go files these may be imported as well, and the package under test.
 var (
-	testOurs      = []string{"jobs/…", "handlers", "tests/servers"}
+	testOurs      = []string{"internal/…", "jobs/…", "handlers", "tests/servers"}
 	testLibraries = []string{uuid, pgx, goredis, jsonschema,
 		"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/Shopify/toxiproxy/v2"}
 )

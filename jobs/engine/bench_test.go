@@ -12,7 +12,9 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // These show what the engine itself spends on a job, time and allocations: the Store behind it costs nothing. Drivers have
@@ -20,7 +22,7 @@ import (
 
 // weightless is a Store that agrees to everything and keeps nothing. It hands out a thousand jobs at a time until left is used up.
 type weightless struct {
-	jobs.Store
+	store.Store
 	left    atomic.Int64
 	settled atomic.Int64
 	done    chan struct{} // gets a token when everything has been settled
@@ -39,18 +41,18 @@ func (s *weightless) Insert(_ context.Context, subs []jobs.Submission) ([]jobs.R
 	return receipts, nil
 }
 
-func (s *weightless) Register(context.Context, jobs.Session, []jobs.Type, time.Duration) error {
+func (s *weightless) Register(context.Context, store.Session, []jobs.Type, time.Duration) error {
 	return nil
 }
 
-func (s *weightless) Beat(context.Context, jobs.Pulse) (jobs.Vitals, error) {
-	return jobs.Vitals{Alive: true}, nil
+func (s *weightless) Beat(context.Context, store.Heartbeat) (store.HeartbeatReply, error) {
+	return store.HeartbeatReply{Alive: true}, nil
 }
 
 // Claim serves the worker's way without a queue, so that no queue is measured.
-func (s *weightless) Claim(_ context.Context, c jobs.Claim) (jobs.Claimed, error) {
+func (s *weightless) Claim(_ context.Context, c store.Claim) (store.Claimed, error) {
 	n := s.left.Add(-int64(c.Next)) + int64(c.Next)
-	got := jobs.Claimed{Jobs: make([]jobs.Job, max(0, min(n, int64(c.Next))))}
+	got := store.Claimed{Jobs: make([]jobs.Job, max(0, min(n, int64(c.Next))))}
 	for i := range got.Jobs {
 		got.Jobs[i] = jobs.Job{
 			ID: ids[i], Type: "noop", Queue: "default", Payload: benchPayload, Status: jobs.Processing,
@@ -60,10 +62,10 @@ func (s *weightless) Claim(_ context.Context, c jobs.Claim) (jobs.Claimed, error
 	return got, nil
 }
 
-func (s *weightless) Settle(_ context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
-	answers := make([]jobs.Settled, len(outcomes))
+func (s *weightless) Settle(_ context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
+	answers := make([]store.Settled, len(outcomes))
 	for i := range answers {
-		answers[i] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+		answers[i] = store.Settled{Result: store.Recorded, Status: jobs.Completed}
 	}
 	if s.settled.Add(int64(len(outcomes))) == s.all {
 		s.done <- struct{}{}
@@ -95,10 +97,10 @@ func weightlessRegistry() *jobs.Registry {
 }
 
 // away is a Queue that is out of reach.
-type away struct{ jobs.Queue }
+type away struct{ queue.Queue }
 
-func (away) Pop(context.Context, jobs.Pop) ([]jobs.Hint, error) { return nil, jobs.ErrUnavailable }
-func (away) Push(context.Context, []jobs.Hint) (int, error)     { return 0, jobs.ErrUnavailable }
+func (away) Pop(context.Context, queue.Pop) ([]jobs.Hint, error) { return nil, jobs.ErrUnavailable }
+func (away) Push(context.Context, []jobs.Hint) (int, error)      { return 0, jobs.ErrUnavailable }
 
 // BenchmarkAttempt makes attempts, from the claim to the recorded outcome, with 1,000 slots.
 func BenchmarkAttempt(b *testing.B) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -39,7 +41,7 @@ func (w *Worker) fetch(ctx context.Context) {
 // fill tries to start up to n jobs and returns how many it did; ok is false where a pause is in order.
 func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	suspect := w.runs.reserveSuspect()
-	want := jobs.Claim{Types: w.types}
+	want := store.Claim{Types: w.types}
 	suspects, wait := 0, suspectWait
 	if suspect {
 		suspects, wait = 1, popWait
@@ -47,7 +49,7 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	var hints []jobs.Hint
 	if w.hurry.ok() {
 		var err error
-		hints, err = w.opts.Queue.Pop(ctx, jobs.Pop{Queues: w.order(), N: n, Suspects: suspects, Wait: wait})
+		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{Queues: w.order(), N: n, Suspects: suspects, Wait: wait})
 		switch {
 		case ctx.Err() != nil:
 			// What was popped goes back; where the answer itself was lost, the Store repairs it.
@@ -89,7 +91,7 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 }
 
 // claim takes jobs and starts them. The suspect's place that was reserved is used, or given back.
-func (w *Worker) claim(want jobs.Claim) (started int, ok bool) {
+func (w *Worker) claim(want store.Claim) (started int, ok bool) {
 	w.lease.claiming(func(session string) {
 		want.Session = session
 		// Not bound to the fetcher's context: a claim that is under way when the worker stops is seen through.

@@ -15,16 +15,18 @@ import (
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // ClientOptions are what a Client needs. Store, Queue, Bus and Registry are required.
 type ClientOptions struct {
 	Store interface {
-		jobs.Ledger
-		Sessions(ctx context.Context) ([]jobs.Session, error)
+		store.Client
+		Sessions(ctx context.Context) ([]store.Session, error)
 	}
-	Queue    jobs.Queue
-	Bus      jobs.Bus
+	Queue    queue.Queue
+	Bus      queue.Bus
 	Registry *jobs.Registry // types that are accepted besides those that workers announce
 	Log      *slog.Logger   // slog.Default() if nil
 
@@ -40,8 +42,8 @@ type Client struct {
 	hurry  *hurrier
 
 	calls    singleflight.Group
-	stats    cached[jobs.Stats]
-	sessions cached[[]jobs.Session]
+	stats    cached[store.Stats]
+	sessions cached[[]store.Session]
 	types    cached[[]jobs.Type]
 	probe    cached[bool]
 }
@@ -294,13 +296,13 @@ func (c *Client) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, 
 }
 
 // List returns a page of jobs, newest first, without payload and result.
-func (c *Client) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
+func (c *Client) List(ctx context.Context, q store.ListQuery) (store.Page, error) {
 	return c.opts.Store.List(ctx, q)
 }
 
 // Retry sends a failed job back, with all its attempts. Errors: jobs.ErrNotFound, jobs.ErrConflict.
 func (c *Client) Retry(ctx context.Context, id string) (jobs.Job, error) {
-	moved, err := c.Redrive(ctx, jobs.Redrive{IDs: []string{id}, Limit: 1})
+	moved, err := c.Redrive(ctx, store.Redrive{IDs: []string{id}, Limit: 1})
 	if err != nil {
 		return jobs.Job{}, err
 	}
@@ -312,7 +314,7 @@ func (c *Client) Retry(ctx context.Context, id string) (jobs.Job, error) {
 }
 
 // Redrive sends failed jobs back and returns how many.
-func (c *Client) Redrive(ctx context.Context, r jobs.Redrive) (int, error) {
+func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 	hints, err := c.opts.Store.Redrive(ctx, r)
 	if err != nil {
 		return 0, fmt.Errorf("redrive: %w", err)
@@ -341,7 +343,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	// Only for speed: the worker hears of it at its next beat in any case.
-	if err := c.opts.Bus.Publish(ctx, jobs.Event{Kind: jobs.EventCancel, JobID: id}); err != nil {
+	if err := c.opts.Bus.Publish(ctx, queue.Event{Kind: queue.EventCancel, JobID: id}); err != nil {
 		c.hurry.failed(err)
 	}
 	return job, nil
@@ -363,12 +365,12 @@ const (
 )
 
 // Stats counts everything; the answer is at most 2 s old.
-func (c *Client) Stats(ctx context.Context) (jobs.Stats, error) {
+func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	return look(ctx, c, "stats", &c.stats, countsTTL, c.opts.Store.Stats)
 }
 
 // Sessions returns the workers that are not dead; the answer is at most 2 s old.
-func (c *Client) Sessions(ctx context.Context) ([]jobs.Session, error) {
+func (c *Client) Sessions(ctx context.Context) ([]store.Session, error) {
 	return look(ctx, c, "sessions", &c.sessions, countsTTL, c.opts.Store.Sessions)
 }
 

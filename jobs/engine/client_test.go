@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 func nothing(context.Context, *jobs.Run, map[string]any) (any, error) { return nil, nil }
@@ -69,7 +70,7 @@ func TestAnnouncedTypesAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	announced := jobs.Type{Name: "elsewhere", Queue: "far", MaxAttempts: 2, Timeout: time.Minute, Schema: []byte(`{}`), Example: []byte(`{}`)}
-	session := jobs.Session{ID: "4a3bb7a4-9c4c-4ab5-a2ab-54dc2c8a9d11", Types: []string{"elsewhere"}}
+	session := store.Session{ID: "4a3bb7a4-9c4c-4ab5-a2ab-54dc2c8a9d11", Types: []string{"elsewhere"}}
 	if err := s.store.Register(t.Context(), session, []jobs.Type{announced}, time.Minute); err != nil {
 		t.Fatal(err)
 	}

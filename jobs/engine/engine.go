@@ -16,16 +16,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // UpkeepOptions are what Upkeep needs. Store and Queue are required.
 type UpkeepOptions struct {
 	Store interface {
-		jobs.Ledger
-		jobs.Upkeep
+		store.Client
+		store.Maintenance
 	}
-	Queue jobs.Queue
+	Queue queue.Queue
 	Log   *slog.Logger // slog.Default() if nil
 
 	LeaseTTL           time.Duration // of the workers' sessions; DefaultLeaseTTL if 0

@@ -14,7 +14,9 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
 )
 
@@ -152,11 +154,11 @@ func receive[T any](t *testing.T, what string, c <-chan T) T {
 
 // faultyStore is a Store whose answers a test may spoil. A hook gets the real call and decides what becomes of it.
 type faultyStore struct {
-	jobs.Store
+	store.Store
 	mu       sync.Mutex
-	onClaim  func(real func() (jobs.Claimed, error)) (jobs.Claimed, error)
-	onSettle func(o []jobs.Outcome, real func() ([]jobs.Settled, error)) ([]jobs.Settled, error)
-	onBeat   func(p jobs.Pulse, real func() (jobs.Vitals, error)) (jobs.Vitals, error)
+	onClaim  func(real func() (store.Claimed, error)) (store.Claimed, error)
+	onSettle func(o []store.Outcome, real func() ([]store.Settled, error)) ([]store.Settled, error)
+	onBeat   func(p store.Heartbeat, real func() (store.HeartbeatReply, error)) (store.HeartbeatReply, error)
 	onInsert func(subs []jobs.Submission, real func() ([]jobs.Receipt, error)) ([]jobs.Receipt, error)
 }
 
@@ -172,24 +174,24 @@ func hook[H any](f *faultyStore, h *H) H {
 	return *h
 }
 
-func (f *faultyStore) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
-	real := func() (jobs.Claimed, error) { return f.Store.Claim(ctx, c) }
+func (f *faultyStore) Claim(ctx context.Context, c store.Claim) (store.Claimed, error) {
+	real := func() (store.Claimed, error) { return f.Store.Claim(ctx, c) }
 	if h := hook(f, &f.onClaim); h != nil {
 		return h(real)
 	}
 	return real()
 }
 
-func (f *faultyStore) Settle(ctx context.Context, o []jobs.Outcome) ([]jobs.Settled, error) {
-	real := func() ([]jobs.Settled, error) { return f.Store.Settle(ctx, o) }
+func (f *faultyStore) Settle(ctx context.Context, o []store.Outcome) ([]store.Settled, error) {
+	real := func() ([]store.Settled, error) { return f.Store.Settle(ctx, o) }
 	if h := hook(f, &f.onSettle); h != nil {
 		return h(o, real)
 	}
 	return real()
 }
 
-func (f *faultyStore) Beat(ctx context.Context, p jobs.Pulse) (jobs.Vitals, error) {
-	real := func() (jobs.Vitals, error) { return f.Store.Beat(ctx, p) }
+func (f *faultyStore) Heartbeat(ctx context.Context, p store.Heartbeat) (store.HeartbeatReply, error) {
+	real := func() (store.HeartbeatReply, error) { return f.Store.Heartbeat(ctx, p) }
 	if h := hook(f, &f.onBeat); h != nil {
 		return h(p, real)
 	}
@@ -230,7 +232,7 @@ func (q *faultyQueue) Push(ctx context.Context, h []jobs.Hint) (int, error) {
 	return q.Queue.Push(ctx, h)
 }
 
-func (q *faultyQueue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+func (q *faultyQueue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	if err := q.failing(); err != nil {
 		return nil, err
 	}
@@ -244,9 +246,9 @@ func (q *faultyQueue) Promote(ctx context.Context) (int, error) {
 	return q.Queue.Promote(ctx)
 }
 
-func (q *faultyQueue) Depths(ctx context.Context) (jobs.Depths, error) {
+func (q *faultyQueue) Depths(ctx context.Context) (queue.Depths, error) {
 	if err := q.failing(); err != nil {
-		return jobs.Depths{}, err
+		return queue.Depths{}, err
 	}
 	return q.Queue.Depths(ctx)
 }

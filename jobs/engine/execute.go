@@ -12,6 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // stuckAfter is how long a handler may go on after its context has ended before its outcome is recorded without it.
@@ -88,10 +89,10 @@ func (w *Worker) finish(list []*run) {
 }
 
 // outcome decides what to do with a job whose handler has returned; cause says why its context had ended by then, if it had.
-func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any, err error) jobs.Outcome {
-	o := jobs.Outcome{ID: r.job.ID, Fence: r.job.Fence, Session: r.session}
+func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any, err error) store.Outcome {
+	o := store.Outcome{ID: r.job.ID, Fence: r.job.Fence, Session: r.session}
 	if err == nil {
-		o.Verb, o.Result = jobs.VerbComplete, w.storable(r, result)
+		o.Verb, o.Result = store.VerbComplete, w.storable(r, result)
 		return o
 	}
 	o.Error = jobs.SanitizeError(err.Error())
@@ -99,13 +100,13 @@ func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any,
 	wait, snooze := jobs.IsSnooze(err)
 	switch {
 	case errors.Is(cause, jobs.ErrCancelled):
-		o.Verb, o.Attempt, o.Kind = jobs.VerbFail, jobs.AttemptCancelled, jobs.KindCancelled
+		o.Verb, o.Attempt, o.Kind = store.VerbFail, jobs.AttemptCancelled, jobs.KindCancelled
 	case interrupted && errors.Is(cause, jobs.ErrShutdown):
-		o.Verb, o.Attempt = jobs.VerbRelease, jobs.AttemptReleased
+		o.Verb, o.Attempt = store.VerbRelease, jobs.AttemptReleased
 	case snooze:
-		o.Verb, o.Delay = jobs.VerbSnooze, wait
+		o.Verb, o.Delay = store.VerbSnooze, wait
 	case jobs.IsPermanent(err):
-		o.Verb, o.Attempt, o.Kind = jobs.VerbFail, jobs.AttemptFailed, jobs.KindPermanent
+		o.Verb, o.Attempt, o.Kind = store.VerbFail, jobs.AttemptFailed, jobs.KindPermanent
 	case interrupted && errors.Is(cause, jobs.ErrTimeout):
 		o.Attempt, o.Kind = jobs.AttemptTimeout, jobs.KindTimeout
 		o.Error = fmt.Sprintf("timed out after %s: %s", r.job.Timeout, o.Error)
@@ -118,12 +119,12 @@ func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any,
 }
 
 // again retries where attempts are left.
-func again(o *jobs.Outcome, r *run, handler *jobs.Handler) {
+func again(o *store.Outcome, r *run, handler *jobs.Handler) {
 	if r.job.Attempts >= r.job.MaxAttempts {
-		o.Verb = jobs.VerbFail
+		o.Verb = store.VerbFail
 		return
 	}
-	o.Verb, o.Delay = jobs.VerbRetry, backoff(handler, r.job.Attempts)
+	o.Verb, o.Delay = store.VerbRetry, backoff(handler, r.job.Attempts)
 }
 
 // backoff asks the handler's curve; one that panics is replaced by the default.

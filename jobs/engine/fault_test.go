@@ -11,6 +11,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var errCut = errors.New("connection cut")
@@ -84,10 +85,10 @@ func TestClaimAnswerLost(t *testing.T) {
 	})
 	var cut atomic.Bool
 	s.store.set(func() {
-		s.store.onClaim = func(real func() (jobs.Claimed, error)) (jobs.Claimed, error) {
+		s.store.onClaim = func(real func() (store.Claimed, error)) (store.Claimed, error) {
 			c, err := real()
 			if len(c.Jobs) > 0 && cut.CompareAndSwap(false, true) {
-				return jobs.Claimed{}, errCut
+				return store.Claimed{}, errCut
 			}
 			return c, err
 		}
@@ -115,7 +116,7 @@ func TestSettleAnswerLost(t *testing.T) {
 		return "fine", nil
 	}, jobs.WithBackoff(func(int) time.Duration { return 2 * time.Second })) // far longer than the answer takes to be asked for again
 	s.store.set(func() {
-		s.store.onSettle = func(_ []jobs.Outcome, real func() ([]jobs.Settled, error)) ([]jobs.Settled, error) {
+		s.store.onSettle = func(_ []store.Outcome, real func() ([]store.Settled, error)) ([]store.Settled, error) {
 			answer, err := real()
 			if cuts.Add(1)%2 == 1 { // each outcome is stored, and its first answer lost
 				return nil, errCut
@@ -141,7 +142,7 @@ func TestStoreDownAtTheResult(t *testing.T) {
 		return nil, nil
 	})
 	s.store.set(func() {
-		s.store.onSettle = func(_ []jobs.Outcome, real func() ([]jobs.Settled, error)) ([]jobs.Settled, error) {
+		s.store.onSettle = func(_ []store.Outcome, real func() ([]store.Settled, error)) ([]store.Settled, error) {
 			if refused.Add(1) < 5 {
 				return nil, jobs.ErrUnavailable
 			}
@@ -171,9 +172,9 @@ func TestLeaseLost(t *testing.T) {
 	})
 	var silent atomic.Bool
 	s.store.set(func() {
-		s.store.onBeat = func(p jobs.Pulse, real func() (jobs.Vitals, error)) (jobs.Vitals, error) {
+		s.store.onBeat = func(p store.Heartbeat, real func() (store.HeartbeatReply, error)) (store.HeartbeatReply, error) {
 			if silent.Load() {
-				return jobs.Vitals{}, errCut
+				return store.HeartbeatReply{}, errCut
 			}
 			return real()
 		}
@@ -211,7 +212,7 @@ func TestSessionMarkedDead(t *testing.T) {
 	id := s.submit(jobs.New{Type: "work"})[0].ID
 	session := receive(t, "the start", started)
 	// Another process finds that this session has expired.
-	if _, err := s.store.Store.Beat(t.Context(), jobs.Pulse{Session: session, State: jobs.SessionDead, SinceCompletion: -1}); err != nil {
+	if _, err := s.store.Store.Heartbeat(t.Context(), store.Heartbeat{Session: session, State: store.SessionDead, SinceCompletion: -1}); err != nil {
 		t.Fatal(err)
 	}
 	if next := receive(t, "the second attempt", started); next == session {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -66,7 +68,7 @@ func (u *Upkeep) repairHead(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, Limit: headLimit})
+		hints, err := u.opts.Store.Due(ctx, store.Due{Queue: name, Limit: headLimit})
 		if err != nil {
 			return err
 		}
@@ -88,7 +90,7 @@ func (f *feeder) add(name string) {
 }
 
 // enough reports whether a queue has so many ids that reading more from the Store can wait: the first are repaired every second in any case.
-func enough(d jobs.Depths, name string) bool { return d.Queues[name].Ready >= d.Cap/4 }
+func enough(d queue.Depths, name string) bool { return d.Queues[name].Ready >= d.Cap/4 }
 
 // feed fills each queue that runs low from the Store, from where it stopped the last time. When the Queue has lost its memory, or may have before
 // this shift began, it begins anew, with what is due soon as well.
@@ -127,7 +129,7 @@ func (u *Upkeep) feed(ctx context.Context) error {
 }
 
 // rebuild reads every queue that runs low from the front, up to its cap.
-func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
+func (u *Upkeep) rebuild(ctx context.Context, depths queue.Depths) error {
 	names, err := u.opts.Store.Queues(ctx)
 	if err != nil {
 		return err
@@ -151,7 +153,7 @@ func (u *Upkeep) rebuild(ctx context.Context, depths jobs.Depths) error {
 // fill reads on in a queue and pushes about room ids, or what is left of it: those that are due, or those that will be within the time ahead.
 func (u *Upkeep) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
 	for room > 0 {
-		hints, err := u.opts.Store.Due(ctx, jobs.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
+		hints, err := u.opts.Store.Due(ctx, store.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 
 // hurrier sends hints to the Queue on behalf of those who must not wait for it. It may drop any of them: that costs time, never a job.
 type hurrier struct {
-	queue jobs.Queue
+	queue queue.Queue
 	log   *slog.Logger
 
 	mu      sync.Mutex

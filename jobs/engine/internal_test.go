@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // While the Store was silent or its clock jumped, and before anything is known of either, nobody's lease can be believed.
@@ -23,7 +23,7 @@ func TestGuard(t *testing.T) {
 		expect := func(what string, want bool) {
 			t.Helper()
 			said := time.Now().Add(skew)
-			switch asOf := g.look(jobs.Lead{Now: said, Up: up}); {
+			switch asOf := g.look(store.Lead{Now: said, Up: up}); {
 			case !want && !asOf.IsZero():
 				t.Errorf("%s: reap as of %s, want none", what, asOf)
 			case want && !asOf.Equal(said):
@@ -65,19 +65,19 @@ func TestGuard(t *testing.T) {
 
 // clockStore has a clock that jumps an hour ahead whenever it has told the time.
 type clockStore struct {
-	jobs.Store
+	store.Store
 	now  time.Time
 	told time.Time
 	asOf time.Time
 }
 
-func (s *clockStore) Lead(context.Context, string, string, time.Duration) (jobs.Lead, error) {
+func (s *clockStore) Lead(context.Context, string, string, time.Duration) (store.Lead, error) {
 	s.told = s.now
 	s.now = s.now.Add(time.Hour)
-	return jobs.Lead{Held: true, Now: s.told, Up: 24 * time.Hour}, nil
+	return store.Lead{Held: true, Now: s.told, Up: 24 * time.Hour}, nil
 }
 
-func (s *clockStore) Reap(_ context.Context, asOf time.Time, _ int) ([]jobs.Reaped, error) {
+func (s *clockStore) Reap(_ context.Context, asOf time.Time, _ int) ([]store.Reaped, error) {
 	s.asOf = asOf
 	return nil, nil
 }
@@ -132,13 +132,13 @@ func TestLookAsksAhead(t *testing.T) {
 
 // phantomStore takes note of what is handed back.
 type phantomStore struct {
-	jobs.Store
+	store.Store
 	back atomic.Int32
 }
 
-func (s *phantomStore) Settle(_ context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+func (s *phantomStore) Settle(_ context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	s.back.Add(int32(len(outcomes)))
-	return make([]jobs.Settled, len(outcomes)), nil
+	return make([]store.Settled, len(outcomes)), nil
 }
 
 // A claim's answer may come at any moment of a beat's comparison: what it brings is running, not lost. With the two looks of compare
@@ -156,7 +156,7 @@ func TestClaimAnsweredDuringABeat(t *testing.T) {
 			w.runs.add([]*run{r})
 			close(registered)
 		})
-		beat := func() { w.compare(t.Context(), []jobs.Held{{ID: "a", Fence: fence}}, time.Now()) }
+		beat := func() { w.compare(t.Context(), []store.Held{{ID: "a", Fence: fence}}, time.Now()) }
 		<-sent
 		beat()
 		close(answered)

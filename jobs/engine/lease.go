@@ -9,6 +9,8 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // lease is the worker's hold on its session, and so on all of its jobs. All of its times are of the process's monotonic clock.
@@ -125,16 +127,16 @@ func (w *Worker) keepLease(ctx context.Context) {
 
 func (w *Worker) beat(ctx context.Context) {
 	l := &w.lease
-	p := jobs.Pulse{Session: l.id(), State: jobs.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.running(), SinceCompletion: -1}
+	p := store.Heartbeat{Session: l.id(), State: store.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.running(), SinceCompletion: -1}
 	if w.draining.Load() {
-		p.State = jobs.SessionDraining
+		p.State = store.SessionDraining
 	}
 	if at := w.counters.completedAt.Load(); at > 0 {
 		p.SinceCompletion = time.Duration(since() - at)
 	}
 	sent := time.Now()
 	call, cancel := context.WithTimeout(ctx, min(w.opts.LeaseTTL/3, storeTimeout))
-	v, err := w.opts.Store.Beat(call, p)
+	v, err := w.opts.Store.Heartbeat(call, p)
 	cancel()
 	switch {
 	case ctx.Err() != nil:
@@ -170,14 +172,14 @@ func (w *Worker) abandon() {
 }
 
 // compare holds what the Store says we run against what we do run.
-func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) {
+func (w *Worker) compare(ctx context.Context, held []store.Held, sent time.Time) {
 	l := &w.lease
 	session := l.id()
 	settledBy := l.settledBy() // before the attempts are looked at: what is registered in between is none of theirs
 	running := w.runs.byKey()
 	ours := make(map[runKey]bool, len(held))
 	strange := map[runKey]time.Time{}
-	var phantoms []jobs.Outcome
+	var phantoms []store.Outcome
 	for _, h := range held {
 		key := runKey{h.ID, h.Fence}
 		ours[key] = true
@@ -188,8 +190,8 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 		case r != nil:
 		case known && !first.After(settledBy):
 			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
-			phantoms = append(phantoms, jobs.Outcome{
-				ID: h.ID, Fence: h.Fence, Session: session, Verb: jobs.VerbRelease, Error: "the answer to the claim was lost; handed back",
+			phantoms = append(phantoms, store.Outcome{
+				ID: h.ID, Fence: h.Fence, Session: session, Verb: store.VerbRelease, Error: "the answer to the claim was lost; handed back",
 			})
 		case known:
 			strange[key] = first
@@ -208,7 +210,7 @@ func (w *Worker) compare(ctx context.Context, held []jobs.Held, sent time.Time) 
 	}
 }
 
-func (w *Worker) releasePhantoms(ctx context.Context, phantoms []jobs.Outcome) {
+func (w *Worker) releasePhantoms(ctx context.Context, phantoms []store.Outcome) {
 	for len(phantoms) > 0 {
 		batch := phantoms[:min(len(phantoms), batchMax)]
 		phantoms = phantoms[len(batch):]
@@ -220,7 +222,7 @@ func (w *Worker) releasePhantoms(ctx context.Context, phantoms []jobs.Outcome) {
 			return // the next beats see them again
 		}
 		for i, s := range settled {
-			if s.Result != jobs.Recorded {
+			if s.Result != store.Recorded {
 				continue
 			}
 			w.counters.phantoms.Add(1)
@@ -241,7 +243,7 @@ func (w *Worker) hearCancels(ctx context.Context) {
 			continue
 		}
 		for e := range events {
-			if e.Kind == jobs.EventCancel && w.runs.has(e.JobID) {
+			if e.Kind == queue.EventCancel && w.runs.has(e.JobID) {
 				w.lease.beatNow()
 			}
 		}
@@ -252,7 +254,7 @@ func (w *Worker) hearCancels(ctx context.Context) {
 func (w *Worker) closeSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_, err := w.opts.Store.Beat(ctx, jobs.Pulse{Session: w.lease.id(), State: jobs.SessionDead, TTL: w.opts.LeaseTTL, SinceCompletion: -1})
+	_, err := w.opts.Store.Heartbeat(ctx, store.Heartbeat{Session: w.lease.id(), State: store.SessionDead, TTL: w.opts.LeaseTTL, SinceCompletion: -1})
 	if err != nil {
 		w.log.Warn("session not closed; it will expire", "error", err)
 	}

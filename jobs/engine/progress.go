@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // progressEvery is both how often progress is written and how young an attempt is too young for it.
@@ -30,7 +31,7 @@ func (r *run) report(percent float64, message string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note = &jobs.ProgressNote{
+	r.note = &store.ProgressNote{
 		ID: r.job.ID, Fence: r.job.Fence, Session: r.session, Percent: min(max(percent, 0), 100), Message: message,
 	}
 }
@@ -45,7 +46,7 @@ func (w *Worker) writeProgress(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		var notes []jobs.ProgressNote
+		var notes []store.ProgressNote
 		for _, r := range w.runs.all() {
 			if r.over.Load() || time.Since(r.startedAt) < progressEvery || len(notes) == batchMax {
 				continue

@@ -6,6 +6,8 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -20,15 +22,15 @@ func (u *Upkeep) mirrorDead(ctx context.Context) error {
 	if !u.hurry.ok() {
 		return nil
 	}
-	var dead []jobs.DeadID
-	q := jobs.ListQuery{State: jobs.StateDead, Limit: 200}
+	var dead []queue.DeadID
+	q := store.ListQuery{State: jobs.StateDead, Limit: 200}
 	for len(dead) < deadMirror {
 		page, err := u.opts.Store.List(ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, j := range page.Jobs {
-			dead = append(dead, jobs.DeadID{ID: j.ID, FinishedAt: j.FinishedAt})
+			dead = append(dead, queue.DeadID{ID: j.ID, FinishedAt: j.FinishedAt})
 		}
 		if q.Before = page.Next; q.Before == "" {
 			break
@@ -45,7 +47,7 @@ func (u *Upkeep) mirrorDead(ctx context.Context) error {
 func (u *Upkeep) prune(ctx context.Context) error {
 	var jobsGone, keysGone int
 	for range pruneRounds {
-		p, err := u.opts.Store.Prune(ctx, jobs.Prune{
+		p, err := u.opts.Store.Prune(ctx, store.Prune{
 			Completed: u.opts.RetentionCompleted, Failed: u.opts.RetentionFailed, Sessions: sessionsKept,
 			After: u.pruned, Limit: pruneLimit,
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const reapLimit = 500
@@ -22,7 +23,7 @@ type guard struct {
 }
 
 // look takes in an answer of the Store and returns the time of its clock by which to reap, zero where that is not to be trusted.
-func (g *guard) look(l jobs.Lead) (asOf time.Time) {
+func (g *guard) look(l store.Lead) (asOf time.Time) {
 	now := time.Now()
 	if g.seen.IsZero() {
 		g.holdTill = now.Add(g.ttl)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // run is one attempt on this worker, from its claim until its outcome is durable.
@@ -23,12 +24,12 @@ type run struct {
 	at        int         // index in runs.list, under its lock; -1 once it was removed
 
 	// From here on they belong to whoever has set over.
-	outcome jobs.Outcome
+	outcome store.Outcome
 	stuck   bool          // the handler has not returned: it keeps its slot
 	wait    time.Duration // before the outcome is tried again
 
 	mu   sync.Mutex
-	note *jobs.ProgressNote // newest progress, not written yet
+	note *store.ProgressNote // newest progress, not written yet
 }
 
 // brief is what the engine needs to know of a job that the handler has.

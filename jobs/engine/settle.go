@@ -8,6 +8,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -25,8 +26,8 @@ func (w *Worker) settle(r *run) {
 }
 
 // record is the flush of the settler.
-func (w *Worker) record(ctx context.Context, list []*run) ([]jobs.Settled, error) {
-	outcomes := make([]jobs.Outcome, len(list))
+func (w *Worker) record(ctx context.Context, list []*run) ([]store.Settled, error) {
+	outcomes := make([]store.Outcome, len(list))
 	for i, r := range list {
 		outcomes[i] = r.outcome
 	}
@@ -34,7 +35,7 @@ func (w *Worker) record(ctx context.Context, list []*run) ([]jobs.Settled, error
 }
 
 // answered lets go of attempts whose outcome is durable or whose job another has.
-func (w *Worker) answered(list []*run, answers []jobs.Settled, err error) {
+func (w *Worker) answered(list []*run, answers []store.Settled, err error) {
 	now := time.Now()
 	done := make([]*run, 0, len(list))
 	for i, r := range list {
@@ -77,21 +78,21 @@ func (w *Worker) settleAgain(r *run, err error) {
 }
 
 // settled tells of a recorded outcome.
-func (w *Worker) settled(r *run, s jobs.Settled, now time.Time) {
+func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 	o := &r.outcome
 	took := slog.Int64("duration_ms", now.Sub(r.startedAt).Milliseconds())
-	if s.Result == jobs.Stale {
+	if s.Result == store.Stale {
 		w.counters.stale.Add(1)
 		w.tell(r, slog.LevelWarn, "stale result dropped", slog.String("verb", string(o.Verb)), took)
 		return
 	}
 	failure := slog.String("error", firstLine(o.Error))
 	switch o.Verb {
-	case jobs.VerbComplete:
+	case store.VerbComplete:
 		w.counters.completed.Add(1)
 		w.counters.completedAt.Store(int64(now.Sub(start)))
 		w.tell(r, slog.LevelInfo, "job completed", took)
-	case jobs.VerbRetry, jobs.VerbFail:
+	case store.VerbRetry, store.VerbFail:
 		w.counters.failed.Add(1)
 		if s.Kind != jobs.KindCancelled {
 			w.tell(r, slog.LevelWarn, "job failed", took, failure)
@@ -102,11 +103,11 @@ func (w *Worker) settled(r *run, s jobs.Settled, now time.Time) {
 		w.tell(r, slog.LevelInfo, "job cancelled", took)
 	case s.Status == jobs.Failed:
 		w.tell(r, slog.LevelError, "job dead", slog.String("failure_kind", string(s.Kind)), failure)
-	case s.Status == jobs.Pending && o.Verb == jobs.VerbRetry:
+	case s.Status == jobs.Pending && o.Verb == store.VerbRetry:
 		w.tell(r, slog.LevelInfo, "retry scheduled", slog.Int64("delay_ms", o.Delay.Milliseconds()))
-	case s.Status == jobs.Pending && o.Verb == jobs.VerbSnooze:
+	case s.Status == jobs.Pending && o.Verb == store.VerbSnooze:
 		w.tell(r, slog.LevelInfo, "job snoozed", slog.Int64("delay_ms", o.Delay.Milliseconds()))
-	case s.Status == jobs.Pending && o.Verb == jobs.VerbRelease:
+	case s.Status == jobs.Pending && o.Verb == store.VerbRelease:
 		w.tell(r, slog.LevelInfo, "job released", took)
 	}
 	if s.Hint != nil {

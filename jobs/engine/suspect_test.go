@@ -9,15 +9,17 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // popWatch notes how long pops that may not bring a suspect are ready to wait.
 type popWatch struct {
-	jobs.Queue
+	queue.Queue
 	pops, longest atomic.Int64
 }
 
-func (q *popWatch) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+func (q *popWatch) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	if p.Suspects == 0 {
 		q.longest.Store(max(q.longest.Load(), int64(p.Wait)))
 		q.pops.Add(1)
@@ -38,13 +40,13 @@ func TestNoLongPopWhileASuspectRuns(t *testing.T) {
 	})
 	id := s.submit(jobs.New{Type: "work"})[0].ID
 	lost := uuid.NewString()
-	if err := s.store.Register(t.Context(), jobs.Session{ID: lost, Types: []string{"work"}}, nil, time.Hour); err != nil {
+	if err := s.store.Register(t.Context(), store.Session{ID: lost, Types: []string{"work"}}, nil, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.store.Claim(t.Context(), jobs.Claim{Session: lost, Types: []string{"work"}, IDs: []string{id}}); err != nil || len(got.Jobs) != 1 {
+	if got, err := s.store.Claim(t.Context(), store.Claim{Session: lost, Types: []string{"work"}, IDs: []string{id}}); err != nil || len(got.Jobs) != 1 {
 		t.Fatalf("claimed %d: %v", len(got.Jobs), err)
 	}
-	if _, err := s.store.Beat(t.Context(), jobs.Pulse{Session: lost, State: jobs.SessionDead}); err != nil {
+	if _, err := s.store.Heartbeat(t.Context(), store.Heartbeat{Session: lost, State: store.SessionDead}); err != nil {
 		t.Fatal(err)
 	}
 	s.start()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 func TestCompletes(t *testing.T) {
@@ -270,14 +271,14 @@ func TestOneSuspectAtATime(t *testing.T) {
 	})
 	// Five jobs lose their worker, one after the other's claim.
 	list := s.submit(slices.Repeat([]jobs.New{{Type: "mixed"}}, 5)...)
-	lost := jobs.Session{ID: "7f0a2f64-31d6-4c1c-9f41-3d9df0a7c1aa", Types: []string{"mixed"}}
+	lost := store.Session{ID: "7f0a2f64-31d6-4c1c-9f41-3d9df0a7c1aa", Types: []string{"mixed"}}
 	if err := s.store.Register(t.Context(), lost, nil, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := s.store.Claim(t.Context(), jobs.Claim{Session: lost.ID, Types: lost.Types, Next: 5}); err != nil || len(c.Jobs) != 5 {
+	if c, err := s.store.Claim(t.Context(), store.Claim{Session: lost.ID, Types: lost.Types, Next: 5}); err != nil || len(c.Jobs) != 5 {
 		t.Fatalf("claimed %d, %v", len(c.Jobs), err)
 	}
-	if _, err := s.store.Beat(t.Context(), jobs.Pulse{Session: lost.ID, State: jobs.SessionDead, SinceCompletion: -1}); err != nil {
+	if _, err := s.store.Heartbeat(t.Context(), store.Heartbeat{Session: lost.ID, State: store.SessionDead, SinceCompletion: -1}); err != nil {
 		t.Fatal(err)
 	}
 	s.opts.Concurrency = 8

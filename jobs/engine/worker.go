@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // DefaultLeaseTTL is how long a worker may be silent before its jobs are given to others.
@@ -18,9 +20,9 @@ const DefaultLeaseTTL = 30 * time.Second
 
 // WorkerOptions are what a Worker needs. Store, Queue, Bus and Registry are required.
 type WorkerOptions struct {
-	Store    jobs.Work
-	Queue    jobs.Queue
-	Bus      jobs.Bus
+	Store    store.Worker
+	Queue    queue.Queue
+	Bus      queue.Bus
 	Registry *jobs.Registry
 	Log      *slog.Logger // slog.Default() if nil
 
@@ -51,7 +53,7 @@ type Worker struct {
 	types []string
 
 	hurry    *hurrier
-	settler  batcher[*run, jobs.Settled]
+	settler  batcher[*run, store.Settled]
 	repeats  sync.WaitGroup // outcomes that wait to be tried again
 	slots    slots
 	lease    lease
@@ -109,7 +111,7 @@ func NewWorker(opts WorkerOptions) *Worker {
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
 	w.lease.wake = make(chan struct{}, 1)
-	w.settler = batcher[*run, jobs.Settled]{
+	w.settler = batcher[*run, store.Settled]{
 		flush: w.record, answer: w.answered,
 		weight:    func(r *run) int { return jobWeight + len(r.outcome.Result) + len(r.outcome.Error) },
 		weightMax: batchWeight,
@@ -188,9 +190,9 @@ func (w *Worker) running() int { return w.runs.count() + int(w.counters.stuck.Lo
 func (w *Worker) Draining() bool { return w.draining.Load() }
 
 // session describes this worker.
-func (w *Worker) session(id string) jobs.Session {
+func (w *Worker) session(id string) store.Session {
 	host, _ := os.Hostname()
-	s := jobs.Session{
+	s := store.Session{
 		ID: id, Hostname: host, PID: os.Getpid(), Version: w.opts.Version, Slots: w.opts.Concurrency, Types: w.types,
 	}
 	for _, q := range w.opts.Queues {

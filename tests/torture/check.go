@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
@@ -108,7 +108,7 @@ func (c *checker) sort() {
 		case history.EndOK, history.EndErr:
 			c.ended[r] = e.Kind
 		case history.Acked:
-			if e.Verb == string(jobs.VerbSnooze) {
+			if e.Verb == string(store.VerbSnooze) {
 				c.snoozed[r] = true
 			}
 		case history.Invoke, history.OK, history.Fail, history.Info:

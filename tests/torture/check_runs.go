@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
@@ -35,7 +36,7 @@ var neverGood = []string{recording.Doomed, recording.Panics, recording.Permanent
 func (c *checker) failures() {
 	done := map[string]bool{}
 	for i := range c.Events {
-		if e := &c.Events[i]; e.Kind == history.Acked && e.Verb == string(jobs.VerbComplete) {
+		if e := &c.Events[i]; e.Kind == history.Acked && e.Verb == string(store.VerbComplete) {
 			done[e.ID] = true
 		}
 	}
@@ -168,16 +169,16 @@ func (c *checker) acknowledged() {
 			continue
 		}
 		attempt := c.attempts[run{e.ID, e.Fence}]
-		switch jobs.Verb(e.Verb) {
-		case jobs.VerbComplete:
+		switch store.Verb(e.Verb) {
+		case store.VerbComplete:
 			if row.Status != string(jobs.Completed) || row.Fence != e.Fence {
 				c.violation("the success of job %s with fence %d was recorded; it is %s with fence %d", e.ID, e.Fence, row.Status, row.Fence)
 			}
-		case jobs.VerbRetry, jobs.VerbFail:
+		case store.VerbRetry, store.VerbFail:
 			if attempt == nil || attempt.Outcome == string(jobs.AttemptLeaseLost) || attempt.Outcome == string(jobs.AttemptReleased) {
 				c.violation("the failure of job %s with fence %d was recorded, and is not in its history", e.ID, e.Fence)
 			}
-		case jobs.VerbRelease:
+		case store.VerbRelease:
 			if attempt == nil || attempt.Outcome != string(jobs.AttemptReleased) && attempt.Outcome != string(jobs.AttemptCancelled) {
 				c.violation("the release of job %s with fence %d was recorded, and is not in its history", e.ID, e.Fence)
 			}

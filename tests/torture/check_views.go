@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
@@ -91,7 +92,7 @@ func (c *checker) counters(completed int64) {
 			was := last[e.Worker]
 			last[e.Worker] = [2]int64{max(was[0], int64(e.N)), max(was[1], int64(e.Failed))}
 		case history.Acked:
-			if v := jobs.Verb(e.Verb); v == jobs.VerbRetry || v == jobs.VerbFail {
+			if v := store.Verb(e.Verb); v == store.VerbRetry || v == store.VerbFail {
 				asFailure[run{e.ID, e.Fence}] = true
 			}
 		}

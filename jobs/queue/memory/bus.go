@@ -3,19 +3,19 @@ package memory
 import (
 	"context"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 // backlog is how many events a subscriber may lag behind before it loses some.
 const backlog = 256
 
 type subscriber struct {
-	events chan jobs.Event
+	events chan queue.Event
 	stop   func() bool // detaches from the subscriber's context
 }
 
-// Publish hands events to the subscribers; see jobs.Bus.
-func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
+// Publish hands events to the subscribers; see queue.Bus.
+func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -35,8 +35,8 @@ func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
 	return nil
 }
 
-// Subscribe delivers what is published until ctx ends or the Queue is closed; see jobs.Bus.
-func (q *Queue) Subscribe(ctx context.Context) (<-chan jobs.Event, error) {
+// Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus.
+func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (q *Queue) Subscribe(ctx context.Context) (<-chan jobs.Event, error) {
 	if err := q.open(); err != nil {
 		return nil, err
 	}
-	s := &subscriber{events: make(chan jobs.Event, backlog)}
+	s := &subscriber{events: make(chan queue.Event, backlog)}
 	q.subscribers[s] = struct{}{}
 	s.stop = context.AfterFunc(ctx, func() {
 		q.mu.Lock()

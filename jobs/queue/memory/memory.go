@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 // DefaultCap is how many ids each set of a queue holds where Options say nothing.
@@ -27,8 +28,8 @@ const (
 var errClosed = errors.New("memory queue: closed")
 
 var (
-	_ jobs.Queue = (*Queue)(nil)
-	_ jobs.Bus   = (*Queue)(nil)
+	_ queue.Queue = (*Queue)(nil)
+	_ queue.Bus   = (*Queue)(nil)
 )
 
 // Options of New. The zero value is ready for use.
@@ -37,7 +38,7 @@ type Options struct {
 	Now func() time.Time // tells what is due; nil: time.Now, whose monotonic reading no clock change disturbs
 }
 
-// Queue is a jobs.Queue and a jobs.Bus in this process.
+// Queue is a queue.Queue and a queue.Bus in this process.
 type Queue struct {
 	cap int
 	now func() time.Time
@@ -46,7 +47,7 @@ type Queue struct {
 	closed  bool
 	epoch   string
 	lines   map[string]*line // by queue; one without any id is removed
-	dead    []jobs.DeadID
+	dead    []queue.DeadID
 	arrived chan struct{} // closed, and replaced, when ids became ready: wakes every waiting Pop, and each looks for itself
 	waiting int           // Pops that wait for arrived
 
@@ -112,7 +113,7 @@ func (q *Queue) open() error {
 	return nil
 }
 
-// Push adds hints; see jobs.Queue.
+// Push adds hints; see queue.Queue.
 func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -177,7 +178,7 @@ func (q *Queue) wake(added int) {
 	}
 }
 
-// Promote moves what has become due to the ready sets; see jobs.Queue.
+// Promote moves what has become due to the ready sets; see queue.Queue.
 func (q *Queue) Promote(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -217,8 +218,8 @@ func (q *Queue) names() []string {
 	return names
 }
 
-// SetDead replaces the mirror of dead jobs; see jobs.Queue.
-func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
+// SetDead replaces the mirror of dead jobs; see queue.Queue.
+func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -227,24 +228,24 @@ func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
 	if err := q.open(); err != nil {
 		return err
 	}
-	q.dead = append([]jobs.DeadID(nil), dead[:min(len(dead), deadLimit)]...)
+	q.dead = append([]queue.DeadID(nil), dead[:min(len(dead), deadLimit)]...)
 	return nil
 }
 
-// Depths counts what is held; see jobs.Queue.
-func (q *Queue) Depths(ctx context.Context) (jobs.Depths, error) {
+// Depths counts what is held; see queue.Queue.
+func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
 	if err := ctx.Err(); err != nil {
-		return jobs.Depths{}, err
+		return queue.Depths{}, err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.open(); err != nil {
-		return jobs.Depths{}, err
+		return queue.Depths{}, err
 	}
-	d := jobs.Depths{Queues: make(map[string]jobs.Depth, len(q.lines)), Dead: len(q.dead), Epoch: q.epoch, Cap: q.cap}
+	d := queue.Depths{Queues: make(map[string]queue.Depth, len(q.lines)), Dead: len(q.dead), Epoch: q.epoch, Cap: q.cap}
 	for name, l := range q.lines {
-		d.Queues[name] = jobs.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
-		if d.Queues[name] == (jobs.Depth{}) {
+		d.Queues[name] = queue.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
+		if d.Queues[name] == (queue.Depth{}) {
 			delete(q.lines, name) // or names that are used once would pile up
 			delete(d.Queues, name)
 		}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
 	"github.com/windlass-jobs/windlass/jobs/queue/queuetest"
 )
@@ -64,7 +65,7 @@ func TestClose(t *testing.T) {
 	}
 	failed := make(chan error, 1)
 	go func() {
-		_, err := q.Pop(context.Background(), jobs.Pop{N: 1, Wait: time.Minute})
+		_, err := q.Pop(context.Background(), queue.Pop{N: 1, Wait: time.Minute})
 		failed <- err
 	}()
 	for q.Waiting() == 0 {
@@ -110,7 +111,7 @@ func BenchmarkPushPop1000(b *testing.B) {
 		if _, err := q.Push(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
-		if got, err := q.Pop(b.Context(), jobs.Pop{N: 1000}); err != nil || len(got) != 1000 {
+		if got, err := q.Pop(b.Context(), queue.Pop{N: 1000}); err != nil || len(got) != 1000 {
 			b.Fatal(len(got), err)
 		}
 	}

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-// Pop takes ready ids away; see jobs.Queue.
-func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+// Pop takes ready ids away; see queue.Queue.
+func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	var timeout <-chan time.Time
 	for {
 		if err := ctx.Err(); err != nil {
@@ -31,7 +32,7 @@ func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
 
 // take pops without waiting. It also returns what will be closed by the next arrival: fetched under the same lock, so that no
 // arrival can slip between looking and waiting.
-func (q *Queue) take(p jobs.Pop) ([]jobs.Hint, <-chan struct{}, error) {
+func (q *Queue) take(p queue.Pop) ([]jobs.Hint, <-chan struct{}, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.open(); err != nil {

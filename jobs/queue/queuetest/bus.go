@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-func cancelled(n int) jobs.Event { return jobs.Event{Kind: jobs.EventCancel, JobID: id(n)} }
+func cancelled(n int) queue.Event { return queue.Event{Kind: queue.EventCancel, JobID: id(n)} }
 
-func (k *kit) subscribe(ctx context.Context, q Queue) <-chan jobs.Event {
+func (k *kit) subscribe(ctx context.Context, q Queue) <-chan queue.Event {
 	k.Helper()
 	events, err := q.Subscribe(ctx)
 	if err != nil {
@@ -20,14 +20,14 @@ func (k *kit) subscribe(ctx context.Context, q Queue) <-chan jobs.Event {
 	return events
 }
 
-func (k *kit) publish(q Queue, events ...jobs.Event) {
+func (k *kit) publish(q Queue, events ...queue.Event) {
 	k.Helper()
 	if err := q.Publish(k.Context(), events...); err != nil {
 		k.Fatalf("publish: %v", err)
 	}
 }
 
-func (k *kit) wantEvents(from <-chan jobs.Event, want ...jobs.Event) {
+func (k *kit) wantEvents(from <-chan queue.Event, want ...queue.Event) {
 	k.Helper()
 	for _, w := range want {
 		if got := receive(k.T, from, "an event"); got != w {
@@ -37,7 +37,7 @@ func (k *kit) wantEvents(from <-chan jobs.Event, want ...jobs.Event) {
 }
 
 // wantClosed reads on until the channel is closed.
-func (k *kit) wantClosed(from <-chan jobs.Event) {
+func (k *kit) wantClosed(from <-chan queue.Event) {
 	k.Helper()
 	give := time.After(patience)
 	for {
@@ -54,7 +54,7 @@ func (k *kit) wantClosed(from <-chan jobs.Event) {
 
 var busTests = []test{
 	{"DeliversToEverySubscriber", func(k *kit) {
-		var all []<-chan jobs.Event
+		var all []<-chan queue.Event
 		for _, q := range []Queue{k.q, k.q, k.other} {
 			all = append(all, k.subscribe(k.Context(), q))
 		}
@@ -67,7 +67,7 @@ var busTests = []test{
 	}},
 	{"CarriesEventsUnchanged", func(k *kit) {
 		events := k.subscribe(k.Context(), k.q)
-		want := []jobs.Event{{Kind: "other"}, {Kind: `a "kind"`, JobID: "and\nan id"}, cancelled(9)}
+		want := []queue.Event{{Kind: "other"}, {Kind: `a "kind"`, JobID: "and\nan id"}, cancelled(9)}
 		k.publish(k.other, want...)
 		k.wantEvents(events, want...)
 	}},
@@ -94,7 +94,7 @@ var busTests = []test{
 		const many = 5000
 		slow, quick := k.subscribe(k.Context(), k.q), k.subscribe(k.Context(), k.other)
 		for n := 0; n < many; n += 100 {
-			batch := make([]jobs.Event, 100)
+			batch := make([]queue.Event, 100)
 			for i := range batch {
 				batch[i] = cancelled(n + i)
 			}

@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 const (
@@ -43,8 +44,8 @@ func runAfter(d time.Duration) func(*jobs.Hint) { return func(h *jobs.Hint) { h.
 func asSuspect(h *jobs.Hint)                    { h.Suspect = true }
 
 // everything is a Pop that empties the queues named, or all.
-func everything(queues ...string) jobs.Pop {
-	return jobs.Pop{Queues: queues, N: 100_000, Suspects: 100_000}
+func everything(queues ...string) queue.Pop {
+	return queue.Pop{Queues: queues, N: 100_000, Suspects: 100_000}
 }
 
 // inOrder sorts a copy by the order of a queue.
@@ -80,7 +81,7 @@ func (k *kit) push(q Queue, added int, hints ...jobs.Hint) {
 	}
 }
 
-func (k *kit) pop(p jobs.Pop) []jobs.Hint {
+func (k *kit) pop(p queue.Pop) []jobs.Hint {
 	k.Helper()
 	got, err := k.q.Pop(k.Context(), p)
 	if err != nil {
@@ -90,7 +91,7 @@ func (k *kit) pop(p jobs.Pop) []jobs.Hint {
 }
 
 // wantPop pops and wants these ids in this order.
-func (k *kit) wantPop(p jobs.Pop, want ...string) {
+func (k *kit) wantPop(p queue.Pop, want ...string) {
 	k.Helper()
 	if got := ids(k.pop(p)); !slices.Equal(got, want) {
 		k.Fatalf("pop %+v: %s", p, gocmp.Diff(want, got))
@@ -108,7 +109,7 @@ func (k *kit) promote(moved int) {
 	}
 }
 
-func (k *kit) depths() jobs.Depths {
+func (k *kit) depths() queue.Depths {
 	k.Helper()
 	d, err := k.q.Depths(k.Context())
 	if err != nil {
@@ -118,7 +119,7 @@ func (k *kit) depths() jobs.Depths {
 }
 
 // wantDepth checks what is held of queue "a".
-func (k *kit) wantDepth(want jobs.Depth) {
+func (k *kit) wantDepth(want queue.Depth) {
 	k.Helper()
 	if got := k.depths().Queues["a"]; got != want {
 		k.Fatalf("queue a holds %+v, want %+v", got, want)
@@ -133,7 +134,7 @@ type popped struct {
 }
 
 // wait starts a Pop and returns once it is blocked, so that there are now so many.
-func (k *kit) wait(q Queue, p jobs.Pop, blocked int) <-chan popped {
+func (k *kit) wait(q Queue, p queue.Pop, blocked int) <-chan popped {
 	k.Helper()
 	answer := make(chan popped, 1)
 	ctx := k.Context()

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 var orderTests = []test{
@@ -37,7 +38,7 @@ var orderTests = []test{
 		k.push(k.other, 20, want[20:]...)
 		var got []string
 		for range want {
-			got = append(got, ids(k.pop(jobs.Pop{Queues: []string{"a"}, N: 1}))...)
+			got = append(got, ids(k.pop(queue.Pop{Queues: []string{"a"}, N: 1}))...)
 		}
 		if want := ids(inOrder(want)); !slices.Equal(got, want) {
 			k.Fatal(cmp.Diff(want, got))
@@ -48,15 +49,15 @@ var orderTests = []test{
 		suspects := slices.Concat(hints(25, 1, asSuspect, withPriority(1)), hints(21, 1, asSuspect))
 		left := slices.Concat(hints(0, 2), hints(10, 1, withPriority(-3)))
 		k.push(k.q, 8, shuffled(slices.Concat(taken, suspects, left))...)
-		got := k.pop(jobs.Pop{Queues: []string{"a"}, N: 5, Suspects: 2})
+		got := k.pop(queue.Pop{Queues: []string{"a"}, N: 5, Suspects: 2})
 		if want := ids(slices.Concat(suspects, taken)); !slices.Equal(ids(got), want) {
 			k.Fatal(cmp.Diff(want, ids(got)))
 		}
 		k.push(k.other, 2, slices.Concat(hints(11, 1, withPriority(4)), hints(12, 1, withPriority(-4)))...)
 		k.push(k.q, 5, got...)
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 1}, id(11))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 1}, id(11))
 		// Among themselves they may have changed places.
-		got = k.pop(jobs.Pop{Queues: []string{"a"}, N: 5, Suspects: 2})
+		got = k.pop(queue.Pop{Queues: []string{"a"}, N: 5, Suspects: 2})
 		if got, want := slices.Sorted(slices.Values(ids(got))), []string{id(3), id(5), id(9), id(21), id(25)}; !slices.Equal(got, want) {
 			k.Fatal(cmp.Diff(want, got))
 		}

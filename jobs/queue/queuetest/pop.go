@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 var popTests = []test{
@@ -17,21 +17,21 @@ var popTests = []test{
 	}},
 	{"TakesAtMostN", func(k *kit) {
 		k.push(k.q, 10, hints(0, 10)...)
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 3}, id(0), id(1), id(2))
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 0})
-		k.wantPop(jobs.Pop{N: 2}, id(3), id(4))
-		k.wantDepth(jobs.Depth{Ready: 5})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 3}, id(0), id(1), id(2))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 0})
+		k.wantPop(queue.Pop{N: 2}, id(3), id(4))
+		k.wantDepth(queue.Depth{Ready: 5})
 	}},
 	{"TakesFromTheFirstQueueThenTheNext", func(k *kit) {
 		k.push(k.q, 6, slices.Concat(hints(0, 2, inQueue("c")), hints(10, 2, inQueue("b"), withPriority(-10)), hints(20, 2, withPriority(10)))...)
-		k.wantPop(jobs.Pop{Queues: []string{"b", "none", "c", "a"}, N: 3}, id(10), id(11), id(0))
-		k.wantPop(jobs.Pop{Queues: []string{"b", "none", "c", "a"}, N: 9}, id(1), id(20), id(21))
+		k.wantPop(queue.Pop{Queues: []string{"b", "none", "c", "a"}, N: 3}, id(10), id(11), id(0))
+		k.wantPop(queue.Pop{Queues: []string{"b", "none", "c", "a"}, N: 9}, id(1), id(20), id(21))
 	}},
 	{"LeavesOtherQueuesAlone", func(k *kit) {
 		k.push(k.q, 4, slices.Concat(hints(0, 2), hints(10, 2, inQueue("b")))...)
 		k.wantPop(everything("b"), id(10), id(11))
 		k.wantPop(everything("b"))
-		k.wantDepth(jobs.Depth{Ready: 2})
+		k.wantDepth(queue.Depth{Ready: 2})
 	}},
 	{"TakesFromAnyQueueWhereNoneIsNamed", func(k *kit) {
 		k.push(k.q, 4, slices.Concat(hints(0, 2), hints(10, 1, inQueue("b")), hints(20, 1, inQueue("c"), asSuspect))...)
@@ -50,7 +50,7 @@ var popTests = []test{
 					k.Fatal(err)
 				}
 			}
-			first[k.pop(jobs.Pop{N: 1})[0].Queue] = true
+			first[k.pop(queue.Pop{N: 1})[0].Queue] = true
 			if len(first) == 3 {
 				return
 			}
@@ -59,19 +59,19 @@ var popTests = []test{
 	}},
 	{"LooksForSuspectsFirst", func(k *kit) {
 		k.push(k.q, 6, slices.Concat(hints(0, 3, withPriority(5)), hints(10, 3, asSuspect, withPriority(-5)))...)
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 3, Suspects: 1}, id(10), id(0), id(1))
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 9, Suspects: 9}, id(11), id(12), id(2))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 3, Suspects: 1}, id(10), id(0), id(1))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 9, Suspects: 9}, id(11), id(12), id(2))
 	}},
 	{"LimitsSuspects", func(k *kit) {
 		k.push(k.q, 5, slices.Concat(hints(0, 2), hints(10, 2, asSuspect), hints(20, 1, asSuspect, inQueue("b")))...)
-		k.wantPop(jobs.Pop{Queues: []string{"b", "a"}, N: 9, Suspects: 0}, id(0), id(1))
-		k.wantPop(jobs.Pop{Queues: []string{"b", "a"}, N: 9, Suspects: 2}, id(20), id(10))
-		k.wantPop(jobs.Pop{N: 9, Suspects: 0})
-		k.wantPop(jobs.Pop{N: 9, Suspects: 1}, id(11))
+		k.wantPop(queue.Pop{Queues: []string{"b", "a"}, N: 9, Suspects: 0}, id(0), id(1))
+		k.wantPop(queue.Pop{Queues: []string{"b", "a"}, N: 9, Suspects: 2}, id(20), id(10))
+		k.wantPop(queue.Pop{N: 9, Suspects: 0})
+		k.wantPop(queue.Pop{N: 9, Suspects: 1}, id(11))
 	}},
 	{"CountsSuspectsInN", func(k *kit) {
 		k.push(k.q, 6, slices.Concat(hints(0, 3), hints(10, 3, asSuspect))...)
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 2, Suspects: 5}, id(10), id(11))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 2, Suspects: 5}, id(10), id(11))
 	}},
 	{"TakesNothingOnceItsContextEnded", func(k *kit) {
 		k.push(k.q, 1, hints(0, 1)...)
@@ -80,7 +80,7 @@ var popTests = []test{
 		if _, err := k.q.Pop(ctx, everything("a")); !errors.Is(err, context.Canceled) {
 			k.Fatalf("error %v, want context.Canceled", err)
 		}
-		k.wantDepth(jobs.Depth{Ready: 1})
+		k.wantDepth(queue.Depth{Ready: 1})
 	}},
 	{"NeverGivesOneIDTwice", func(k *kit) {
 		const total, pushers, poppers = 3000, 3, 6
@@ -122,7 +122,7 @@ var popTests = []test{
 					q = k.other
 				}
 				for left.Load() > 0 && !k.Failed() {
-					got, err := q.Pop(ctx, jobs.Pop{Queues: []string{"a"}, N: 7})
+					got, err := q.Pop(ctx, queue.Pop{Queues: []string{"a"}, N: 7})
 					if err != nil {
 						k.Error(err)
 						return

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 var promoteTests = []test{
@@ -24,7 +25,7 @@ var promoteTests = []test{
 		k.Age(k.T, k.q, 2*time.Hour)
 		k.promote(5)
 		k.promote(0)
-		k.wantDepth(jobs.Depth{Ready: 3, Later: 2})
+		k.wantDepth(queue.Depth{Ready: 3, Later: 2})
 		k.wantPop(everything("a", "b"), id(0), id(1), id(2), id(20), id(21))
 	}},
 	{"BecomesDueByItself", func(k *kit) {
@@ -82,8 +83,8 @@ var promoteTests = []test{
 		k.push(k.q, 0, slices.Concat(hints(0, 2, dueIn(time.Hour), asSuspect), hints(2, 3, dueIn(time.Hour)))...)
 		k.Age(k.T, k.q, 2*time.Hour)
 		k.promote(5)
-		k.wantDepth(jobs.Depth{Ready: 3, Suspects: 2})
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 9, Suspects: 1}, id(0), id(2), id(3), id(4))
+		k.wantDepth(queue.Depth{Ready: 3, Suspects: 2})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 9, Suspects: 1}, id(0), id(2), id(3), id(4))
 	}},
 	{"CarriesHintsUnchanged", func(k *kit) {
 		want := slices.Concat(

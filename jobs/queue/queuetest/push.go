@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 var pushTests = []test{
@@ -21,7 +22,7 @@ var pushTests = []test{
 	}},
 	{"CountsARepeatedIDOnce", func(k *kit) {
 		k.push(k.q, 2, slices.Concat(hints(0, 2), hints(0, 2))...)
-		k.wantDepth(jobs.Depth{Ready: 2})
+		k.wantDepth(queue.Depth{Ready: 2})
 	}},
 	{"IsIdempotent", func(k *kit) {
 		k.push(k.q, 3, hints(0, 3)...)
@@ -52,20 +53,20 @@ var pushTests = []test{
 		if _, err := k.q.Promote(k.Context()); err != nil {
 			k.Fatal(err)
 		}
-		k.wantDepth(jobs.Depth{Ready: 1})
+		k.wantDepth(queue.Depth{Ready: 1})
 		k.wantPop(everything("a"), id(0))
 	}},
 	{"OfAReadyIDThatIsDueLater", func(k *kit) {
 		k.push(k.q, 1, hints(0, 1)...)
 		k.push(k.q, 0, hints(0, 1, dueIn(time.Hour), runAfter(time.Hour))...)
-		k.wantDepth(jobs.Depth{Ready: 1, Later: 1})
+		k.wantDepth(queue.Depth{Ready: 1, Later: 1})
 		k.wantPop(everything("a"), id(0))
-		k.wantDepth(jobs.Depth{Later: 1})
+		k.wantDepth(queue.Depth{Later: 1})
 	}},
 	{"IsIdempotentForTheRetrySet", func(k *kit) {
 		k.push(k.q, 0, hints(0, 3, dueIn(time.Hour), runAfter(time.Hour))...)
 		k.push(k.other, 0, hints(0, 3, dueIn(time.Minute), runAfter(time.Hour))...)
-		k.wantDepth(jobs.Depth{Later: 3})
+		k.wantDepth(queue.Depth{Later: 3})
 		k.Age(k.T, k.q, 30*time.Minute)
 		k.promote(0) // it stayed where it was
 	}},
@@ -83,7 +84,7 @@ var pushTests = []test{
 		k.push(k.q, 4, want...)
 		var got []jobs.Hint
 		for range want { // one by one: each is the first then, whose place is exact
-			got = append(got, k.pop(jobs.Pop{Queues: []string{"a", "a-longer_name0", "s"}, N: 1, Suspects: 1})...)
+			got = append(got, k.pop(queue.Pop{Queues: []string{"a", "a-longer_name0", "s"}, N: 1, Suspects: 1})...)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			k.Fatal(diff)
@@ -102,7 +103,7 @@ var capTests = []test{
 	{"KeepsTheBestReadyIDs", func(k *kit) {
 		k.push(k.q, k.Cap, hints(1000, k.Cap)...)
 		k.push(k.q, 10, hints(100, 10, withPriority(1))...)
-		k.wantDepth(jobs.Depth{Ready: k.Cap})
+		k.wantDepth(queue.Depth{Ready: k.Cap})
 		want := append(ids(hints(100, 10)), ids(hints(1000, k.Cap-10))...)
 		k.wantPop(everything("a"), want...)
 	}},
@@ -116,7 +117,7 @@ var capTests = []test{
 		// Three places are free, five better ids replace five, and of the worse ones three would have stayed but for those.
 		k.push(k.q, k.Cap-3, hints(1000, k.Cap-3)...)
 		k.push(k.q, 5, slices.Concat(hints(9000, 6, withPriority(-1)), hints(0, 5, withPriority(1)))...)
-		k.wantDepth(jobs.Depth{Ready: k.Cap})
+		k.wantDepth(queue.Depth{Ready: k.Cap})
 		k.wantPop(everything("a"), append(ids(hints(0, 5)), ids(hints(1000, k.Cap-5))...)...)
 	}},
 	{"KeepsTheBestOfOnePush", func(k *kit) {
@@ -125,28 +126,28 @@ var capTests = []test{
 	}},
 	{"IsForEachQueue", func(k *kit) {
 		k.push(k.q, 2*k.Cap, slices.Concat(hints(0, k.Cap), hints(5000, k.Cap, inQueue("b")))...)
-		k.wantDepth(jobs.Depth{Ready: k.Cap})
+		k.wantDepth(queue.Depth{Ready: k.Cap})
 	}},
 	{"HoldsForSuspects", func(k *kit) {
 		k.push(k.q, k.Cap, hints(0, k.Cap+5, asSuspect)...)
-		k.wantDepth(jobs.Depth{Suspects: k.Cap})
+		k.wantDepth(queue.Depth{Suspects: k.Cap})
 	}},
 	{"KeepsTheSoonestInTheRetrySet", func(k *kit) {
 		k.push(k.q, 0, hints(1000, k.Cap, dueIn(2*time.Hour))...)
 		k.push(k.q, 0, hints(0, 10, dueIn(time.Hour), withPriority(-5))...)
 		k.push(k.q, 0, hints(500, 10, dueIn(3*time.Hour), withPriority(5))...)
-		k.wantDepth(jobs.Depth{Later: k.Cap})
+		k.wantDepth(queue.Depth{Later: k.Cap})
 		k.Age(k.T, k.q, 90*time.Minute)
 		k.promote(10)
 		k.wantPop(everything("a"), ids(hints(0, 10))...)
-		k.wantDepth(jobs.Depth{Later: k.Cap - 10})
+		k.wantDepth(queue.Depth{Later: k.Cap - 10})
 	}},
 	{"HoldsForWhatIsPromoted", func(k *kit) {
 		k.push(k.q, 0, slices.Concat(hints(0, 5, dueIn(time.Hour), withPriority(1)), hints(5, 5, dueIn(time.Hour), withPriority(-1)))...)
 		k.push(k.q, k.Cap, hints(1000, k.Cap)...)
 		k.Age(k.T, k.q, 2*time.Hour)
 		k.promote(10)
-		k.wantDepth(jobs.Depth{Ready: k.Cap})
+		k.wantDepth(queue.Depth{Ready: k.Cap})
 		k.wantPop(everything("a"), append(ids(hints(0, 5)), ids(hints(1000, k.Cap-5))...)...)
 	}},
 	{"IsTold", func(k *kit) {

@@ -1,4 +1,4 @@
-// Package queuetest is the conformance kit of the queue drivers: the contracts of jobs.Queue and jobs.Bus, sentence by
+// Package queuetest is the conformance kit of the queue drivers: the contracts of queue.Queue and queue.Bus, sentence by
 // sentence. Each driver runs it in its own tests; a driver that passes may be put under the engine.
 //
 // It is no load test and no fault test: what happens when the technology is out of reach is for the driver's own tests.
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 // Queue is what is under test.
 type Queue interface {
-	jobs.Queue
-	jobs.Bus
+	queue.Queue
+	queue.Bus
 }
 
 // Harness tells the kit how to come by a driver's Queue, and how to do to it what the contract has no method for.

@@ -7,18 +7,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-func dead(first, n int) []jobs.DeadID {
-	out := make([]jobs.DeadID, n)
+func dead(first, n int) []queue.DeadID {
+	out := make([]queue.DeadID, n)
 	for i := range out {
-		out[i] = jobs.DeadID{ID: id(first + i), FinishedAt: base.Add(-time.Duration(i) * time.Second)}
+		out[i] = queue.DeadID{ID: id(first + i), FinishedAt: base.Add(-time.Duration(i) * time.Second)}
 	}
 	return out
 }
 
-func (k *kit) setDead(want int, ids ...jobs.DeadID) {
+func (k *kit) setDead(want int, ids ...queue.DeadID) {
 	k.Helper()
 	if err := k.q.SetDead(k.Context(), ids); err != nil {
 		k.Fatalf("set dead: %v", err)
@@ -49,7 +49,7 @@ var depthsTests = []test{
 			hints(0, 3), hints(10, 1, asSuspect), hints(20, 2, dueIn(time.Hour)),
 			hints(30, 2, inQueue("b")), hints(40, 4, inQueue("c"), dueIn(time.Hour)),
 		)...)
-		want := map[string]jobs.Depth{"a": {Ready: 3, Suspects: 1, Later: 2}, "b": {Ready: 2}, "c": {Later: 4}}
+		want := map[string]queue.Depth{"a": {Ready: 3, Suspects: 1, Later: 2}, "b": {Ready: 2}, "c": {Later: 4}}
 		for _, q := range []Queue{k.q, k.other} {
 			d, err := q.Depths(k.Context())
 			if err != nil {
@@ -63,14 +63,14 @@ var depthsTests = []test{
 	{"FollowAPop", func(k *kit) {
 		k.push(k.q, 4, slices.Concat(hints(0, 3), hints(5, 1, inQueue("b")))...)
 		k.wantPop(everything("a"), id(0), id(1), id(2))
-		want := map[string]jobs.Depth{"b": {Ready: 1}}
-		drop := cmpopts.IgnoreMapEntries(func(_ string, d jobs.Depth) bool { return d == jobs.Depth{} })
+		want := map[string]queue.Depth{"b": {Ready: 1}}
+		drop := cmpopts.IgnoreMapEntries(func(_ string, d queue.Depth) bool { return d == queue.Depth{} })
 		if diff := cmp.Diff(want, k.depths().Queues, drop); diff != "" {
 			k.Fatal(diff)
 		}
 		k.push(k.q, 1, hints(0, 1)...) // a queue that was empty is found again
-		k.wantDepth(jobs.Depth{Ready: 1})
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 1}, id(0))
+		k.wantDepth(queue.Depth{Ready: 1})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 1}, id(0))
 	}},
 	{"NameOneEpochForAll", func(k *kit) {
 		epoch := k.depths().Epoch

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 var waitTests = []test{
 	{"EndsEmptyWhenItIsOver", func(k *kit) {
 		const wait = 150 * time.Millisecond
 		start := time.Now()
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 1, Wait: wait})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 1, Wait: wait})
 		if took := time.Since(start); took < wait-10*time.Millisecond || took > patience {
 			k.Fatalf("waited %s, want %s", took, wait)
 		}
@@ -21,18 +21,18 @@ var waitTests = []test{
 	{"IsNotForIDsThatAreThere", func(k *kit) {
 		k.push(k.q, 1, hints(0, 1)...)
 		start := time.Now()
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 5, Wait: longWait}, id(0))
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 5, Wait: longWait}, id(0))
 		if took := time.Since(start); took > patience {
 			k.Fatalf("waited %s for company", took)
 		}
 	}},
 	{"IsNotForNothing", func(k *kit) {
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 0, Wait: longWait})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 0, Wait: longWait})
 	}},
 	{"EndsWithAPushOfAnother", func(k *kit) {
 		for _, queues := range [][]string{{"b", "a"}, nil} { // by name, and any queue: one that is new as well
 			k.soon(func() time.Duration {
-				answer := k.wait(k.q, jobs.Pop{Queues: queues, N: 5, Wait: longWait}, 1)
+				answer := k.wait(k.q, queue.Pop{Queues: queues, N: 5, Wait: longWait}, 1)
 				start := time.Now()
 				k.push(k.other, 1, hints(7, 1)...)
 				if got := ids(k.woken(answer)); !slices.Equal(got, []string{id(7)}) {
@@ -44,7 +44,7 @@ var waitTests = []test{
 	}},
 	{"EndsWithASuspect", func(k *kit) {
 		k.soon(func() time.Duration {
-			answer := k.wait(k.q, jobs.Pop{N: 1, Suspects: 1, Wait: longWait}, 1)
+			answer := k.wait(k.q, queue.Pop{N: 1, Suspects: 1, Wait: longWait}, 1)
 			start := time.Now()
 			k.push(k.other, 1, hints(0, 1, asSuspect)...)
 			k.woken(answer)
@@ -55,7 +55,7 @@ var waitTests = []test{
 		for _, queues := range [][]string{{"a"}, nil} {
 			k.soon(func() time.Duration {
 				k.push(k.q, 0, hints(0, 1, dueIn(time.Hour))...)
-				answer := k.wait(k.other, jobs.Pop{Queues: queues, N: 1, Wait: longWait}, 1)
+				answer := k.wait(k.other, queue.Pop{Queues: queues, N: 1, Wait: longWait}, 1)
 				k.Age(k.T, k.q, 2*time.Hour)
 				start := time.Now()
 				k.promote(1)
@@ -65,7 +65,7 @@ var waitTests = []test{
 		}
 	}},
 	{"OutlastsWhatIsNotForIt", func(k *kit) {
-		answer := k.wait(k.q, jobs.Pop{Queues: []string{"b"}, N: 1, Wait: longWait}, 1)
+		answer := k.wait(k.q, queue.Pop{Queues: []string{"b"}, N: 1, Wait: longWait}, 1)
 		k.push(k.other, 2, slices.Concat(hints(0, 1), hints(1, 1, inQueue("b"), asSuspect))...)
 		k.wantBlocked(1)
 		k.push(k.other, 1, hints(2, 1, inQueue("b"))...)
@@ -85,7 +85,7 @@ var waitTests = []test{
 				if n < waiters/2 {
 					queues = nil
 				}
-				answers = append(answers, k.wait(q, jobs.Pop{Queues: queues, N: 1, Wait: longWait}, n+1))
+				answers = append(answers, k.wait(q, queue.Pop{Queues: queues, N: 1, Wait: longWait}, n+1))
 			}
 			start := time.Now()
 			k.push(k.other, waiters, hints(0, waiters)...)
@@ -104,8 +104,8 @@ var waitTests = []test{
 	{"EndsForTheOneWhoServesTheQueue", func(k *kit) {
 		// Whoever waits for another queue must not swallow the wake-up, though it has waited longer.
 		k.soon(func() time.Duration {
-			other := k.wait(k.other, jobs.Pop{Queues: []string{"b"}, N: 1, Wait: longWait}, 1)
-			answer := k.wait(k.q, jobs.Pop{Queues: []string{"a"}, N: 1, Wait: longWait}, 2)
+			other := k.wait(k.other, queue.Pop{Queues: []string{"b"}, N: 1, Wait: longWait}, 1)
+			answer := k.wait(k.q, queue.Pop{Queues: []string{"a"}, N: 1, Wait: longWait}, 2)
 			start := time.Now()
 			k.push(k.other, 1, hints(0, 1)...)
 			k.woken(answer)
@@ -121,8 +121,8 @@ var waitTests = []test{
 		k.wantPop(everything("a"), ids(hints(0, 200))...)
 		const wait = 100 * time.Millisecond
 		start := time.Now()
-		k.wantPop(jobs.Pop{Queues: []string{"a"}, N: 1, Wait: wait})
-		k.wantPop(jobs.Pop{N: 1, Wait: wait})
+		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 1, Wait: wait})
+		k.wantPop(queue.Pop{N: 1, Wait: wait})
 		if took := time.Since(start); took < 2*wait-20*time.Millisecond {
 			k.Fatalf("waited %s of %s", took, 2*wait)
 		}
@@ -131,7 +131,7 @@ var waitTests = []test{
 		ctx, cancel := context.WithCancel(k.Context())
 		failed := make(chan error, 1)
 		go func() {
-			_, err := k.q.Pop(ctx, jobs.Pop{N: 1, Wait: longWait})
+			_, err := k.q.Pop(ctx, queue.Pop{N: 1, Wait: longWait})
 			failed <- err
 		}()
 		k.wantBlocked(1)
@@ -145,12 +145,12 @@ var waitTests = []test{
 		}
 		// What comes now is not for the one who left.
 		k.push(k.other, 1, hints(0, 1)...)
-		k.wantPop(jobs.Pop{N: 1, Wait: longWait}, id(0))
+		k.wantPop(queue.Pop{N: 1, Wait: longWait}, id(0))
 	}},
 	{"EndsWithItsContextsDeadline", func(k *kit) {
 		ctx, cancel := context.WithTimeout(k.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := k.q.Pop(ctx, jobs.Pop{N: 1, Wait: longWait}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := k.q.Pop(ctx, queue.Pop{N: 1, Wait: longWait}); !errors.Is(err, context.DeadlineExceeded) {
 			k.Fatalf("error %v, want context.DeadlineExceeded", err)
 		}
 	}},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -44,7 +45,7 @@ func BenchmarkPush1000(b *testing.B) {
 			b.Fatal(added, err)
 		}
 		b.StopTimer()
-		if _, err := q.Pop(b.Context(), jobs.Pop{N: 1000}); err != nil {
+		if _, err := q.Pop(b.Context(), queue.Pop{N: 1000}); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -72,7 +73,7 @@ func BenchmarkPop1000(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if got, err := q.Pop(b.Context(), jobs.Pop{N: 1000}); err != nil || len(got) != 1000 {
+		if got, err := q.Pop(b.Context(), queue.Pop{N: 1000}); err != nil || len(got) != 1000 {
 			b.Fatal(len(got), err)
 		}
 	}
@@ -87,7 +88,7 @@ func BenchmarkWake(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		batch[0].ID = fmt.Sprintf("019cb6a0-0000-7000-8000-%012x", n) // the one before may be there for a moment longer
 		go func() {
-			_, err := popper.Pop(b.Context(), jobs.Pop{N: 1, Wait: time.Minute})
+			_, err := popper.Pop(b.Context(), queue.Pop{N: 1, Wait: time.Minute})
 			popped <- err
 		}()
 		if _, err := pusher.Push(b.Context(), batch); err != nil {

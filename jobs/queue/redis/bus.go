@@ -11,7 +11,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 const (
@@ -20,8 +20,8 @@ const (
 	reconnect = time.Second     // at most, between attempts
 )
 
-// Publish sends events in one message; see jobs.Bus.
-func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
+// Publish sends events in one message; see queue.Bus.
+func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -35,14 +35,14 @@ func (q *Queue) Publish(ctx context.Context, events ...jobs.Event) error {
 	return nil
 }
 
-// Subscribe delivers what is published until ctx ends or the Queue is closed; see jobs.Bus. When it returns without an error the
+// Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus. When it returns without an error the
 // subscription stands; it fails where Redis is out of reach at this moment.
-func (q *Queue) Subscribe(ctx context.Context) (<-chan jobs.Event, error) {
+func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 	subscription, err := q.subscribe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	events := make(chan jobs.Event, backlog)
+	events := make(chan queue.Event, backlog)
 	spawned := q.spawn(func() {
 		defer close(events)
 		ctx, cancel := context.WithCancel(ctx)
@@ -82,7 +82,7 @@ func (q *Queue) subscribe(ctx context.Context) (*goredis.PubSub, error) {
 }
 
 // listen passes events on until ctx ends or the connection breaks, and closes the subscription.
-func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- jobs.Event) {
+func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- queue.Event) {
 	defer s.Close()
 	// Closing is what ends a read.
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
@@ -107,8 +107,8 @@ func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- job
 }
 
 // deliver hands a message's events to a subscriber who keeps up.
-func deliver(message string, events chan<- jobs.Event) {
-	var list []jobs.Event
+func deliver(message string, events chan<- queue.Event) {
+	var list []queue.Event
 	if json.Unmarshal([]byte(message), &list) != nil {
 		return // a stranger's; nobody here could do anything about it
 	}

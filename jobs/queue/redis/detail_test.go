@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -116,7 +117,7 @@ func TestPrefixesShareAServer(t *testing.T) {
 	if _, err := one.Push(t.Context(), hints(3)); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := two.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 0 {
+	if got, err := two.Pop(t.Context(), queue.Pop{N: 9}); err != nil || len(got) != 0 {
 		t.Fatalf("%d ids of another system, %v", len(got), err)
 	}
 	for _, key := range one.raw.Keys(t.Context(), "*").Val() {
@@ -133,7 +134,7 @@ func TestAbandonedWait(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			_, err := q.Pop(ctx, jobs.Pop{N: 1, Wait: time.Minute})
+			_, err := q.Pop(ctx, queue.Pop{N: 1, Wait: time.Minute})
 			ended <- err
 		}()
 		until(t, "a blocked pop", func() bool { return q.blocked() == 1 })
@@ -145,7 +146,7 @@ func TestAbandonedWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "a token for the next", func() bool { return q.blocked() == 0 && q.do("LLEN", q.key("wake")) == int64(1) })
-		if got, err := q.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 1 {
+		if got, err := q.Pop(t.Context(), queue.Pop{N: 9}); err != nil || len(got) != 1 {
 			t.Fatalf("%d ids, %v", len(got), err)
 		}
 		if left := q.do("LLEN", q.key("wake")); left != int64(0) {
@@ -190,7 +191,7 @@ func TestLoneIDComesWithItsToken(t *testing.T) {
 		q.do("FLUSHDB")
 		answer := make(chan []jobs.Hint, 1)
 		go func() {
-			got, err := q.Pop(context.Background(), jobs.Pop{N: 5, Wait: time.Minute})
+			got, err := q.Pop(context.Background(), queue.Pop{N: 5, Wait: time.Minute})
 			if err != nil {
 				t.Error(err)
 			}
@@ -221,7 +222,7 @@ func TestPopOutlastsItsContext(t *testing.T) {
 	q.do("CLIENT", "PAUSE", 400, "WRITE")
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
-	got, err := q.Pop(ctx, jobs.Pop{N: 3})
+	got, err := q.Pop(ctx, queue.Pop{N: 3})
 	if err != nil || len(got) != 3 || ctx.Err() == nil {
 		t.Fatalf("%d ids, %v; the context: %v", len(got), err, ctx.Err())
 	}
@@ -245,7 +246,7 @@ func TestTokensAreBounded(t *testing.T) {
 				t.Fatalf("%s holds %d tokens", list, n)
 			}
 		}
-		if got, err := q.Pop(t.Context(), jobs.Pop{N: 10_000}); err != nil || len(got) != 5000 {
+		if got, err := q.Pop(t.Context(), queue.Pop{N: 10_000}); err != nil || len(got) != 5000 {
 			t.Fatal(len(got), err)
 		}
 		for _, list := range []string{"wake", "wake:a"} {
@@ -268,7 +269,7 @@ func TestTokensAreBounded(t *testing.T) {
 func TestDeadMirror(t *testing.T) {
 	q := open(t, servers.Redis(t), rand.Text(), 100)
 	now := time.UnixMilli(1_772_600_767_890)
-	if err := q.SetDead(t.Context(), []jobs.DeadID{{ID: "b", FinishedAt: now}, {ID: "a", FinishedAt: now.Add(-time.Second)}}); err != nil {
+	if err := q.SetDead(t.Context(), []queue.DeadID{{ID: "b", FinishedAt: now}, {ID: "a", FinishedAt: now.Add(-time.Second)}}); err != nil {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(q.do("ZREVRANGE", q.key("dead"), 0, -1, "WITHSCORES"))
@@ -285,7 +286,7 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.do("PUBLISH", q.key("events"), "no JSON")
-	want := jobs.Event{Kind: jobs.EventCancel, JobID: "x"}
+	want := queue.Event{Kind: queue.EventCancel, JobID: "x"}
 	if err := q.Publish(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +312,7 @@ func TestStrangers(t *testing.T) {
 		moved += n
 		return moved == 3
 	})
-	if got, err := q.Pop(t.Context(), jobs.Pop{N: 9}); err != nil || len(got) != 1 || got[0].ID != hints(1)[0].ID {
+	if got, err := q.Pop(t.Context(), queue.Pop{N: 9}); err != nil || len(got) != 1 || got[0].ID != hints(1)[0].ID {
 		t.Errorf("popped %+v, %v", got, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -44,12 +45,12 @@ func dueIn(d time.Duration) func(*jobs.Hint) { return func(h *jobs.Hint) { h.In 
 func calls(q *redis.Queue) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"push":      func(ctx context.Context) error { _, err := q.Push(ctx, hints(1)); return err },
-		"pop":       func(ctx context.Context) error { _, err := q.Pop(ctx, jobs.Pop{N: 1}); return err },
-		"wait":      func(ctx context.Context) error { _, err := q.Pop(ctx, jobs.Pop{N: 1, Wait: time.Minute}); return err },
+		"pop":       func(ctx context.Context) error { _, err := q.Pop(ctx, queue.Pop{N: 1}); return err },
+		"wait":      func(ctx context.Context) error { _, err := q.Pop(ctx, queue.Pop{N: 1, Wait: time.Minute}); return err },
 		"promote":   func(ctx context.Context) error { _, err := q.Promote(ctx); return err },
 		"dead":      func(ctx context.Context) error { return q.SetDead(ctx, nil) },
 		"depths":    func(ctx context.Context) error { _, err := q.Depths(ctx); return err },
-		"publish":   func(ctx context.Context) error { return q.Publish(ctx, jobs.Event{Kind: jobs.EventCancel}) },
+		"publish":   func(ctx context.Context) error { return q.Publish(ctx, queue.Event{Kind: queue.EventCancel}) },
 		"subscribe": func(ctx context.Context) error { _, err := q.Subscribe(ctx); return err },
 		"ping":      q.Ping,
 		"check":     func(ctx context.Context) error { _, err := q.Check(ctx); return err },
@@ -93,7 +94,7 @@ func TestKilledServer(t *testing.T) {
 	}
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := q.Pop(context.Background(), jobs.Pop{N: 1, Wait: time.Minute})
+		_, err := q.Pop(context.Background(), queue.Pop{N: 1, Wait: time.Minute})
 		waiting <- err
 	}()
 	blocked := client{t: t, raw: raw(t, server.URL)}
@@ -117,7 +118,7 @@ func TestKilledServer(t *testing.T) {
 	if err != nil || after.Epoch == before.Epoch {
 		t.Errorf("epoch %q after a restart that lost everything, %q before, error %v", after.Epoch, before.Epoch, err)
 	}
-	want := jobs.Event{Kind: jobs.EventCancel, JobID: "after"}
+	want := queue.Event{Kind: queue.EventCancel, JobID: "after"}
 	until(t, "the old subscription", func() bool {
 		if err := q.Publish(t.Context(), want); err != nil {
 			return false
@@ -143,7 +144,7 @@ func TestHangingServer(t *testing.T) {
 	}
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := q.Pop(context.Background(), jobs.Pop{Queues: []string{"b"}, N: 1, Wait: time.Minute})
+		_, err := q.Pop(context.Background(), queue.Pop{Queues: []string{"b"}, N: 1, Wait: time.Minute})
 		waiting <- err
 	}()
 	blocked := client{t: t, raw: raw(t, server.URL)}
@@ -177,7 +178,7 @@ func TestEpoch(t *testing.T) {
 	seen := map[string]string{}
 	check := func(what string) {
 		t.Helper()
-		var d jobs.Depths
+		var d queue.Depths
 		until(t, "depths", func() (ok bool) {
 			var err error
 			d, err = q.Depths(t.Context())
@@ -230,7 +231,7 @@ func TestFullServer(t *testing.T) {
 		if _, err := q.Push(ctx, hints(1)); err == nil || !strings.Contains(err.Error(), "OOM") {
 			t.Fatalf("a push into a full Redis: %v", err)
 		}
-		got, err := q.Pop(ctx, jobs.Pop{Queues: []string{"a"}, N: 100})
+		got, err := q.Pop(ctx, queue.Pop{Queues: []string{"a"}, N: 100})
 		if err != nil || len(got) != 100 {
 			t.Fatalf("a pop from a full Redis: %d ids, %v", len(got), err)
 		}
@@ -245,10 +246,10 @@ func TestFullServer(t *testing.T) {
 		return moved == 400
 	})
 	d, err := q.Depths(ctx)
-	if err != nil || d.Queues["b"] != (jobs.Depth{Ready: 400}) {
+	if err != nil || d.Queues["b"] != (queue.Depth{Ready: 400}) {
 		t.Fatalf("a full Redis holds %+v, %v", d, err)
 	}
-	if got, err := q.Pop(ctx, jobs.Pop{N: 1000, Wait: time.Minute}); err != nil || len(got) != 400 {
+	if got, err := q.Pop(ctx, queue.Pop{N: 1000, Wait: time.Minute}); err != nil || len(got) != 400 {
 		t.Fatalf("%d of 400 promoted ids came out, %v", len(got), err)
 	}
 }
@@ -261,7 +262,7 @@ func TestClose(t *testing.T) {
 	}
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := q.Pop(context.Background(), jobs.Pop{N: 1, Wait: time.Minute})
+		_, err := q.Pop(context.Background(), queue.Pop{N: 1, Wait: time.Minute})
 		waiting <- err
 	}()
 	for range 2 {

@@ -13,10 +13,11 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-// Pop takes ready ids away; see jobs.Queue. With a Wait it blocks in Redis, not on a timer of its own.
-func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+// Pop takes ready ids away; see queue.Queue. With a Wait it blocks in Redis, not on a timer of its own.
+func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	if p.N <= 0 {
 		return nil, ctx.Err()
 	}
@@ -45,7 +46,7 @@ func (q *Queue) Pop(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
 }
 
 // take pops without waiting.
-func (q *Queue) take(ctx context.Context, p jobs.Pop) ([]jobs.Hint, error) {
+func (q *Queue) take(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	ctx, cancel := last(ctx)
 	defer cancel()
 	args := make([]any, 0, 4+len(p.Queues))

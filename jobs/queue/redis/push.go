@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 	tokenLimit   = 128  // tokens in a list: as many Pops may be woken by one Push
 )
 
-// Push adds hints; see jobs.Queue. Up to 1,000 are one round trip, more are pushed thousand by thousand: where it fails on the
+// Push adds hints; see queue.Queue. Up to 1,000 are one round trip, more are pushed thousand by thousand: where it fails on the
 // way, some are in.
 func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	added := 0
@@ -83,7 +84,7 @@ func queuesOf(hints []jobs.Hint) []string {
 	return names
 }
 
-// Promote moves what has become due to the ready sets; see jobs.Queue.
+// Promote moves what has become due to the ready sets; see queue.Queue.
 func (q *Queue) Promote(ctx context.Context) (int, error) {
 	moved, err := promoteScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.wake},
 		q.keys.prefix, promoteLimit, q.cap, tokenLimit, rand.Int32()).Int()
@@ -93,8 +94,8 @@ func (q *Queue) Promote(ctx context.Context) (int, error) {
 	return moved, nil
 }
 
-// SetDead replaces the mirror of dead jobs; see jobs.Queue.
-func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
+// SetDead replaces the mirror of dead jobs; see queue.Queue.
+func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	dead = dead[:min(len(dead), deadLimit)]
 	args := make([]any, 0, 2*len(dead))
 	for _, d := range dead {
@@ -106,24 +107,24 @@ func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held; see jobs.Queue. The epoch changes as well when another server answers, be it the same one restarted
+// Depths counts what is held; see queue.Queue. The epoch changes as well when another server answers, be it the same one restarted
 // with its data or a replica that took over: nobody knows then what was lost.
-func (q *Queue) Depths(ctx context.Context) (jobs.Depths, error) {
+func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
 	fields, err := depthsScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.dead, q.keys.epoch},
 		q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36)).Slice()
 	if err != nil {
-		return jobs.Depths{}, fmt.Errorf("depths: %w", err)
+		return queue.Depths{}, fmt.Errorf("depths: %w", err)
 	}
 	r := &reader{fields: fields}
-	d := jobs.Depths{Queues: map[string]jobs.Depth{}, Cap: q.cap}
+	d := queue.Depths{Queues: map[string]queue.Depth{}, Cap: q.cap}
 	epoch, run := r.text(), r.text()
 	d.Epoch, d.Dead = epoch+"."+run, r.number()
 	for r.more() {
 		name := r.text()
-		d.Queues[name] = jobs.Depth{Ready: r.number(), Suspects: r.number(), Later: r.number()}
+		d.Queues[name] = queue.Depth{Ready: r.number(), Suspects: r.number(), Later: r.number()}
 	}
 	if r.err != nil {
-		return jobs.Depths{}, fmt.Errorf("depths: %w", r.err)
+		return queue.Depths{}, fmt.Errorf("depths: %w", r.err)
 	}
 	return d, nil
 }

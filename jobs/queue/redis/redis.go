@@ -29,7 +29,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
 // DefaultCap is how many ids each set of a queue holds where Options say nothing: less than 14 MB of Redis' memory, everything counted.
@@ -39,8 +39,8 @@ const DefaultCap = 80_000
 const DefaultPrefix = "windlass"
 
 var (
-	_ jobs.Queue = (*Queue)(nil)
-	_ jobs.Bus   = (*Queue)(nil)
+	_ queue.Queue = (*Queue)(nil)
+	_ queue.Bus   = (*Queue)(nil)
 )
 
 // Options of Open. Only URL is needed.
@@ -59,7 +59,7 @@ type Options struct {
 	Log    *slog.Logger // for what go-redis has to say, at level debug; nil: nowhere
 }
 
-// Queue is a jobs.Queue and a jobs.Bus over Redis. Its methods fail fast, within about half a second when Redis hangs and at once
+// Queue is a queue.Queue and a queue.Bus over Redis. Its methods fail fast, within about half a second when Redis hangs and at once
 // when it is not there, and work again by themselves when Redis is back.
 type Queue struct {
 	cap  int

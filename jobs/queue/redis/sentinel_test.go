@@ -11,7 +11,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -60,7 +60,7 @@ func TestSentinelFailover(t *testing.T) {
 	})
 	master.Kill()
 	until(t, "a pop from the new master", func() bool {
-		got, err := q.Pop(ctx, jobs.Pop{N: 3})
+		got, err := q.Pop(ctx, queue.Pop{N: 3})
 		return err == nil && len(got) == 3
 	})
 	after, err := q.Depths(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -117,16 +118,16 @@ func BenchmarkDrain(b *testing.B) {
 	b.ResetTimer()
 	before := cpu()
 	inTwo(b, func(i int) error {
-		got, err := s.Claim(b.Context(), jobs.Claim{Session: worker, Types: []string{"email"}, IDs: batches[i]})
+		got, err := s.Claim(b.Context(), store.Claim{Session: worker, Types: []string{"email"}, IDs: batches[i]})
 		if err != nil {
 			return err
 		}
-		outcomes := make([]jobs.Outcome, len(got.Jobs))
+		outcomes := make([]store.Outcome, len(got.Jobs))
 		for k, j := range got.Jobs {
-			outcomes[k] = jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: worker, Verb: jobs.VerbComplete}
+			outcomes[k] = store.Outcome{ID: j.ID, Fence: j.Fence, Session: worker, Verb: store.VerbComplete}
 		}
 		settled, err := s.Settle(b.Context(), outcomes)
-		if err == nil && (len(settled) != size || settled[0].Result != jobs.Recorded) {
+		if err == nil && (len(settled) != size || settled[0].Result != store.Recorded) {
 			err = fmt.Errorf("settled %d", len(settled))
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const cancelJob = `UPDATE jobs j SET
@@ -102,7 +103,7 @@ var (
 )
 
 // Redrive sends failed jobs back to pending.
-func (s *Store) Redrive(ctx context.Context, r jobs.Redrive) ([]jobs.Hint, error) {
+func (s *Store) Redrive(ctx context.Context, r store.Redrive) ([]jobs.Hint, error) {
 	limit := min(max(r.Limit, 0), 1000)
 	sql, args := redriveAny, []any{r.DeadOnly, r.Type, r.Queue, r.Error, limit, micros(r.Spread)}
 	if len(r.IDs) > 0 {

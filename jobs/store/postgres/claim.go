@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -84,17 +85,17 @@ const (
 
 // Claim moves pending jobs to processing. It reads the answer to its end, and so returns jobs only after their claim is
 // committed.
-func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
+func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error) {
 	session, ok := parseID(c.Session)
 	ids := parseIDs(c.IDs)
 	if !ok || (len(ids) == 0 && (len(c.IDs) > 0 || c.Next <= 0)) {
-		return jobs.Claimed{}, nil
+		return store.Claimed{}, nil
 	}
-	var got jobs.Claimed
+	var got store.Claimed
 	begun := time.Now()
 	err := s.claimInto(ctx, &got.Jobs, c, session, ids)
 	if err != nil {
-		return jobs.Claimed{}, err
+		return store.Claimed{}, err
 	}
 	switch {
 	case len(c.IDs) == 0 && (len(got.Jobs) < c.Next || time.Since(begun) > slowClaim):
@@ -109,7 +110,7 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 	return got, nil
 }
 
-func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c jobs.Claim, session pgtype.UUID, ids uuids) error {
+func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, session pgtype.UUID, ids uuids) error {
 	var now time.Time // of the transaction, hence of the claim
 	scan := claimedRow(c.Session, &now, len(ids), list)
 	clock := statement{"SELECT now()", nil, one(&now)}
@@ -152,7 +153,7 @@ const leftBehind = `
 	WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.id <> ALL (ARRAY(SELECT v.id FROM v))`
 
 // later tells what is pending among the ids that the claim did not get, and why not.
-func (s *Store) later(ctx context.Context, session pgtype.UUID, c jobs.Claim, got []jobs.Job) ([]jobs.Hint, error) {
+func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, got []jobs.Job) ([]jobs.Hint, error) {
 	have := make(map[string]bool, len(got))
 	for i := range got {
 		have[got[i].ID] = true

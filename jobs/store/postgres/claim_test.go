@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // A row that somebody has locked, by hand perhaps and for long, must hold up no claim: neither the one that meets it, which tries the
@@ -29,7 +29,7 @@ func TestClaimPassesOverLockedRows(t *testing.T) {
 		if _, err := locked.Exec(t.Context(), `SELECT FROM jobs WHERE id = $1 FOR UPDATE`, ids[1]); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Claim(t.Context(), jobs.Claim{Session: w, Types: []string{"email"}, IDs: ids})
+		got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: ids})
 		if err != nil {
 			t.Fatal(err)
 		}

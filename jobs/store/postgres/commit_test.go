@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // cutAtCommit makes the server end the next session that commits a change of a job, at that commit: the rows of its statement
@@ -25,7 +26,7 @@ func TestClaimCutOffAtItsCommit(t *testing.T) {
 	s := open(t)
 	ids, worker := submit(t, s, 3), session(t, s)
 	exec(t, s, cutAtCommit)
-	want := jobs.Claim{Session: worker, Types: []string{"email"}, IDs: ids}
+	want := store.Claim{Session: worker, Types: []string{"email"}, IDs: ids}
 	got, err := s.Claim(t.Context(), want)
 	if n := value[int64](t, s, `SELECT last_value FROM once`); n == 0 {
 		t.Fatal("the session was not cut off: the test did not hit")
@@ -55,7 +56,7 @@ func TestReapCutOffAtItsCommit(t *testing.T) {
 	s := open(t)
 	worker := session(t, s)
 	claim(t, s, worker, submit(t, s, 3)...)
-	if _, err := s.Beat(t.Context(), jobs.Pulse{Session: worker, State: jobs.SessionDead}); err != nil {
+	if _, err := s.Heartbeat(t.Context(), store.Heartbeat{Session: worker, State: store.SessionDead}); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, s, cutAtCommit)

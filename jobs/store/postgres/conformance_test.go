@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/jobs/store/storetest"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -16,14 +16,14 @@ func harness(t *testing.T, params ...string) storetest.Harness {
 	outside := openPlain(t, url)
 	n := 0
 	return storetest.Harness{
-		Open: func(t *testing.T) jobs.Store {
+		Open: func(t *testing.T) store.Store {
 			n++
 			schema := fmt.Sprintf("case_%d", n)
 			exec(t, outside, "CREATE SCHEMA "+schema)
 			return openURL(t, url, append(params, "search_path="+schema)...)
 		},
-		Age:    func(t *testing.T, s jobs.Store, d time.Duration) { makeOlder(t, s.(*Store), d) },
-		Second: func(t *testing.T, s jobs.Store) jobs.Store { return second(t, s.(*Store)) },
+		Age:    func(t *testing.T, s store.Store, d time.Duration) { makeOlder(t, s.(*Store), d) },
+		Second: func(t *testing.T, s store.Store) store.Store { return second(t, s.(*Store)) },
 	}
 }
 

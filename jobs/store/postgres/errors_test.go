@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -23,23 +24,23 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 	return map[string]func() error{
 		"Insert":   func() error { return last(s.Insert(ctx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}})) },
 		"Get":      func() error { _, _, err := s.Get(ctx, id); return err },
-		"List":     func() error { return last(s.List(ctx, jobs.ListQuery{Limit: 1})) },
+		"List":     func() error { return last(s.List(ctx, store.ListQuery{Limit: 1})) },
 		"Stats":    func() error { return last(s.Stats(ctx)) },
-		"Redrive":  func() error { return last(s.Redrive(ctx, jobs.Redrive{Limit: 1})) },
+		"Redrive":  func() error { return last(s.Redrive(ctx, store.Redrive{Limit: 1})) },
 		"Cancel":   func() error { return last(s.Cancel(ctx, id)) },
 		"Delete":   func() error { return s.Delete(ctx, id) },
 		"Types":    func() error { return last(s.Types(ctx)) },
-		"Register": func() error { return s.Register(ctx, jobs.Session{ID: newJobID()}, nil, time.Minute) },
-		"Beat":     func() error { return last(s.Beat(ctx, jobs.Pulse{Session: id, TTL: time.Minute})) },
-		"Claim":    func() error { return last(s.Claim(ctx, jobs.Claim{Session: id, IDs: []string{id}})) },
+		"Register": func() error { return s.Register(ctx, store.Session{ID: newJobID()}, nil, time.Minute) },
+		"Beat":     func() error { return last(s.Heartbeat(ctx, store.Heartbeat{Session: id, TTL: time.Minute})) },
+		"Claim":    func() error { return last(s.Claim(ctx, store.Claim{Session: id, IDs: []string{id}})) },
 		"Settle": func() error {
-			return last(s.Settle(ctx, []jobs.Outcome{{ID: id, Session: id, Verb: jobs.VerbComplete}}))
+			return last(s.Settle(ctx, []store.Outcome{{ID: id, Session: id, Verb: store.VerbComplete}}))
 		},
-		"Progress": func() error { return s.Progress(ctx, []jobs.ProgressNote{{ID: id, Session: id}}) },
+		"Progress": func() error { return s.Progress(ctx, []store.ProgressNote{{ID: id, Session: id}}) },
 		"Queues":   func() error { return last(s.Queues(ctx)) },
-		"Due":      func() error { return last(s.Due(ctx, jobs.Due{Queue: "default", Limit: 1})) },
+		"Due":      func() error { return last(s.Due(ctx, store.Due{Queue: "default", Limit: 1})) },
 		"Reap":     func() error { return last(s.Reap(ctx, time.Now(), 1)) },
-		"Prune":    func() error { return last(s.Prune(ctx, jobs.Prune{Limit: 1})) },
+		"Prune":    func() error { return last(s.Prune(ctx, store.Prune{Limit: 1})) },
 		"Lead":     func() error { return last(s.Lead(ctx, "role", "holder", time.Minute)) },
 		"Sessions": func() error { return last(s.Sessions(ctx)) },
 		"Ping":     func() error { return s.Ping(ctx) },
@@ -219,7 +220,7 @@ func TestFailedCommitIsNoClaim(t *testing.T) {
 			id, w := submit(t, s, 1)[0], session(t, s)
 			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END';
 				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
-			got, err := s.Claim(t.Context(), jobs.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
+			got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
 			if err == nil || len(got.Jobs) > 0 {
 				t.Errorf("claim: %+v, error %v", got, err)
 			}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // history fills the table with completed jobs, and with some of each other status, analysed: the state in which planners
@@ -111,7 +111,7 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	percents := make([]float64, n)
 	for _, j := range claim(t, s, w, running...) {
 		id, _ := parseID(j.ID)
-		g.add(id, &jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
+		g.add(id, &store.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
 		blank, verbs, errors, delays = append(blank, ""), append(verbs, "retry"), append(errors, "it broke"), append(delays, 1000)
 	}
 	types := []string{"email"}

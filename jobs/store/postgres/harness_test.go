@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -171,7 +172,7 @@ func submit(t testing.TB, s *Store, n int) []string {
 func session(t testing.TB, s *Store) string {
 	t.Helper()
 	id := uuid.NewString()
-	if err := s.Register(t.Context(), jobs.Session{ID: id, Hostname: "host", Types: []string{"email"}}, nil, time.Hour); err != nil {
+	if err := s.Register(t.Context(), store.Session{ID: id, Hostname: "host", Types: []string{"email"}}, nil, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -180,7 +181,7 @@ func session(t testing.TB, s *Store) string {
 // claim takes jobs by id and fails where it does not get them all.
 func claim(t testing.TB, s *Store, session string, ids ...string) []jobs.Job {
 	t.Helper()
-	got, err := s.Claim(t.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids})
+	got, err := s.Claim(t.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids})
 	if err != nil || len(got.Jobs) != len(ids) {
 		t.Fatalf("claim of %d: got %d, error %v", len(ids), len(got.Jobs), err)
 	}

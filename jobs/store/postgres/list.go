@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // walked is how many rows a call of List looks at, at most: 2 to 3 ms, and mostly less than 20 where workers keep every core busy.
@@ -47,7 +48,7 @@ var stateStatus = map[jobs.State]jobs.Status{
 
 // List returns jobs that match. It walks an index in the order of the list, so that a page deep down costs what the first
 // costs.
-func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
+func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error) {
 	status, filter, ok := q.Status, []string{}, true
 	if q.State != "" {
 		of, known := stateStatus[q.State]
@@ -59,7 +60,7 @@ func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
 		before, bok = parseID(q.Before)
 	}
 	if !ok || !bok || (status != "" && !slices.Contains(jobs.Statuses, status)) {
-		return jobs.Page{}, nil // nothing can match
+		return store.Page{}, nil // nothing can match
 	}
 	args := []any{before}
 	where := func(condition string, value any) {
@@ -74,7 +75,7 @@ func (s *Store) List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error) {
 	}
 	way, err := s.route(ctx, status)
 	if err != nil {
-		return jobs.Page{}, err
+		return store.Page{}, err
 	}
 	return s.page(ctx, way, filter, args, before, min(max(q.Limit, 1), 200))
 }
@@ -106,7 +107,7 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 // page reads one page along a route. args start with the id to go on from.
 func (s *Store) page(
 	ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int,
-) (jobs.Page, error) {
+) (store.Page, error) {
 	if way.only != "" {
 		filter = append(filter, way.only)
 	}
@@ -121,7 +122,7 @@ func (s *Store) page(
 			scan: each(func(rows pgx.Rows) error { return rows.Scan(&bound) }),
 		})
 		if err != nil {
-			return jobs.Page{}, err
+			return store.Page{}, err
 		}
 	}
 	if bound != "" {
@@ -133,9 +134,9 @@ func (s *Store) page(
 	filter = append(filter, way.where, "j.id < $1::uuid")
 	sql := fmt.Sprintf(`SELECT %s FROM jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
 		listed, strings.Join(filter, " AND "), len(args))
-	var page jobs.Page
+	var page store.Page
 	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(false).into(&page.Jobs)}); err != nil {
-		return jobs.Page{}, err
+		return store.Page{}, err
 	}
 	page.Next = bound
 	if len(page.Jobs) > limit {

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // everyPage follows a list to its end and returns the ids, and how many calls it took.
-func everyPage(t *testing.T, s *Store, q jobs.ListQuery) (ids []string, calls int) {
+func everyPage(t *testing.T, s *Store, q store.ListQuery) (ids []string, calls int) {
 	t.Helper()
 	for {
 		page, err := s.List(t.Context(), q)
@@ -43,7 +44,7 @@ func TestListWalksOn(t *testing.T) {
 		rare = append(rare, id)
 	}
 	slices.Reverse(rare)
-	for name, q := range map[string]jobs.ListQuery{
+	for name, q := range map[string]store.ListQuery{
 		"by type":            {Type: "rare"},
 		"by type and status": {Type: "rare", Status: jobs.Completed},
 		"by type and state":  {Type: "rare", State: jobs.StateCompleted},
@@ -58,7 +59,7 @@ func TestListWalksOn(t *testing.T) {
 		}
 	}
 	// What has an index of its own is found at once, however deep it lies.
-	for name, q := range map[string]jobs.ListQuery{
+	for name, q := range map[string]store.ListQuery{
 		"pending": {Status: jobs.Pending}, "waiting": {State: jobs.StateWaiting},
 		"failed": {Status: jobs.Failed}, "dead": {State: jobs.StateDead},
 	} {
@@ -68,7 +69,7 @@ func TestListWalksOn(t *testing.T) {
 			t.Errorf("%s: %d jobs in %d calls, want 350 in 2, newest first", name, len(got), calls)
 		}
 	}
-	if got, calls := everyPage(t, s, jobs.ListQuery{State: jobs.StateCancelled, Limit: 200}); len(got) != 0 || calls != 1 {
+	if got, calls := everyPage(t, s, store.ListQuery{State: jobs.StateCancelled, Limit: 200}); len(got) != 0 || calls != 1 {
 		t.Errorf("cancelled: %d jobs in %d calls, want none in 1", len(got), calls)
 	}
 }
@@ -84,7 +85,7 @@ func TestListOfManyPending(t *testing.T) {
 	if err != nil || way.small {
 		t.Fatalf("the way to 12,000 pending jobs: %+v, error %v", way, err)
 	}
-	got, calls := everyPage(t, s, jobs.ListQuery{Status: jobs.Pending, Limit: 200})
+	got, calls := everyPage(t, s, store.ListQuery{Status: jobs.Pending, Limit: 200})
 	slices.Reverse(got)
 	if !slices.Equal(got, want) || calls > 62 {
 		t.Errorf("%d jobs in %d calls, want %d in about 60", len(got), calls, len(want))

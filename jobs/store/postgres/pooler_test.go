@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
@@ -30,11 +31,11 @@ func TestSettingsHoldBehindPoolers(t *testing.T) {
 
 			ids := submit(t, s, 20)
 			w := session(t, s)
-			var outcomes []jobs.Outcome
+			var outcomes []store.Outcome
 			for _, j := range claim(t, s, w, ids...) {
-				outcomes = append(outcomes, jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: jobs.VerbComplete})
+				outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: store.VerbComplete})
 			}
-			if settled, err := s.Settle(t.Context(), outcomes); err != nil || settled[19].Result != jobs.Recorded {
+			if settled, err := s.Settle(t.Context(), outcomes); err != nil || settled[19].Result != store.Recorded {
 				t.Errorf("settle: %+v, error %v", settled, err)
 			}
 			if n := value[int](t, s, "SELECT count(*) FROM pg_prepared_statements"); n != 0 {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -64,14 +64,14 @@ const (
 )
 
 // Prune removes what is past its retention. Its statements are one transaction.
-func (s *Store) Prune(ctx context.Context, p jobs.Prune) (jobs.Pruned, error) {
+func (s *Store) Prune(ctx context.Context, p store.Prune) (store.Pruned, error) {
 	after := pgtype.UUID{Valid: true}
 	if id, ok := parseID(p.After); ok {
 		after = id
 	}
 	limit := int32(max(p.Limit, 1))
 	var completed, failed int
-	var pruned jobs.Pruned
+	var pruned store.Pruned
 	var next pgtype.UUID
 	err := s.upkeep.write(ctx, "prune",
 		statement{pruneCompleted, []any{after, micros(p.Completed), limit}, one(&completed, &next)},
@@ -81,7 +81,7 @@ func (s *Store) Prune(ctx context.Context, p jobs.Prune) (jobs.Pruned, error) {
 		statement{mergeOldTally, nil, nil},
 	)
 	if err != nil {
-		return jobs.Pruned{}, err
+		return store.Pruned{}, err
 	}
 	pruned.Jobs = completed + failed
 	if next.Valid {

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed
@@ -46,15 +47,15 @@ const (
 )
 
 // Reap takes jobs back from workers that are gone.
-func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]jobs.Reaped, error) {
-	var reaped []jobs.Reaped
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Reaped, error) {
+	var reaped []store.Reaped
 	var due int64
 	row := newJobRow(false, &due)
 	err := s.upkeep.write(ctx, "reap",
 		statement{endSessions, []any{asOf}, nil},
 		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows pgx.Rows) error {
 			j, err := row.scan(rows)
-			r := jobs.Reaped{Job: j, From: j.WorkerID} // the row keeps the session that had it
+			r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session that had it
 			if j.Status == jobs.Pending {
 				h := j.Hint()
 				h.In = time.Duration(due) * time.Microsecond

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -36,7 +37,7 @@ const (
 )
 
 // Register opens a session and announces its types.
-func (s *Store) Register(ctx context.Context, w jobs.Session, types []jobs.Type, ttl time.Duration) error {
+func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type, ttl time.Duration) error {
 	id, ok := parseID(w.ID)
 	if !ok {
 		return fmt.Errorf("register: the session's id is no UUID: %w", jobs.ErrRejected)
@@ -85,25 +86,25 @@ const renewSession = `
 	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL
 	FROM b LEFT JOIN jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
 
-// Beat renews a session, or ends it.
-func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (jobs.Vitals, error) {
+// Heartbeat renews a session, or ends it.
+func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.HeartbeatReply, error) {
 	id, ok := parseID(p.Session)
 	if !ok {
-		return jobs.Vitals{}, nil // never registered
+		return store.HeartbeatReply{}, nil // never registered
 	}
-	state := cmp.Or(p.State, jobs.SessionAlive)
+	state := cmp.Or(p.State, store.SessionAlive)
 	since := int64(-1)
 	if p.SinceCompletion >= 0 {
 		since = p.SinceCompletion.Microseconds()
 	}
-	var v jobs.Vitals
+	var v store.HeartbeatReply
 	err := s.upkeep.write(ctx, "beat of session "+p.Session, statement{
 		sql:  renewSession,
 		args: []any{id, string(state), int32(p.Running), micros(p.TTL), since},
 		scan: each(func(rows pgx.Rows) error {
 			var job pgtype.UUID
 			var fence *int64
-			var h jobs.Held
+			var h store.Held
 			err := rows.Scan(&job, &fence, &h.CancelRequested)
 			v.Alive = true
 			if fence != nil {
@@ -113,8 +114,8 @@ func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (jobs.Vitals, error) {
 			return err
 		}),
 	})
-	if err != nil || state == jobs.SessionDead {
-		return jobs.Vitals{}, err
+	if err != nil || state == store.SessionDead {
+		return store.HeartbeatReply{}, err
 	}
 	return v, nil
 }
@@ -124,10 +125,10 @@ const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.type
 	FROM worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
 
 // Sessions returns the sessions that are not dead.
-func (s *Store) Sessions(ctx context.Context) ([]jobs.Session, error) {
-	var list []jobs.Session
+func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {
+	var list []store.Session
 	err := s.upkeep.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows pgx.Rows) error {
-		var w jobs.Session
+		var w store.Session
 		var completion pgtype.Timestamptz
 		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,
 			&w.StartedAt, &w.BeatAt, &w.ExpiresAt, &completion)

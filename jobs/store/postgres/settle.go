@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // Every write of a worker has this guard: the job is still processing, with this fence, for this session. "IS TRUE" keeps
@@ -85,15 +86,15 @@ const endAttempts = `
 	SELECT * FROM u`
 
 // Settle records how attempts ended.
-func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
-	settled := make([]jobs.Settled, len(outcomes))
+func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
+	settled := make([]store.Settled, len(outcomes))
 	for i := range settled {
-		settled[i].Result = jobs.Stale // until a row says otherwise
+		settled[i].Result = store.Stale // until a row says otherwise
 	}
 	at := places{outcomes: outcomes}
 	recorded := 0
 	complete := func(i int) {
-		settled[i] = jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+		settled[i] = store.Settled{Result: store.Recorded, Status: jobs.Completed}
 		recorded++
 	}
 	alike, done, ended := sortOut(outcomes)
@@ -125,7 +126,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 	if len(ended.ids) > 0 {
 		args := append(ended.args(), ended.verbs, ended.attempts, ended.kinds, ended.errors, ended.delays, int32(jobs.MaxReleases))
 		statements = append(statements, statement{endAttempts, args, func(rows pgx.Rows) error {
-			n, err := scanEnded(rows, &at, settled, jobs.Recorded)
+			n, err := scanEnded(rows, &at, settled, store.Recorded)
 			recorded += n
 			return err
 		}})
@@ -144,7 +145,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 
 // places finds the outcome of a job. Mostly nobody asks, for all were recorded.
 type places struct {
-	outcomes []jobs.Outcome
+	outcomes []store.Outcome
 	at       map[pgtype.UUID]int
 }
 
@@ -175,7 +176,7 @@ type (
 
 // sortOut tells by which statement each outcome is recorded, in the order of the ids: all who change several jobs and wait for locks do so in
 // that order. It leaves out what has no id that a row could have.
-func sortOut(outcomes []jobs.Outcome) (alike guarded, done completions, ended endings) {
+func sortOut(outcomes []store.Outcome) (alike guarded, done completions, ended endings) {
 	order := make([]int, len(outcomes))
 	for i := range order {
 		order[i] = i
@@ -191,7 +192,7 @@ func sortOut(outcomes []jobs.Outcome) (alike guarded, done completions, ended en
 		case plain && k == common:
 			alike.add(id, o)
 			alike.of = append(alike.of, i)
-		case o.Verb == jobs.VerbComplete:
+		case o.Verb == store.VerbComplete:
 			done.add(id, o)
 			done.results = append(done.results, string(o.Result))
 		default:
@@ -199,7 +200,7 @@ func sortOut(outcomes []jobs.Outcome) (alike guarded, done completions, ended en
 			ended.verbs, ended.attempts = append(ended.verbs, string(o.Verb)), append(ended.attempts, string(o.Attempt))
 			ended.kinds, ended.errors = append(ended.kinds, string(o.Kind)), append(ended.errors, o.Error)
 			delay := o.Delay
-			if o.Verb != jobs.VerbRetry && o.Verb != jobs.VerbSnooze {
+			if o.Verb != store.VerbRetry && o.Verb != store.VerbSnooze {
 				delay = 0
 			}
 			ended.delays = append(ended.delays, micros(delay))
@@ -214,12 +215,12 @@ type kind struct {
 	session string
 }
 
-func kindOf(o *jobs.Outcome) (k kind, plain bool) {
-	return kind{o.Fence, o.Session}, o.Verb == jobs.VerbComplete && len(o.Result) == 0
+func kindOf(o *store.Outcome) (k kind, plain bool) {
+	return kind{o.Fence, o.Session}, o.Verb == store.VerbComplete && len(o.Result) == 0
 }
 
 // commonKind is the most frequent one. Most often there is no other.
-func commonKind(outcomes []jobs.Outcome) kind {
+func commonKind(outcomes []store.Outcome) kind {
 	var first, common kind
 	firsts := 0
 	var others map[kind]int
@@ -258,7 +259,7 @@ func (g *guarded) grow(n int) {
 	g.ids, g.fences, g.sessions, g.of = slices.Grow(g.ids, n), slices.Grow(g.fences, n), slices.Grow(g.sessions, n), slices.Grow(g.of, n)
 }
 
-func (g *guarded) add(id pgtype.UUID, o *jobs.Outcome) {
+func (g *guarded) add(id pgtype.UUID, o *store.Outcome) {
 	var session pgtype.UUID
 	if n := len(g.sessions); n > 0 && o.Session == g.last {
 		session = g.sessions[n-1]
@@ -271,7 +272,7 @@ func (g *guarded) add(id pgtype.UUID, o *jobs.Outcome) {
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
 
 // scanEnded reads jobs as they are after their attempts have ended, and returns how many.
-func scanEnded(rows pgx.Rows, at *places, settled []jobs.Settled, result jobs.SettleResult) (int, error) {
+func scanEnded(rows pgx.Rows, at *places, settled []store.Settled, result store.SettleResult) (int, error) {
 	var row hintRow
 	var status jobs.Status
 	var kind jobs.FailureKind
@@ -281,8 +282,8 @@ func scanEnded(rows pgx.Rows, at *places, settled []jobs.Settled, result jobs.Se
 			return n, err
 		}
 		id, _ := parseID(row.hint.ID)
-		answer := jobs.Settled{Result: result, Status: status, Kind: kind}
-		if result == jobs.Recorded && status == jobs.Pending {
+		answer := store.Settled{Result: result, Status: status, Kind: kind}
+		if result == store.Recorded && status == jobs.Pending {
 			h := row.value()
 			answer.Hint = &h
 		}
@@ -306,16 +307,16 @@ const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind
 
 // recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
 // whose connection broke, may have been under way still, and then only a new snapshot sees what it did.
-func (s *Store) recognise(ctx context.Context, outcomes []jobs.Outcome, settled []jobs.Settled) error {
+func (s *Store) recognise(ctx context.Context, outcomes []store.Outcome, settled []store.Settled) error {
 	at := places{outcomes: outcomes}
 	var unsure guarded
 	for i := range outcomes {
-		if id, ok := parseID(outcomes[i].ID); ok && settled[i].Result == jobs.Stale {
+		if id, ok := parseID(outcomes[i].ID); ok && settled[i].Result == store.Stale {
 			unsure.add(id, &outcomes[i])
 		}
 	}
 	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows pgx.Rows) error {
-		_, err := scanEnded(rows, &at, settled, jobs.Already)
+		_, err := scanEnded(rows, &at, settled, store.Already)
 		return err
 	}})
 	if err != nil {
@@ -335,7 +336,7 @@ const noteProgress = `
 	FROM l WHERE j.id = l.id AND j.id = ANY (ARRAY(SELECT l.id FROM l))`
 
 // Progress notes how far jobs are. A job that is locked is passed over: most likely its outcome is being recorded.
-func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
+func (s *Store) Progress(ctx context.Context, notes []store.ProgressNote) error {
 	if len(notes) == 0 {
 		return nil
 	}
@@ -344,7 +345,7 @@ func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
 	messages := make([]string, 0, len(notes))
 	for _, n := range notes {
 		if id, ok := parseID(n.ID); ok {
-			g.add(id, &jobs.Outcome{ID: n.ID, Fence: n.Fence, Session: n.Session})
+			g.add(id, &store.Outcome{ID: n.ID, Fence: n.Fence, Session: n.Session})
 			percents, messages = append(percents, n.Percent), append(messages, n.Message)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // countAll counts in one statement, so that the numbers belong to one moment. What is not completed is counted by partial
@@ -40,10 +40,10 @@ const countAll = `
 	ORDER BY queue`
 
 // Stats counts.
-func (s *Store) Stats(ctx context.Context) (jobs.Stats, error) {
-	var all jobs.Stats
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	var all store.Stats
 	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows pgx.Rows) error {
-		var q jobs.QueueStats
+		var q store.QueueStats
 		var scheduled, retrying, orphans, oldest int64
 		err := rows.Scan(&all.Failed, &all.Cancelled, &all.FailedLastMinute, &all.Completed, &all.CompletedLastMinute,
 			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)

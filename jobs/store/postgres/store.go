@@ -1,4 +1,4 @@
-// Package postgres keeps jobs in PostgreSQL: the Store of the distributed mode. It fulfils the contract of jobs.Store, whose
+// Package postgres keeps jobs in PostgreSQL: the Store of the distributed mode. It fulfils the contract of store.Store, whose
 // comments say what each method promises; here is how.
 //
 // Each method is one statement (or a few, sent together) and one round trip in the common case. The SQL stands beside the
@@ -27,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // Options says where the database is and how to use it.
@@ -49,7 +50,7 @@ const (
 	defaultUpkeepConns = 2
 )
 
-// Store is a jobs.Store in PostgreSQL. It is safe for use by several goroutines, and many Stores may share a database.
+// Store is a store.Store in PostgreSQL. It is safe for use by several goroutines, and many Stores may share a database.
 type Store struct {
 	work   *pool // inserts, claims, settles, and the reads of clients
 	upkeep *pool // heartbeats and chores
@@ -61,7 +62,7 @@ type Store struct {
 	lockedUntil atomic.Int64 // until when claims expect to meet locks, in nanoseconds since opened
 }
 
-var _ jobs.Store = (*Store)(nil)
+var _ store.Store = (*Store)(nil)
 
 // Open prepares a Store. It does not connect, so it succeeds while the server is down; it fails where the options make no
 // sense. Call Migrate before anything else, and Close in the end.

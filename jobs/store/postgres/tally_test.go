@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-var hourly = jobs.Prune{Completed: time.Hour, Failed: time.Hour, Sessions: time.Hour, Limit: 100}
+var hourly = store.Prune{Completed: time.Hour, Failed: time.Hour, Sessions: time.Hour, Limit: 100}
 
 // The number of completed jobs is kept beside the jobs. Whatever happens at once, the two agree.
 func TestTallyAgreesWithTheTable(t *testing.T) {
@@ -18,9 +18,9 @@ func TestTallyAgreesWithTheTable(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 10 {
-				var outcomes []jobs.Outcome
+				var outcomes []store.Outcome
 				for _, j := range claim(t, s, w, submit(t, s, 20)...) {
-					outcomes = append(outcomes, jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: jobs.VerbComplete})
+					outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: store.VerbComplete})
 				}
 				if _, err := s.Settle(t.Context(), outcomes); err != nil {
 					t.Error(err)
@@ -60,7 +60,7 @@ func TestTallyAgreesWithTheTable(t *testing.T) {
 	if n := value[int](t, s, "SELECT count(*) FROM tally"); n != 1 {
 		t.Errorf("%d rows in the tally after it was merged, want 1", n)
 	}
-	if _, err := s.Prune(t.Context(), jobs.Prune{Completed: time.Minute, Failed: time.Hour, Limit: 100}); err != nil {
+	if _, err := s.Prune(t.Context(), store.Prune{Completed: time.Minute, Failed: time.Hour, Limit: 100}); err != nil {
 		t.Fatal(err)
 	}
 	agree(660)

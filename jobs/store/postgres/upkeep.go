@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // pendingQueues is a recursive CTE all_queues (name): it hops from queue to queue through the index instead of reading
@@ -49,7 +50,7 @@ const dueJobs = `SELECT d.*
 	) AS d LIMIT $6::int`
 
 // Due returns hints for pending jobs of a queue.
-func (s *Store) Due(ctx context.Context, d jobs.Due) ([]jobs.Hint, error) {
+func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
 	priority, runAt, id := jobs.MaxPriority+1, time.Unix(0, 0), pgtype.UUID{Valid: true}
 	if d.After != nil {
 		priority, runAt = d.After.Priority, d.After.RunAt
@@ -84,18 +85,18 @@ const (
 )
 
 // Lead asks for a lease on a role, renews it, or gives it back. A lease is a row, so it works through a pooler.
-func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (jobs.Lead, error) {
+func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (store.Lead, error) {
 	ask := statement{askLead, []any{role, holder, micros(ttl)}, nil}
 	if ttl <= 0 {
 		ask = statement{leaveLead, []any{role, holder}, nil}
 	}
-	var lead jobs.Lead
+	var lead store.Lead
 	var up int64
 	ask.scan = one(&lead.Held, &lead.Now, &up)
 	err := s.upkeep.write(ctx, "lease of role "+role, ask)
 	lead.Now, lead.Up = lead.Now.UTC(), time.Duration(up)*time.Microsecond
 	if err != nil {
-		return jobs.Lead{}, err
+		return store.Lead{}, err
 	}
 	return lead, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // newJobs makes n submissions of one job each, with about 100 bytes of payload.
@@ -45,7 +46,7 @@ func insert(t testing.TB, s *Store, subs []jobs.Submission) (ids []string) {
 // register opens a session for the type "email".
 func register(t testing.TB, s *Store) string {
 	t.Helper()
-	session := jobs.Session{ID: uuid.NewString(), Slots: 1000, Types: []string{"email"}}
+	session := store.Session{ID: uuid.NewString(), Slots: 1000, Types: []string{"email"}}
 	if err := s.Register(t.Context(), session, nil, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -80,14 +81,14 @@ func BenchmarkDrain(b *testing.B) {
 				b.StopTimer()
 				ids := insert(b, s, newJobs(b, batch))
 				b.StartTimer()
-				claimed, err := s.Claim(b.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids})
+				claimed, err := s.Claim(b.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids})
 				if err != nil || len(claimed.Jobs) != batch {
 					b.Fatalf("claimed %d jobs: %v", len(claimed.Jobs), err)
 				}
-				outcomes := make([]jobs.Outcome, batch)
+				outcomes := make([]store.Outcome, batch)
 				for i, j := range claimed.Jobs {
-					outcomes[i] = jobs.Outcome{
-						ID: j.ID, Fence: j.Fence, Session: session, Verb: jobs.VerbComplete, Result: []byte(`{"sent":true}`),
+					outcomes[i] = store.Outcome{
+						ID: j.ID, Fence: j.Fence, Session: session, Verb: store.VerbComplete, Result: []byte(`{"sent":true}`),
 					}
 				}
 				if _, err := s.Settle(b.Context(), outcomes); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // What Claim tells of jobs whose type its worker does not serve.
@@ -15,8 +16,8 @@ const (
 	parkDelay    = 30 * time.Second // nobody does
 )
 
-// Claim implements jobs.Work.
-func (s *Store) Claim(ctx context.Context, c jobs.Claim) (claimed jobs.Claimed, err error) {
+// Claim implements store.Worker.
+func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed, err error) {
 	err = s.change(ctx, "claim", func(tx *tx) error {
 		alive, err := first(tx.query, []any{new(int)}, `SELECT 1 FROM worker_sessions WHERE id = ?1 AND state = 'alive' AND expires_at > ?2`,
 			c.Session, tx.now)
@@ -31,7 +32,7 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (claimed jobs.Claimed, 
 		return err
 	})
 	if err != nil {
-		return jobs.Claimed{}, err
+		return store.Claimed{}, err
 	}
 	return claimed, nil
 }
@@ -45,7 +46,7 @@ const takeSQL = `UPDATE jobs SET status = 'processing', attempts = attempts + 1,
 		AND type IN (SELECT value FROM json_each(?4)) AND (lease_losses > 0) = ?5
 	RETURNING ` + full
 
-func (tx *tx) take(c jobs.Claim, ids []string, suspects bool) ([]jobs.Job, error) {
+func (tx *tx) take(c store.Claim, ids []string, suspects bool) ([]jobs.Job, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -59,7 +60,7 @@ type candidate struct {
 }
 
 // claimIDs takes what it can in one statement, and looks at the rest one by one: most often there is none.
-func (tx *tx) claimIDs(c jobs.Claim) (claimed jobs.Claimed, err error) {
+func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 	if claimed.Jobs, err = tx.take(c, c.IDs, false); err != nil || len(claimed.Jobs) == len(c.IDs) {
 		return claimed, err
 	}
@@ -121,7 +122,7 @@ func (tx *tx) servedTypes() ([]string, error) {
 }
 
 // claimNext takes the first of the queues.
-func (tx *tx) claimNext(c jobs.Claim) (claimed jobs.Claimed, err error) {
+func (tx *tx) claimNext(c store.Claim) (claimed store.Claimed, err error) {
 	queues := c.Queues
 	if len(queues) == 0 {
 		if queues, err = pendingQueues(tx.query); err != nil {
@@ -130,7 +131,7 @@ func (tx *tx) claimNext(c jobs.Claim) (claimed jobs.Claimed, err error) {
 	}
 	var plain, suspects []string
 	for _, queue := range queues {
-		err := walk(tx.query, jobs.Due{Queue: queue}, tx.now, func(priority int) (bool, error) {
+		err := walk(tx.query, store.Due{Queue: queue}, tx.now, func(priority int) (bool, error) {
 			enough := false
 			err := each(tx.query, func(row *sql.Rows) (bool, error) {
 				var id string

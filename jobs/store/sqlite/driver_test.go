@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 func TestOpen(t *testing.T) {
@@ -57,14 +58,14 @@ func TestOpen(t *testing.T) {
 		s := open(t, Options{Dir: dir})
 		session := register(t, s)
 		ids := insert(t, s, newJobs(t, 3))
-		if _, err := s.Claim(t.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids}); err != nil {
+		if _, err := s.Claim(t.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 		s = open(t, Options{Dir: dir})
-		v, err := s.Beat(t.Context(), jobs.Pulse{Session: session, TTL: time.Hour})
+		v, err := s.Heartbeat(t.Context(), store.Heartbeat{Session: session, TTL: time.Hour})
 		if err != nil || v.Alive {
 			t.Fatalf("beat of an earlier session: %+v, %v", v, err)
 		}
@@ -191,7 +192,7 @@ func TestListBeyondAWindow(t *testing.T) {
 	if _, err := s.Cancel(t.Context(), rare[2]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(t.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: rare[:1]}); err != nil {
+	if _, err := s.Claim(t.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: rare[:1]}); err != nil {
 		t.Fatal(err)
 	}
 	// Ids that are greater than all that the clock makes, in one statement: through Insert it would take seconds.
@@ -200,7 +201,7 @@ func TestListBeyondAWindow(t *testing.T) {
 		SELECT printf('ffffffff-0000-7000-8000-%012d', i), 'email', 'bulk', 0, 5, 60, i, i, i, '{}' FROM n`, 2*window+1000); err != nil {
 		t.Fatal(err)
 	}
-	pages := func(l jobs.ListQuery) (ids []string, calls int) {
+	pages := func(l store.ListQuery) (ids []string, calls int) {
 		t.Helper()
 		for {
 			page, err := s.List(t.Context(), l)
@@ -217,17 +218,17 @@ func TestListBeyondAWindow(t *testing.T) {
 			l.Before = page.Next
 		}
 	}
-	ids, calls := pages(jobs.ListQuery{Status: jobs.Pending, Queue: jobs.DefaultQueue, Limit: 50})
+	ids, calls := pages(store.ListQuery{Status: jobs.Pending, Queue: jobs.DefaultQueue, Limit: 50})
 	if len(ids) != 1 || ids[0] != rare[1] || calls != 3 {
 		t.Errorf("the rare pending job: %v in %d calls, want %s in 3", ids, calls, rare[1])
 	}
-	if ids, calls := pages(jobs.ListQuery{State: jobs.StateRunning, Limit: 50}); len(ids) != 1 || ids[0] != rare[0] || calls != 1 {
+	if ids, calls := pages(store.ListQuery{State: jobs.StateRunning, Limit: 50}); len(ids) != 1 || ids[0] != rare[0] || calls != 1 {
 		t.Errorf("the running job: %v in %d calls, want %s at once", ids, calls, rare[0])
 	}
-	if ids, calls := pages(jobs.ListQuery{Status: jobs.Failed, Limit: 50}); len(ids) != 1 || ids[0] != rare[2] || calls != 1 {
+	if ids, calls := pages(store.ListQuery{Status: jobs.Failed, Limit: 50}); len(ids) != 1 || ids[0] != rare[2] || calls != 1 {
 		t.Errorf("the failed job: %v in %d calls, want %s at once", ids, calls, rare[2])
 	}
-	if ids, _ := pages(jobs.ListQuery{Limit: 200}); len(ids) != 2*window+1003 {
+	if ids, _ := pages(store.ListQuery{Limit: 200}); len(ids) != 2*window+1003 {
 		t.Errorf("listed %d jobs, want %d", len(ids), 2*window+1003)
 	}
 }

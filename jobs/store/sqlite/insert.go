@@ -11,7 +11,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// Insert implements jobs.Ledger.
+// Insert implements store.Client.
 func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	if err := checkSubmissions(subs); err != nil {
 		return nil, fmt.Errorf("insert: %w", err)

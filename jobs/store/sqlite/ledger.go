@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Get implements jobs.Ledger.
+// Get implements store.Client.
 func (s *Store) Get(ctx context.Context, id string) (j jobs.Job, history []jobs.Attempt, err error) {
 	err = s.view(ctx, "get "+id, func(q query) error {
 		found, err := all(q, scanFull, `SELECT `+full+` FROM jobs WHERE id = ?1`, id)
@@ -57,7 +58,7 @@ func must(changed int64, err error) error {
 	return err
 }
 
-// Cancel implements jobs.Ledger.
+// Cancel implements store.Client.
 func (s *Store) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {
 	conflict := false
 	err = s.change(ctx, "cancel "+id, func(tx *tx) (err error) {
@@ -90,7 +91,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {
 	return j, nil
 }
 
-// Delete implements jobs.Ledger.
+// Delete implements store.Client.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	return s.change(ctx, "delete "+id, func(tx *tx) error {
 		j, err := tx.read(id)
@@ -130,8 +131,8 @@ func (tx *tx) remove(ids []string) error {
 	return err
 }
 
-// Redrive implements jobs.Ledger. It looks for the jobs beside the writer, which a long search would hold up.
-func (s *Store) Redrive(ctx context.Context, r jobs.Redrive) (hints []jobs.Hint, err error) {
+// Redrive implements store.Client. It looks for the jobs beside the writer, which a long search would hold up.
+func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint, err error) {
 	var chosen []string
 	err = s.view(ctx, "redrive", func(q query) (err error) {
 		chosen, err = redrivable(q, r)
@@ -163,7 +164,7 @@ func (s *Store) Redrive(ctx context.Context, r jobs.Redrive) (hints []jobs.Hint,
 }
 
 // redrivable chooses jobs, newest first. The error's text is compared in Go: SQLite knows upper and lower case of ASCII only.
-func redrivable(q query, r jobs.Redrive) (chosen []string, err error) {
+func redrivable(q query, r store.Redrive) (chosen []string, err error) {
 	where, args := []string{`status = 'failed'`}, []any{}
 	and := func(condition string, arg any) {
 		args = append(args, arg)
@@ -206,7 +207,7 @@ func redrivable(q query, r jobs.Redrive) (chosen []string, err error) {
 	return chosen, err
 }
 
-// Types implements jobs.Ledger.
+// Types implements store.Client.
 func (s *Store) Types(ctx context.Context) (types []jobs.Type, err error) {
 	err = s.view(ctx, "types", func(q query) (err error) {
 		types, err = all(q, scanType, `SELECT name, description, queue, max_attempts, timeout_seconds, payload_schema, example, seen_at

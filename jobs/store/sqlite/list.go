@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // window is how many rows a call of List looks at, at most.
@@ -40,7 +41,7 @@ var stateSQL = map[jobs.State]struct {
 }
 
 // filterOf turns a query into SQL. possible is false where nothing can match.
-func filterOf(l jobs.ListQuery, now int64) (f filter, possible bool) {
+func filterOf(l store.ListQuery, now int64) (f filter, possible bool) {
 	f = filter{status: l.Status}
 	before := l.Before
 	if before == "" {
@@ -71,9 +72,9 @@ func filterOf(l jobs.ListQuery, now int64) (f filter, possible bool) {
 // statusIndex names the partial index that holds the jobs of a status; it knows no order of ids.
 var statusIndex = map[jobs.Status]string{jobs.Pending: "jobs_due", jobs.Processing: "jobs_owner"}
 
-// List implements jobs.Ledger. It walks down by id, a window of rows at most: failed jobs by an index of their own, the others by the primary
+// List implements store.Client. It walks down by id, a window of rows at most: failed jobs by an index of their own, the others by the primary
 // key. Where a window holds all that is pending or running it reads just these, so that the few are found at once among millions.
-func (s *Store) List(ctx context.Context, l jobs.ListQuery) (page jobs.Page, err error) {
+func (s *Store) List(ctx context.Context, l store.ListQuery) (page store.Page, err error) {
 	err = s.view(ctx, "list", func(q query) error {
 		f, possible := filterOf(l, s.now())
 		if !possible {
@@ -115,7 +116,7 @@ func (s *Store) List(ctx context.Context, l jobs.ListQuery) (page jobs.Page, err
 		return err
 	})
 	if err != nil {
-		return jobs.Page{}, err
+		return store.Page{}, err
 	}
 	return page, nil
 }

@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Prune implements jobs.Upkeep. It walks completed jobs by id, which is by their age, and reads the others off their indexes.
-func (s *Store) Prune(ctx context.Context, p jobs.Prune) (pruned jobs.Pruned, err error) {
+// Prune implements store.Maintenance. It walks completed jobs by id, which is by their age, and reads the others off their indexes.
+func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, err error) {
 	err = s.change(ctx, "prune", func(tx *tx) error {
 		completed, last, err := tx.oldCompleted(p)
 		if err != nil {
@@ -35,19 +35,19 @@ func (s *Store) Prune(ctx context.Context, p jobs.Prune) (pruned jobs.Pruned, er
 		if err != nil {
 			return err
 		}
-		pruned = jobs.Pruned{Jobs: len(old), Keys: int(keys), Sessions: int(sessions), Next: last}
+		pruned = store.Pruned{Jobs: len(old), Keys: int(keys), Sessions: int(sessions), Next: last}
 		_, err = tx.exec(`DELETE FROM completions WHERE since < ?1`, tx.now-2*time.Minute.Microseconds())
 		return err
 	})
 	if err != nil {
-		return jobs.Pruned{}, err
+		return store.Pruned{}, err
 	}
 	return pruned, nil
 }
 
 // oldCompleted looks at the next p.Limit jobs and returns the completed ones past their retention. next is where it stopped; it is empty at
 // the end, and also after a stretch of jobs that were all created within the retention: what follows is younger still.
-func (tx *tx) oldCompleted(p jobs.Prune) (ids []string, next string, err error) {
+func (tx *tx) oldCompleted(p store.Prune) (ids []string, next string, err error) {
 	cutoff := tx.now - p.Completed.Microseconds()
 	seen, old := 0, false
 	err = each(tx.query, func(row *sql.Rows) (bool, error) {

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Register implements jobs.Work.
-func (s *Store) Register(ctx context.Context, session jobs.Session, types []jobs.Type, ttl time.Duration) error {
+// Register implements store.Worker.
+func (s *Store) Register(ctx context.Context, session store.Session, types []jobs.Type, ttl time.Duration) error {
 	texts := append([]string{session.ID, session.Hostname, session.Version}, session.Types...)
 	texts = append(texts, session.Queues...)
 	for _, t := range types {
@@ -27,7 +28,7 @@ func (s *Store) Register(ctx context.Context, session jobs.Session, types []jobs
 	}
 	state := session.State
 	if state == "" {
-		state = jobs.SessionAlive
+		state = store.SessionAlive
 	}
 	return s.change(ctx, "register "+session.ID, func(tx *tx) error {
 		changed, err := tx.exec(`INSERT INTO worker_sessions (id, hostname, pid, version, slots, types, queues, state, started_at, beat_at, expires_at)
@@ -57,16 +58,16 @@ func (s *Store) Register(ctx context.Context, session jobs.Session, types []jobs
 	})
 }
 
-// Beat implements jobs.Work.
-func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (v jobs.Vitals, err error) {
+// Heartbeat implements store.Worker.
+func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.HeartbeatReply, err error) {
 	err = s.change(ctx, "beat "+p.Session, func(tx *tx) error {
-		if p.State == jobs.SessionDead {
+		if p.State == store.SessionDead {
 			_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?2, running = 0 WHERE id = ?1 AND state <> 'dead'`, p.Session, tx.now)
 			return err
 		}
 		state := p.State
 		if state == "" {
-			state = jobs.SessionAlive
+			state = store.SessionAlive
 		}
 		var completion any
 		if p.SinceCompletion >= 0 {
@@ -79,20 +80,20 @@ func (s *Store) Beat(ctx context.Context, p jobs.Pulse) (v jobs.Vitals, err erro
 			return err
 		}
 		v.Alive = true
-		v.Held, err = all(tx.query, func(row *sql.Rows) (h jobs.Held, err error) {
+		v.Held, err = all(tx.query, func(row *sql.Rows) (h store.Held, err error) {
 			err = row.Scan(&h.ID, &h.Fence, &h.CancelRequested)
 			return h, err
 		}, `SELECT id, fence, cancel_requested_at IS NOT NULL FROM jobs WHERE worker_id = ?1 AND status = 'processing'`, p.Session)
 		return err
 	})
 	if err != nil {
-		return jobs.Vitals{}, err
+		return store.HeartbeatReply{}, err
 	}
 	return v, nil
 }
 
-// Sessions implements jobs.Upkeep.
-func (s *Store) Sessions(ctx context.Context) (sessions []jobs.Session, err error) {
+// Sessions implements store.Maintenance.
+func (s *Store) Sessions(ctx context.Context) (sessions []store.Session, err error) {
 	err = s.view(ctx, "sessions", func(q query) (err error) {
 		sessions, err = all(q, scanSession, `SELECT id, hostname, pid, version, slots, types, queues, state, running, started_at, beat_at, expires_at,
 			ifnull(last_completion_at, 0) FROM worker_sessions WHERE state <> 'dead' ORDER BY started_at, id`)
@@ -101,15 +102,15 @@ func (s *Store) Sessions(ctx context.Context) (sessions []jobs.Session, err erro
 	return sessions, err
 }
 
-func scanSession(row *sql.Rows) (jobs.Session, error) {
-	var s jobs.Session
+func scanSession(row *sql.Rows) (store.Session, error) {
+	var s store.Session
 	var types, queues, state string
 	var startedAt, beatAt, expiresAt, completedAt int64
 	if err := row.Scan(&s.ID, &s.Hostname, &s.PID, &s.Version, &s.Slots, &types, &queues, &state, &s.Running,
 		&startedAt, &beatAt, &expiresAt, &completedAt); err != nil {
 		return s, err
 	}
-	s.State = jobs.SessionState(state)
+	s.State = store.SessionState(state)
 	s.StartedAt, s.BeatAt, s.ExpiresAt, s.LastCompletionAt = timeOf(startedAt), timeOf(beatAt), timeOf(expiresAt), timeOf(completedAt)
 	if err := json.Unmarshal([]byte(types), &s.Types); err != nil {
 		return s, fmt.Errorf("types of session %s: %w", s.ID, err)

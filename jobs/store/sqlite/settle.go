@@ -6,10 +6,11 @@ import (
 	"math"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Settle implements jobs.Work.
-func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+// Settle implements store.Worker.
+func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	for _, o := range outcomes {
 		if err := checkText("error", o.Error); err != nil {
 			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
@@ -18,11 +19,11 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
 		}
 	}
-	settled := make([]jobs.Settled, len(outcomes))
+	settled := make([]store.Settled, len(outcomes))
 	err := s.change(ctx, "settle", func(tx *tx) (err error) {
 		var completed int64
 		for i, o := range outcomes {
-			if o.Verb == jobs.VerbComplete {
+			if o.Verb == store.VerbComplete {
 				settled[i], err = tx.complete(o)
 			} else {
 				settled[i], err = tx.settle(o)
@@ -30,7 +31,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", o.Verb, o.ID, err)
 			}
-			if settled[i].Result == jobs.Recorded && settled[i].Status == jobs.Completed {
+			if settled[i].Result == store.Recorded && settled[i].Status == jobs.Completed {
 				completed++
 			}
 		}
@@ -43,17 +44,17 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 }
 
 // complete is the one verb that needs nothing from the row.
-func (tx *tx) complete(o jobs.Outcome) (jobs.Settled, error) {
+func (tx *tx) complete(o store.Outcome) (store.Settled, error) {
 	changed, err := tx.exec(`UPDATE jobs SET status = 'completed', result = ?4, error_message = NULL, finished_at = ?5, updated_at = ?5,
 		deadline_at = NULL, lease_losses = 0 WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
 		o.ID, o.Fence, o.Session, document(o.Result), tx.now)
 	if err != nil {
-		return jobs.Settled{}, err
+		return store.Settled{}, err
 	}
 	if changed == 0 {
 		return tx.earlier(o)
 	}
-	return jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}, nil
+	return store.Settled{Result: store.Recorded, Status: jobs.Completed}, nil
 }
 
 // running is what the other verbs need to know of a job that its worker still holds.
@@ -79,7 +80,7 @@ type next struct {
 }
 
 // settle records an attempt that was no success.
-func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
+func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	var r running
 	found, err := first(tx.query, []any{
 		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases, &r.cancel,
@@ -88,7 +89,7 @@ func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
 		cancel_requested_at IS NOT NULL, run_at, started_at
 		FROM jobs WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`, o.ID, o.Fence, o.Session)
 	if err != nil {
-		return jobs.Settled{}, err
+		return store.Settled{}, err
 	}
 	if !found {
 		return tx.earlier(o)
@@ -104,16 +105,16 @@ func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
 		WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
 		o.ID, o.Fence, o.Session, string(n.status), orNull(string(n.kind)), n.attempts, n.releases, n.losses, n.fence, n.runAt,
 		orNull(n.errText), finishedAt, tx.now)); err != nil {
-		return jobs.Settled{}, err
+		return store.Settled{}, err
 	}
 	if n.history != "" {
 		if err := tx.remember(o.ID, jobs.Attempt{
 			Attempt: r.job.Attempts, Fence: o.Fence, WorkerID: o.Session, StartedAt: timeOf(r.startedAt), Outcome: n.history, Error: o.Error,
 		}); err != nil {
-			return jobs.Settled{}, err
+			return store.Settled{}, err
 		}
 	}
-	settled := jobs.Settled{Result: jobs.Recorded, Status: n.status, Kind: n.kind}
+	settled := store.Settled{Result: store.Recorded, Status: n.status, Kind: n.kind}
 	if n.status == jobs.Pending {
 		settled.Hint = &jobs.Hint{
 			ID: o.ID, Queue: r.job.Queue, Priority: r.job.Priority, RunAt: timeOf(n.runAt), In: spanOf(n.runAt - tx.now), Suspect: n.losses > 0,
@@ -123,12 +124,12 @@ func (tx *tx) settle(o jobs.Outcome) (jobs.Settled, error) {
 }
 
 // decide says what an outcome makes of a job.
-func decide(o jobs.Outcome, r running, now int64) next {
+func decide(o store.Outcome, r running, now int64) next {
 	n := next{
 		status: jobs.Pending, attempts: r.job.Attempts, releases: r.releases, fence: o.Fence, runAt: r.runAt,
 		errText: o.Error, history: o.Attempt,
 	}
-	if o.Verb == jobs.VerbRelease {
+	if o.Verb == store.VerbRelease {
 		n.losses = r.job.LeaseLosses
 	}
 	fail := func(kind jobs.FailureKind) next {
@@ -143,16 +144,16 @@ func decide(o jobs.Outcome, r running, now int64) next {
 		return fail(jobs.KindCancelled)
 	}
 	switch o.Verb {
-	case jobs.VerbRetry:
+	case store.VerbRetry:
 		if r.job.Attempts >= r.job.MaxAttempts {
 			return fail(kindOf(o))
 		}
 		n.runAt = now + o.Delay.Microseconds()
-	case jobs.VerbSnooze:
+	case store.VerbSnooze:
 		n.attempts--
 		n.runAt = now + o.Delay.Microseconds()
 		n.errText, n.history = r.job.Error, ""
-	case jobs.VerbRelease:
+	case store.VerbRelease:
 		n.history = jobs.AttemptReleased
 		n.releases++
 		switch {
@@ -170,7 +171,7 @@ func decide(o jobs.Outcome, r running, now int64) next {
 }
 
 // kindOf is an outcome's kind of failure, or what its attempt suggests where it names none.
-func kindOf(o jobs.Outcome) jobs.FailureKind {
+func kindOf(o store.Outcome) jobs.FailureKind {
 	switch {
 	case o.Kind != "":
 		return o.Kind
@@ -183,16 +184,16 @@ func kindOf(o jobs.Outcome) jobs.FailureKind {
 
 // earlier answers an outcome that changed nothing: recorded before and its answer lost, or stale. Fence and worker that still stand
 // in a row that is not processing can only come from this worker's own settlement, for all that others do makes the fence grow.
-func (tx *tx) earlier(o jobs.Outcome) (jobs.Settled, error) {
+func (tx *tx) earlier(o store.Outcome) (store.Settled, error) {
 	var status, kind string
 	found, err := first(tx.query, []any{&status, &kind}, `SELECT status, ifnull(failure_kind, '') FROM jobs
 		WHERE id = ?1 AND worker_id = ?3 AND +status <> 'processing' AND (fence = ?2
 			OR fence = ?2 + 1 AND EXISTS (SELECT 1 FROM job_attempts WHERE job_id = ?1 AND fence = ?2 AND worker_id = ?3 AND outcome = 'released'))`,
 		o.ID, o.Fence, o.Session)
 	if err != nil || !found {
-		return jobs.Settled{Result: jobs.Stale}, err
+		return store.Settled{Result: store.Stale}, err
 	}
-	return jobs.Settled{Result: jobs.Already, Status: jobs.Status(status), Kind: jobs.FailureKind(kind)}, nil
+	return store.Settled{Result: store.Already, Status: jobs.Status(status), Kind: jobs.FailureKind(kind)}, nil
 }
 
 // remember adds an attempt that ends now to a job's history.
@@ -203,8 +204,8 @@ func (tx *tx) remember(id string, a jobs.Attempt) error {
 	return err
 }
 
-// Progress implements jobs.Work.
-func (s *Store) Progress(ctx context.Context, notes []jobs.ProgressNote) error {
+// Progress implements store.Worker.
+func (s *Store) Progress(ctx context.Context, notes []store.ProgressNote) error {
 	for _, n := range notes {
 		if err := checkText("progress", n.Message); err != nil {
 			return fmt.Errorf("progress of %s: %w", n.ID, err)

@@ -7,19 +7,19 @@ import (
 	"slices"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Stats implements jobs.Ledger. What has not ended is counted by its indexes, what has ended is kept as totals: millions of finished jobs cost
+// Stats implements store.Client. What has not ended is counted by its indexes, what has ended is kept as totals: millions of finished jobs cost
 // nothing.
-func (s *Store) Stats(ctx context.Context) (stats jobs.Stats, err error) {
+func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 	err = s.view(ctx, "stats", func(q query) error {
 		// One statement first, so that the clock is not behind what the view shows.
 		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled}, `SELECT completed, dead, cancelled FROM totals`); err != nil {
 			return err
 		}
 		now := s.now()
-		queues := map[string]*jobs.QueueStats{}
+		queues := map[string]*store.QueueStats{}
 		if err := countPending(q, now, &stats, queues); err != nil {
 			return err
 		}
@@ -41,13 +41,13 @@ func (s *Store) Stats(ctx context.Context) (stats jobs.Stats, err error) {
 		return err
 	})
 	if err != nil {
-		return jobs.Stats{}, err
+		return store.Stats{}, err
 	}
 	return stats, nil
 }
 
 // countPending reads jobs_due alone. It leaves the pending jobs in stats.Total.
-func countPending(q query, now int64, stats *jobs.Stats, queues map[string]*jobs.QueueStats) error {
+func countPending(q query, now int64, stats *store.Stats, queues map[string]*store.QueueStats) error {
 	oldest := int64(0)
 	err := each(q, func(row *sql.Rows) (bool, error) {
 		var name string
@@ -55,7 +55,7 @@ func countPending(q query, now int64, stats *jobs.Stats, queues map[string]*jobs
 		if err := row.Scan(&name, &pending, &due, &retrying, &scheduled, &since); err != nil {
 			return false, err
 		}
-		queue := &jobs.QueueStats{Name: name, Due: due, Later: pending - due}
+		queue := &store.QueueStats{Name: name, Due: due, Later: pending - due}
 		if due > 0 {
 			queue.OldestDue = spanOf(now - since)
 			if oldest == 0 || since < oldest {
@@ -78,7 +78,7 @@ func countPending(q query, now int64, stats *jobs.Stats, queues map[string]*jobs
 }
 
 // countProcessing counts what is running, and the orphans among it: jobs whose session is dead, gone, or has expired.
-func countProcessing(q query, now int64, stats *jobs.Stats, queues map[string]*jobs.QueueStats) error {
+func countProcessing(q query, now int64, stats *store.Stats, queues map[string]*store.QueueStats) error {
 	return each(q, func(row *sql.Rows) (bool, error) {
 		var name string
 		var n, orphans int64
@@ -86,7 +86,7 @@ func countProcessing(q query, now int64, stats *jobs.Stats, queues map[string]*j
 			return false, err
 		}
 		if queues[name] == nil {
-			queues[name] = &jobs.QueueStats{Name: name}
+			queues[name] = &store.QueueStats{Name: name}
 		}
 		queues[name].Processing = n
 		stats.Processing += n

@@ -1,5 +1,5 @@
 // Package sqlite keeps the jobs of one process in a SQLite database: the embedded counterpart of the PostgreSQL driver, under
-// the same contract (jobs.Store).
+// the same contract (store.Store).
 //
 // It is not for several processes: a lock file gives the directory to one of them. All writes go through one connection, one transaction
 // at a time; a transaction is durable when its call returns (WAL, synchronous=FULL). Reads have connections of their own and never wait for a write.
@@ -23,7 +23,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver's name is "sqlite"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 //go:embed migrations/*.sql
@@ -38,7 +38,7 @@ const (
 // readers is how many reads run at once.
 const readers = 4
 
-// Store is a jobs.Store on a SQLite file. Open makes one.
+// Store is a store.Store on a SQLite file. Open makes one.
 type Store struct {
 	write *sql.DB
 	conn  *sql.Conn // the one connection that writes
@@ -54,7 +54,7 @@ type Store struct {
 	latest atomic.Int64 // the newest time given out, in microseconds
 }
 
-var _ jobs.Store = (*Store)(nil)
+var _ store.Store = (*Store)(nil)
 
 // Options say where the data is.
 type Options struct {

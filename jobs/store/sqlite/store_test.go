@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/jobs/store/storetest"
 )
 
@@ -28,8 +28,8 @@ func open(t testing.TB, o Options) *Store {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) jobs.Store { return open(t, Options{}) },
-		Age:  func(t *testing.T, s jobs.Store, d time.Duration) { age(t, s.(*Store), d) },
+		Open: func(t *testing.T) store.Store { return open(t, Options{}) },
+		Age:  func(t *testing.T, s store.Store, d time.Duration) { age(t, s.(*Store), d) },
 	})
 }
 

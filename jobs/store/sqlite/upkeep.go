@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Queues implements jobs.Upkeep.
+// Queues implements store.Maintenance.
 func (s *Store) Queues(ctx context.Context) (queues []string, err error) {
 	err = s.view(ctx, "queues", func(q query) (err error) {
 		queues, err = pendingQueues(q)
@@ -33,7 +34,7 @@ func pendingQueues(q query) (queues []string, err error) {
 
 // walk steps through the priorities of a queue in its order, from d.After on, until visit has enough. One priority at a time, jobs
 // that are due later cost nothing: they stand behind those that are due.
-func walk(q query, d jobs.Due, now int64, visit func(priority int) (more bool, err error)) error {
+func walk(q query, d store.Due, now int64, visit func(priority int) (more bool, err error)) error {
 	below := math.MaxInt32
 	if d.After != nil {
 		below = d.After.Priority + 1
@@ -53,8 +54,8 @@ func walk(q query, d jobs.Due, now int64, visit func(priority int) (more bool, e
 	}
 }
 
-// Due implements jobs.Upkeep.
-func (s *Store) Due(ctx context.Context, d jobs.Due) (hints []jobs.Hint, err error) {
+// Due implements store.Maintenance.
+func (s *Store) Due(ctx context.Context, d store.Due) (hints []jobs.Hint, err error) {
 	err = s.view(ctx, "due", func(q query) error {
 		now := s.now()
 		return walk(q, d, now, func(priority int) (bool, error) {
@@ -81,8 +82,8 @@ func (s *Store) Due(ctx context.Context, d jobs.Due) (hints []jobs.Hint, err err
 // grace is how long after its deadline a job is left to its worker.
 const grace = 5 * time.Second
 
-// Reap implements jobs.Upkeep.
-func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []jobs.Reaped, err error) {
+// Reap implements store.Maintenance.
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []store.Reaped, err error) {
 	err = s.change(ctx, "reap", func(tx *tx) error {
 		trusted := min(asOf.UnixMicro(), tx.now)
 		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0 WHERE state <> 'dead' AND expires_at <= ?2`,
@@ -111,7 +112,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []j
 }
 
 // takeBack takes a job from the worker that has lost it, as of a time that is trusted.
-func (tx *tx) takeBack(was jobs.Job, trusted int64) (jobs.Reaped, error) {
+func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 	j := was
 	j.Fence++
 	j.LeaseLosses++
@@ -137,14 +138,14 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (jobs.Reaped, error) {
 		finished_at = ?10, updated_at = ?11, deadline_at = NULL WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
 		was.ID, was.Fence, was.WorkerID, string(j.Status), orNull(string(j.FailureKind)), j.Fence, j.LeaseLosses, j.RunAt.UnixMicro(),
 		j.Error, finishedAt, tx.now)); err != nil {
-		return jobs.Reaped{}, err
+		return store.Reaped{}, err
 	}
 	if err := tx.remember(was.ID, jobs.Attempt{
 		Attempt: was.Attempts, Fence: was.Fence, WorkerID: was.WorkerID, StartedAt: was.StartedAt, Outcome: jobs.AttemptLeaseLost, Error: j.Error,
 	}); err != nil {
-		return jobs.Reaped{}, err
+		return store.Reaped{}, err
 	}
-	r := jobs.Reaped{Job: j, From: was.WorkerID}
+	r := store.Reaped{Job: j, From: was.WorkerID}
 	if j.Status == jobs.Pending {
 		h := hintOf(&j, tx.now)
 		r.Hint = &h
@@ -155,10 +156,10 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (jobs.Reaped, error) {
 // up is what Lead answers for the time that the Store's server has been running: there is none that could have been down.
 const up = 365 * 24 * time.Hour
 
-// Lead implements jobs.Upkeep.
-func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (lead jobs.Lead, err error) {
+// Lead implements store.Maintenance.
+func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (lead store.Lead, err error) {
 	err = s.change(ctx, "lead "+role, func(tx *tx) error {
-		lead = jobs.Lead{Now: timeOf(tx.now), Up: up}
+		lead = store.Lead{Now: timeOf(tx.now), Up: up}
 		if ttl <= 0 {
 			_, err := tx.exec(`DELETE FROM leases WHERE role = ?1 AND holder = ?2`, role, holder)
 			return err
@@ -170,7 +171,7 @@ func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration
 		return err
 	})
 	if err != nil {
-		return jobs.Lead{}, err
+		return store.Lead{}, err
 	}
 	return lead, nil
 }

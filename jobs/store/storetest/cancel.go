@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var cancelling = area{name: "Cancel", cases: []behaviour{
@@ -49,7 +50,7 @@ func cancelProcessing(f *fixture) {
 	is(f, "fence", got.Fence, j.Fence)
 	f.between("cancel requested at", got.CancelRequestedAt, from, f.now())
 	is(f, "job as read", jsonOf(f.get(j.ID)), jsonOf(got))
-	held := f.pulse(session, jobs.SessionAlive).Held
+	held := f.pulse(session, store.SessionAlive).Held
 	if len(held) != 1 || !held[0].CancelRequested {
 		f.Errorf("held: %+v, want one with a cancel request", held)
 	}
@@ -87,7 +88,7 @@ func cancelUnknown(f *fixture) {
 
 func cancelOutcomes(f *fixture) {
 	session := f.worker()
-	for _, verb := range []jobs.Verb{jobs.VerbRetry, jobs.VerbFail, jobs.VerbSnooze, jobs.VerbRelease} {
+	for _, verb := range []store.Verb{store.VerbRetry, store.VerbFail, store.VerbSnooze, store.VerbRelease} {
 		j := f.running(session)
 		f.cancel(j.ID)
 		settled := f.record(outcome(j, verb))
@@ -102,7 +103,7 @@ func cancelOutcomes(f *fixture) {
 		if len(history) != 1 || history[0].Outcome != jobs.AttemptCancelled || history[0].Fence != j.Fence {
 			f.Errorf("history after %s: %+v", verb, history)
 		}
-		is(f, "repeated "+string(verb), f.settle(outcome(j, verb))[0].Result, jobs.Already)
+		is(f, "repeated "+string(verb), f.settle(outcome(j, verb))[0].Result, store.Already)
 	}
 	is(f, "cancelled", f.stats().Cancelled, 4)
 }
@@ -110,7 +111,7 @@ func cancelOutcomes(f *fixture) {
 func cancelComplete(f *fixture) {
 	j := f.running(f.worker())
 	f.cancel(j.ID)
-	settled := f.record(outcome(j, jobs.VerbComplete))
+	settled := f.record(outcome(j, store.VerbComplete))
 	is(f, "settled status", settled.Status, jobs.Completed)
 	got := f.get(j.ID)
 	is(f, "status", got.Status, jobs.Completed)
@@ -120,7 +121,7 @@ func cancelComplete(f *fixture) {
 
 func cancelRetrying(f *fixture) {
 	j := f.running(f.worker())
-	f.record(outcome(j, jobs.VerbRetry))
+	f.record(outcome(j, store.VerbRetry))
 	got := f.cancel(j.ID)
 	is(f, "kind", got.FailureKind, jobs.KindCancelled)
 	is(f, "attempts in the history", len(f.history(j.ID)), 1)

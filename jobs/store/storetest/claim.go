@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var claiming = area{name: "Claim", cases: []behaviour{
@@ -52,8 +53,8 @@ func claimCounts(f *fixture) {
 func claimEmptiesProgress(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	f.check(f.store.Progress(f.Context(), []jobs.ProgressNote{{ID: j.ID, Fence: j.Fence, Session: session, Percent: 40, Message: "on"}}), "progress")
-	f.record(outcome(j, jobs.VerbRetry))
+	f.check(f.store.Progress(f.Context(), []store.ProgressNote{{ID: j.ID, Fence: j.Fence, Session: session, Percent: 40, Message: "on"}}), "progress")
+	f.record(outcome(j, store.VerbRetry))
 	if f.get(j.ID).Progress == nil {
 		f.Error("progress was lost by a retry")
 	}
@@ -88,7 +89,7 @@ func claimNext(f *fixture) {
 	high := f.submit(priority(9))
 	f.submit(priority(10), after(time.Hour))
 	next := func(n int) []string {
-		list := ids(f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: n}).Jobs)
+		list := ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: n}).Jobs)
 		slices.Sort(list)
 		return list
 	}
@@ -102,19 +103,19 @@ func claimNextQueues(f *fixture) {
 	f.submit(inQueue("a"), priority(10))
 	b := f.submit(inQueue("b"), priority(-10))
 	c := []jobs.Job{f.submit(inQueue("c")), f.submit(inQueue("c"))}
-	got := ids(f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 2, Queues: []string{"c", "b"}}).Jobs)
+	got := ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 2, Queues: []string{"c", "b"}}).Jobs)
 	slices.Sort(got)
 	is(f, "the first queue first", jsonOf(got), jsonOf(ids(c)))
-	got = ids(f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 5, Queues: []string{"c", "b"}}).Jobs)
+	got = ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 5, Queues: []string{"c", "b"}}).Jobs)
 	is(f, "then the next, no other", jsonOf(got), jsonOf([]string{b.ID}))
-	is(f, "every queue", len(f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 5}).Jobs), 1)
+	is(f, "every queue", len(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 5}).Jobs), 1)
 }
 
 func claimNextTypes(f *fixture) {
 	session := f.worker("email", "image")
 	f.submit(ofType("report"), priority(10))
 	a, b := f.submit(), f.submit(ofType("image"))
-	got := ids(f.claimAs(jobs.Claim{Session: session, Types: []string{"email", "image"}, Next: 5}).Jobs)
+	got := ids(f.claimAs(store.Claim{Session: session, Types: []string{"email", "image"}, Next: 5}).Jobs)
 	slices.Sort(got)
 	is(f, "claimed", jsonOf(got), jsonOf([]string{a.ID, b.ID}))
 }
@@ -123,12 +124,12 @@ func claimNextSuspects(f *fixture) {
 	lost := f.suspects(3)
 	session := f.worker()
 	plain := f.submit(priority(-10))
-	claimed := f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 10, Suspects: 1})
+	claimed := f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 10, Suspects: 1})
 	is(f, "claimed", len(claimed.Jobs), 2)
 	is(f, "plain job among them", slices.Contains(ids(claimed.Jobs), plain.ID), true)
-	claimed = f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 10})
+	claimed = f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 10})
 	is(f, "claimed with no suspect allowed", len(claimed.Jobs), 0)
-	claimed = f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 10, Suspects: 10})
+	claimed = f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 10, Suspects: 10})
 	is(f, "suspects that were left", len(claimed.Jobs), len(lost)-1)
 }
 
@@ -151,7 +152,7 @@ func (f *fixture) suspects(n int) []jobs.Job {
 func claimDraining(f *fixture) {
 	session := f.worker()
 	j := f.submit()
-	f.pulse(session, jobs.SessionDraining)
+	f.pulse(session, store.SessionDraining)
 	f.getsNothing(session, j)
 }
 
@@ -171,7 +172,7 @@ func (f *fixture) getsNothing(session string, j jobs.Job) {
 	f.Helper()
 	before := f.picture(j.ID)
 	is(f, "claimed by id", len(f.claim(session, j.ID).Jobs), 0)
-	is(f, "claimed as next", len(f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, Next: 1}).Jobs), 0)
+	is(f, "claimed as next", len(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 1}).Jobs), 0)
 	is(f, "job", f.picture(j.ID), before)
 }
 
@@ -186,7 +187,7 @@ func raceTwoWorkers(f *fixture) {
 	one, two := f.worker(), f.worker()
 	j := f.submit()
 	is(f, "first", len(f.claim(one, j.ID).Jobs), 1)
-	claimed, err := stores[1].Claim(f.Context(), jobs.Claim{Session: two, Types: []string{"email"}, IDs: []string{j.ID}})
+	claimed, err := stores[1].Claim(f.Context(), store.Claim{Session: two, Types: []string{"email"}, IDs: []string{j.ID}})
 	f.check(err, "second claim")
 	is(f, "second", len(claimed.Jobs)+len(claimed.Later), 0)
 	is(f, "worker", f.get(j.ID).WorkerID, one)
@@ -194,20 +195,20 @@ func raceTwoWorkers(f *fixture) {
 
 func raceByIDs(f *fixture) {
 	all := ids(f.submitMany(300))
-	f.race(300, func(session string) jobs.Claim {
-		return jobs.Claim{Session: session, Types: []string{"email"}, IDs: all}
+	f.race(300, func(session string) store.Claim {
+		return store.Claim{Session: session, Types: []string{"email"}, IDs: all}
 	})
 }
 
 func raceByNext(f *fixture) {
 	f.submitMany(300)
-	f.race(300, func(session string) jobs.Claim {
-		return jobs.Claim{Session: session, Types: []string{"email"}, Next: 40}
+	f.race(300, func(session string) store.Claim {
+		return store.Claim{Session: session, Types: []string{"email"}, Next: 40}
 	})
 }
 
 // race lets eight workers claim until all n jobs are gone; each must have gone to one of them.
-func (f *fixture) race(n int, want func(session string) jobs.Claim) {
+func (f *fixture) race(n int, want func(session string) store.Claim) {
 	f.Helper()
 	stores := f.peers()
 	var lock sync.Mutex

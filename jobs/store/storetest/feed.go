@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var feeding = area{name: "Feed", cases: []behaviour{
@@ -17,7 +18,7 @@ var feeding = area{name: "Feed", cases: []behaviour{
 	{"QueuesWithPendingJobs", queueNames},
 }}
 
-func (f *fixture) due(d jobs.Due) []jobs.Hint {
+func (f *fixture) due(d store.Due) []jobs.Hint {
 	f.Helper()
 	if d.Queue == "" {
 		d.Queue = jobs.DefaultQueue
@@ -41,13 +42,13 @@ func dueOrder(f *fixture) {
 	high := f.submit(priority(10), func(n *jobs.New) { at(n, 30) })
 	want = append(want, high.ID, early.ID, same.ID, late.ID, low.ID)
 	f.age(3 * time.Hour)
-	hints := f.due(jobs.Due{Limit: 100})
+	hints := f.due(store.Due{Limit: 100})
 	is(f, "order", jsonOf(hintIDs(hints)), jsonOf(want))
 	for _, h := range hints {
 		f.hinted(h)
 		f.aged("due for", -h.In, 2*time.Hour-time.Second)
 	}
-	is(f, "first two", jsonOf(hintIDs(f.due(jobs.Due{Limit: 2}))), jsonOf(want[:2]))
+	is(f, "first two", jsonOf(hintIDs(f.due(store.Due{Limit: 2}))), jsonOf(want[:2]))
 }
 
 func dueOthers(f *fixture) {
@@ -59,17 +60,17 @@ func dueOthers(f *fixture) {
 	f.submit(inQueue("low"))
 	f.submit(after(time.Hour))
 	want := f.submit()
-	is(f, "due", jsonOf(hintIDs(f.due(jobs.Due{Limit: 100}))), jsonOf([]string{want.ID}))
-	is(f, "due in an unknown queue", len(f.due(jobs.Due{Queue: "none", Limit: 100})), 0)
+	is(f, "due", jsonOf(hintIDs(f.due(store.Due{Limit: 100}))), jsonOf([]string{want.ID}))
+	is(f, "due in an unknown queue", len(f.due(store.Due{Queue: "none", Limit: 100})), 0)
 }
 
 func dueAhead(f *fixture) {
 	now, soon, late := f.submit(), f.submit(after(time.Minute)), f.submit(after(time.Hour), priority(9))
-	is(f, "now", jsonOf(hintIDs(f.due(jobs.Due{Limit: 9}))), jsonOf([]string{now.ID}))
-	hints := f.due(jobs.Due{Limit: 9, Ahead: 2 * time.Minute})
+	is(f, "now", jsonOf(hintIDs(f.due(store.Due{Limit: 9}))), jsonOf([]string{now.ID}))
+	hints := f.due(store.Due{Limit: 9, Ahead: 2 * time.Minute})
 	is(f, "soon", jsonOf(hintIDs(hints)), jsonOf([]string{soon.ID}))
 	f.span("in", hints[0].In, time.Minute)
-	hints = f.due(jobs.Due{Limit: 9, Ahead: 2 * time.Hour})
+	hints = f.due(store.Due{Limit: 9, Ahead: 2 * time.Hour})
 	is(f, "later, by priority", jsonOf(hintIDs(hints)), jsonOf([]string{late.ID, soon.ID}))
 }
 
@@ -79,7 +80,7 @@ func (f *fixture) rest(limit int, ahead time.Duration) []string {
 	var all []string
 	var from *jobs.Hint
 	for range 1000 {
-		hints := f.due(jobs.Due{Limit: limit, After: from, Ahead: ahead})
+		hints := f.due(store.Due{Limit: limit, After: from, Ahead: ahead})
 		if len(hints) == 0 {
 			return all
 		}
@@ -116,17 +117,17 @@ func dueTies(f *fixture) {
 	// The place need not exist any more.
 	gone := jobs.Hint{ID: want[10], Priority: 1, RunAt: all[0].RunAt}
 	f.cancel(want[10])
-	hints := f.due(jobs.Due{Limit: 100, After: &gone})
+	hints := f.due(store.Due{Limit: 100, After: &gone})
 	is(f, "after a place that is gone", jsonOf(hintIDs(hints)), jsonOf(want[11:]))
 }
 
 func dueSuspects(f *fixture) {
 	lost := f.suspects(1)[0]
 	f.submit()
-	for _, h := range f.due(jobs.Due{Limit: 10}) {
+	for _, h := range f.due(store.Due{Limit: 10}) {
 		is(f, "suspect", h.Suspect, h.ID == lost.ID)
 	}
-	is(f, "due", len(f.due(jobs.Due{Limit: 10})), 2)
+	is(f, "due", len(f.due(store.Due{Limit: 10})), 2)
 }
 
 func queueNames(f *fixture) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var fencing = area{name: "Fence", cases: []behaviour{
@@ -21,7 +22,7 @@ var fencing = area{name: "Fence", cases: []behaviour{
 	{"ConcurrentOutcomesRecordOne", fenceRace},
 }}
 
-var verbs = []jobs.Verb{jobs.VerbComplete, jobs.VerbRetry, jobs.VerbFail, jobs.VerbSnooze, jobs.VerbRelease}
+var verbs = []store.Verb{store.VerbComplete, store.VerbRetry, store.VerbFail, store.VerbSnooze, store.VerbRelease}
 
 func fenceAlready(f *fixture) {
 	session := f.worker()
@@ -36,7 +37,7 @@ func fenceAlready(f *fixture) {
 			first := f.record(o)
 			before := f.picture(j.ID)
 			again := f.settle(o)[0]
-			is(f, "again "+string(verb), again.Result, jobs.Already)
+			is(f, "again "+string(verb), again.Result, store.Already)
 			is(f, "status of "+string(verb), again.Status, first.Status)
 			is(f, "kind of "+string(verb), again.Kind, first.Kind)
 			is(f, "job after "+string(verb), f.picture(j.ID), before)
@@ -51,15 +52,15 @@ func (f *fixture) stale(j jobs.Job) {
 	before := f.picture(j.ID)
 	for _, verb := range verbs {
 		o := outcome(j, verb)
-		if verb == jobs.VerbComplete {
+		if verb == store.VerbComplete {
 			o.Result = json.RawMessage(`{"by":"a zombie"}`)
 		}
 		settled := f.settle(o)[0]
-		is(f, string(verb), settled.Result, jobs.Stale)
+		is(f, string(verb), settled.Result, store.Stale)
 		is(f, "has a hint", settled.Hint != nil, false)
 	}
-	note := jobs.ProgressNote{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Percent: 99, Message: "zombie"}
-	f.check(f.store.Progress(f.Context(), []jobs.ProgressNote{note}), "progress")
+	note := store.ProgressNote{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Percent: 99, Message: "zombie"}
+	f.check(f.store.Progress(f.Context(), []store.ProgressNote{note}), "progress")
 	is(f, "job", f.picture(j.ID), before)
 }
 
@@ -70,7 +71,7 @@ func fenceWrong(f *fixture) {
 		wrong.Fence += by
 		f.stale(wrong)
 	}
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 }
 
 func fenceOtherSession(f *fixture) {
@@ -80,14 +81,14 @@ func fenceOtherSession(f *fixture) {
 	f.stale(wrong)
 	wrong.WorkerID = newID()
 	f.stale(wrong)
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 	f.stale(wrong)
 }
 
 func fenceUnknown(f *fixture) {
 	for _, verb := range verbs {
 		o := outcome(jobs.Job{ID: newID(), Fence: 1, WorkerID: f.worker()}, verb)
-		is(f, string(verb), f.settle(o)[0].Result, jobs.Stale)
+		is(f, string(verb), f.settle(o)[0].Result, store.Stale)
 	}
 }
 
@@ -120,14 +121,14 @@ func fenceZombieReclaimed(f *fixture) {
 	f.lose(j)
 	next := f.take(f.worker(), j.ID)
 	f.stale(j)
-	f.record(outcome(next, jobs.VerbComplete))
+	f.record(outcome(next, store.VerbComplete))
 	is(f, "worker", f.get(j.ID).WorkerID, next.WorkerID)
 }
 
 func fenceZombieCompleted(f *fixture) {
 	j := f.running(f.worker())
 	f.lose(j)
-	f.record(outcome(f.take(f.worker(), j.ID), jobs.VerbComplete))
+	f.record(outcome(f.take(f.worker(), j.ID), store.VerbComplete))
 	f.stale(j)
 }
 
@@ -135,11 +136,11 @@ func fenceMixed(f *fixture) {
 	session := f.worker()
 	good, gone := f.running(session), f.running(session)
 	done := f.running(session)
-	f.record(outcome(done, jobs.VerbComplete))
-	wrong := outcome(gone, jobs.VerbFail)
+	f.record(outcome(done, store.VerbComplete))
+	wrong := outcome(gone, store.VerbFail)
 	wrong.Fence += 4
-	settled := f.settle(wrong, outcome(done, jobs.VerbComplete), outcome(good, jobs.VerbComplete))
-	for i, want := range []jobs.SettleResult{jobs.Stale, jobs.Already, jobs.Recorded} {
+	settled := f.settle(wrong, outcome(done, store.VerbComplete), outcome(good, store.VerbComplete))
+	for i, want := range []store.SettleResult{store.Stale, store.Already, store.Recorded} {
 		is(f, "result", settled[i].Result, want)
 	}
 	is(f, "status", f.get(good.ID).Status, jobs.Completed)
@@ -149,11 +150,11 @@ func fenceMixed(f *fixture) {
 func fenceRace(f *fixture) {
 	stores := f.peers()
 	j := f.running(f.worker())
-	results := make([]jobs.SettleResult, 12)
+	results := make([]store.SettleResult, 12)
 	var all sync.WaitGroup
 	for i := range results {
 		all.Go(func() {
-			settled, err := stores[i%2].Settle(f.Context(), []jobs.Outcome{outcome(j, jobs.VerbComplete)})
+			settled, err := stores[i%2].Settle(f.Context(), []store.Outcome{outcome(j, store.VerbComplete)})
 			if err != nil {
 				f.Errorf("settle: %v", err)
 				return
@@ -162,11 +163,11 @@ func fenceRace(f *fixture) {
 		})
 	}
 	all.Wait()
-	counts := map[jobs.SettleResult]int{}
+	counts := map[store.SettleResult]int{}
 	for _, r := range results {
 		counts[r]++
 	}
-	is(f, "recorded", counts[jobs.Recorded], 1)
-	is(f, "already", counts[jobs.Already], 11)
+	is(f, "recorded", counts[store.Recorded], 1)
+	is(f, "already", counts[store.Already], 11)
 	is(f, "completed", f.stats().Completed, 1)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // forever is a session's time to live where the test is not about its end: longer than any Age.
@@ -20,7 +21,7 @@ const forever = 10_000 * time.Hour
 // fixture is one test with a Store of its own, and the short words for what most tests do.
 type fixture struct {
 	*testing.T
-	store   jobs.Store
+	store   store.Store
 	harness Harness
 	plain   bool // see area
 }
@@ -45,14 +46,14 @@ func (f *fixture) now() time.Time {
 }
 
 // peers returns two Stores on one database, where the driver can; otherwise the one Store twice.
-func (f *fixture) peers() [2]jobs.Store {
+func (f *fixture) peers() [2]store.Store {
 	f.Helper()
 	if f.harness.Second != nil {
 		if second := f.harness.Second(f.T, f.store); second != nil {
-			return [2]jobs.Store{f.store, second}
+			return [2]store.Store{f.store, second}
 		}
 	}
-	return [2]jobs.Store{f.store, f.store}
+	return [2]store.Store{f.store, f.store}
 }
 
 // check ends the test where an error came that the test is not about.
@@ -163,7 +164,7 @@ func (f *fixture) workerFor(ttl time.Duration, types ...string) string {
 	if len(types) == 0 {
 		types = []string{"email"}
 	}
-	s := jobs.Session{ID: newID(), Hostname: "host", PID: 7, Version: "1.0", Slots: 10, Types: types}
+	s := store.Session{ID: newID(), Hostname: "host", PID: 7, Version: "1.0", Slots: 10, Types: types}
 	f.check(f.store.Register(f.Context(), s, nil, ttl), "register")
 	return s.ID
 }
@@ -171,21 +172,21 @@ func (f *fixture) workerFor(ttl time.Duration, types ...string) string {
 // die ends a session.
 func (f *fixture) die(session string) {
 	f.Helper()
-	_, err := f.store.Beat(f.Context(), jobs.Pulse{Session: session, State: jobs.SessionDead, SinceCompletion: -1})
+	_, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: store.SessionDead, SinceCompletion: -1})
 	f.check(err, "beat")
 }
 
 // claim asks for jobs of the type "email" by id.
-func (f *fixture) claim(session string, ids ...string) jobs.Claimed {
+func (f *fixture) claim(session string, ids ...string) store.Claimed {
 	f.Helper()
-	c := jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)}
+	c := store.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)}
 	if f.plain {
 		c.Suspects = 0
 	}
 	return f.claimAs(c)
 }
 
-func (f *fixture) claimAs(c jobs.Claim) jobs.Claimed {
+func (f *fixture) claimAs(c store.Claim) store.Claimed {
 	f.Helper()
 	claimed, err := f.store.Claim(f.Context(), c)
 	f.check(err, "claim")
@@ -209,21 +210,21 @@ func (f *fixture) running(session string, edits ...func(*jobs.New)) jobs.Job {
 }
 
 // outcome fills in whose attempt it is.
-func outcome(j jobs.Job, verb jobs.Verb) jobs.Outcome {
-	o := jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Verb: verb}
+func outcome(j jobs.Job, verb store.Verb) store.Outcome {
+	o := store.Outcome{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Verb: verb}
 	switch verb {
-	case jobs.VerbRetry:
+	case store.VerbRetry:
 		o.Attempt, o.Error = jobs.AttemptFailed, "it broke"
-	case jobs.VerbFail:
+	case store.VerbFail:
 		o.Attempt, o.Kind, o.Error = jobs.AttemptFailed, jobs.KindError, "it broke"
-	case jobs.VerbRelease:
+	case store.VerbRelease:
 		o.Error = "shutting down"
 	}
 	return o
 }
 
 // settle records outcomes and returns the answers.
-func (f *fixture) settle(outcomes ...jobs.Outcome) []jobs.Settled {
+func (f *fixture) settle(outcomes ...store.Outcome) []store.Settled {
 	f.Helper()
 	settled, err := f.store.Settle(f.Context(), outcomes)
 	f.check(err, "settle")
@@ -234,10 +235,10 @@ func (f *fixture) settle(outcomes ...jobs.Outcome) []jobs.Settled {
 }
 
 // record settles one attempt, which must count.
-func (f *fixture) record(o jobs.Outcome) jobs.Settled {
+func (f *fixture) record(o store.Outcome) store.Settled {
 	f.Helper()
 	settled := f.settle(o)[0]
-	if settled.Result != jobs.Recorded {
+	if settled.Result != store.Recorded {
 		f.Fatalf("settle %s: %s, want recorded", o.Verb, settled.Result)
 	}
 	return settled
@@ -247,14 +248,14 @@ func (f *fixture) record(o jobs.Outcome) jobs.Settled {
 func (f *fixture) completed(session string, edits ...func(*jobs.New)) jobs.Job {
 	f.Helper()
 	j := f.running(session, edits...)
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 	return f.get(j.ID)
 }
 
 func (f *fixture) dead(session, text string, edits ...func(*jobs.New)) jobs.Job {
 	f.Helper()
 	j := f.running(session, edits...)
-	o := outcome(j, jobs.VerbFail)
+	o := outcome(j, store.VerbFail)
 	o.Error = text
 	f.record(o)
 	return f.get(j.ID)
@@ -268,7 +269,7 @@ func (f *fixture) cancelled(edits ...func(*jobs.New)) jobs.Job {
 }
 
 // stats counts.
-func (f *fixture) stats() jobs.Stats {
+func (f *fixture) stats() store.Stats {
 	f.Helper()
 	s, err := f.store.Stats(f.Context())
 	f.check(err, "stats")

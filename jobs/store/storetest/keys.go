@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var keys = area{name: "Keys", cases: []behaviour{
@@ -191,7 +192,7 @@ func (f *fixture) raceForKey(n int) {
 }
 
 // persist submits until the Store is not busy any more, as a client does.
-func (f *fixture) persist(s jobs.Store, sub jobs.Submission) jobs.Receipt {
+func (f *fixture) persist(s store.Store, sub jobs.Submission) jobs.Receipt {
 	for range 100 {
 		receipts, err := s.Insert(f.Context(), []jobs.Submission{sub})
 		if err != nil && !errors.Is(err, jobs.ErrBusy) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var putOff = area{name: "ClaimLater", cases: []behaviour{
@@ -84,7 +85,7 @@ func laterSuspects(f *fixture) {
 	lost := f.suspects(3)
 	plain := f.submit()
 	session := f.worker()
-	claimed := f.claimAs(jobs.Claim{
+	claimed := f.claimAs(store.Claim{
 		Session: session, Types: []string{"email"}, IDs: append(ids(lost), plain.ID), Suspects: 1,
 	})
 	is(f, "claimed", len(claimed.Jobs), 2)
@@ -94,7 +95,7 @@ func laterSuspects(f *fixture) {
 		is(f, "in", h.In, 0)
 		is(f, "status", f.get(h.ID).Status, jobs.Pending)
 	}
-	claimed = f.claimAs(jobs.Claim{Session: session, Types: []string{"email"}, IDs: hintIDs(claimed.Later)})
+	claimed = f.claimAs(store.Claim{Session: session, Types: []string{"email"}, IDs: hintIDs(claimed.Later)})
 	is(f, "claimed with none allowed", len(claimed.Jobs), 0)
 	is(f, "put off with none allowed", len(claimed.Later), 2)
 }

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var leading = area{name: "Lead", cases: []behaviour{
@@ -16,7 +16,7 @@ var leading = area{name: "Lead", cases: []behaviour{
 	{"ConcurrentHoldersAreOne", leadRace},
 }}
 
-func (f *fixture) lead(role, holder string, ttl time.Duration) jobs.Lead {
+func (f *fixture) lead(role, holder string, ttl time.Duration) store.Lead {
 	f.Helper()
 	lead, err := f.store.Lead(f.Context(), role, holder, ttl)
 	f.check(err, "lead")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var listing = area{name: "List", cases: []behaviour{
@@ -18,7 +19,7 @@ var listing = area{name: "List", cases: []behaviour{
 }}
 
 // pages reads a list to its end.
-func (f *fixture) pages(q jobs.ListQuery) []jobs.Job {
+func (f *fixture) pages(q store.ListQuery) []jobs.Job {
 	f.Helper()
 	var all []jobs.Job
 	for range 10_000 {
@@ -49,9 +50,9 @@ func newestFirst(all []jobs.Job) []string {
 
 func listOrder(f *fixture) {
 	want := newestFirst(f.submitMany(5, priority(2)))
-	got := f.pages(jobs.ListQuery{Limit: 200})
+	got := f.pages(store.ListQuery{Limit: 200})
 	is(f, "ids", jsonOf(ids(got)), jsonOf(want))
-	got = f.pages(jobs.ListQuery{Limit: 200, Before: want[2]})
+	got = f.pages(store.ListQuery{Limit: 200, Before: want[2]})
 	is(f, "ids before the third", jsonOf(ids(got)), jsonOf(want[3:]))
 }
 
@@ -59,18 +60,18 @@ func listBrief(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
 	f.progress(note(j, 50, "half"))
-	o := outcome(j, jobs.VerbComplete)
+	o := outcome(j, store.VerbComplete)
 	o.Result = []byte(`{"a":1}`)
 	f.record(o)
 	want := f.get(j.ID)
 	want.Payload, want.Result = nil, nil
-	is(f, "job", jsonOf(f.pages(jobs.ListQuery{Limit: 1})), jsonOf([]jobs.Job{want}))
+	is(f, "job", jsonOf(f.pages(store.ListQuery{Limit: 1})), jsonOf([]jobs.Job{want}))
 }
 
 func listPages(f *fixture) {
 	all := f.submitMany(53)
 	for _, limit := range []int{1, 7, 53, 200} {
-		got := ids(f.pages(jobs.ListQuery{Limit: limit}))
+		got := ids(f.pages(store.ListQuery{Limit: limit}))
 		is(f, "ids", jsonOf(got), jsonOf(newestFirst(all)))
 	}
 }
@@ -93,7 +94,7 @@ func listWhileInserting(f *fixture) {
 	})
 	for range 5 {
 		var got []string
-		for _, id := range ids(f.pages(jobs.ListQuery{Limit: 9})) {
+		for _, id := range ids(f.pages(store.ListQuery{Limit: 9})) {
 			if id <= old[0] {
 				got = append(got, id)
 			}
@@ -117,13 +118,13 @@ func (f *fixture) population() []jobs.Job {
 		)
 		f.cancel(list[len(list)-1])
 		for _, delay := range []time.Duration{0, time.Hour} {
-			retry := outcome(f.running(session, edit), jobs.VerbRetry)
+			retry := outcome(f.running(session, edit), store.VerbRetry)
 			retry.Delay = delay
 			f.record(retry)
 			list = append(list, retry.ID)
 		}
 		// An attempt that was given back leaves a job that waits, not one that is tried again.
-		snoozed := outcome(f.running(session, edit), jobs.VerbSnooze)
+		snoozed := outcome(f.running(session, edit), store.VerbSnooze)
 		snoozed.Delay = time.Hour
 		f.record(snoozed)
 		list = append(list, snoozed.ID)
@@ -138,7 +139,7 @@ func (f *fixture) population() []jobs.Job {
 func listFilters(f *fixture) {
 	all := f.population()
 	now := f.now()
-	check := func(q jobs.ListQuery, match func(j jobs.Job) bool) {
+	check := func(q store.ListQuery, match func(j jobs.Job) bool) {
 		f.Helper()
 		var want []jobs.Job
 		for _, j := range all {
@@ -154,26 +155,26 @@ func listFilters(f *fixture) {
 		}
 	}
 	for _, status := range jobs.Statuses {
-		check(jobs.ListQuery{Status: status}, func(j jobs.Job) bool { return j.Status == status })
-		check(jobs.ListQuery{Status: status, Type: "email", Queue: "low"}, func(j jobs.Job) bool {
+		check(store.ListQuery{Status: status}, func(j jobs.Job) bool { return j.Status == status })
+		check(store.ListQuery{Status: status, Type: "email", Queue: "low"}, func(j jobs.Job) bool {
 			return j.Status == status && j.Type == "email" && j.Queue == "low"
 		})
 	}
 	for _, state := range jobs.States {
-		check(jobs.ListQuery{State: state}, func(j jobs.Job) bool { return j.State(now) == state })
-		check(jobs.ListQuery{State: state, Queue: "low"}, func(j jobs.Job) bool { return j.State(now) == state && j.Queue == "low" })
-		check(jobs.ListQuery{State: state, Status: jobs.Pending}, func(j jobs.Job) bool {
+		check(store.ListQuery{State: state}, func(j jobs.Job) bool { return j.State(now) == state })
+		check(store.ListQuery{State: state, Queue: "low"}, func(j jobs.Job) bool { return j.State(now) == state && j.Queue == "low" })
+		check(store.ListQuery{State: state, Status: jobs.Pending}, func(j jobs.Job) bool {
 			return j.State(now) == state && j.Status == jobs.Pending
 		})
 		is(f, "state occurs: "+string(state), slices.ContainsFunc(all, func(j jobs.Job) bool { return j.State(now) == state }), true)
 	}
-	check(jobs.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
-	check(jobs.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })
-	check(jobs.ListQuery{Type: "none"}, func(jobs.Job) bool { return false })
+	check(store.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
+	check(store.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })
+	check(store.ListQuery{Type: "none"}, func(jobs.Job) bool { return false })
 }
 
 func listEmpty(f *fixture) {
-	page, err := f.store.List(f.Context(), jobs.ListQuery{Limit: 50})
+	page, err := f.store.List(f.Context(), store.ListQuery{Limit: 50})
 	f.check(err, "list")
 	is(f, "jobs", len(page.Jobs), 0)
 	is(f, "next", page.Next, "")

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var modelling = area{name: "Model", cases: []behaviour{
@@ -26,7 +27,7 @@ type modelled struct {
 	cancel           bool
 	later            bool // pending, and perhaps not due yet
 	overdue          bool // processing, past its deadline
-	settled          *jobs.Outcome
+	settled          *store.Outcome
 	settledAs        jobs.Status
 	history          int
 }
@@ -38,7 +39,7 @@ type machine struct {
 	ids      []string
 	sessions []string
 	dead     map[string]bool
-	claims   []jobs.Outcome // the right to settle, good or stale
+	claims   []store.Outcome // the right to settle, good or stale
 }
 
 func followModel(f *fixture) {
@@ -77,7 +78,7 @@ func (m *machine) claimSome(t *rapid.T) {
 	session := rapid.SampledFrom(m.sessions).Draw(t, "session")
 	ids := rapid.SliceOfNDistinct(rapid.SampledFrom(m.ids), 1, min(4, len(m.ids)), rapid.ID).Draw(t, "jobs")
 	suspects := rapid.SampledFrom([]int{0, len(ids)}).Draw(t, "suspects")
-	got, err := m.store.Claim(m.Context(), jobs.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: suspects})
+	got, err := m.store.Claim(m.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: suspects})
 	if err != nil {
 		t.Fatalf("claim: %v", err)
 	}
@@ -93,7 +94,7 @@ func (m *machine) claimSome(t *rapid.T) {
 		if j.Fence != w.fence || j.Attempts != w.attempts {
 			t.Fatalf("claim handed out %s with fence %d in attempt %d, want %+v", j.ID, j.Fence, j.Attempts, w)
 		}
-		m.claims = append(m.claims, jobs.Outcome{ID: j.ID, Fence: j.Fence, Session: session})
+		m.claims = append(m.claims, store.Outcome{ID: j.ID, Fence: j.Fence, Session: session})
 	}
 	for _, id := range ids {
 		if w := m.jobs[id]; w != nil && w.status == jobs.Pending && !w.later && !m.dead[session] && (w.losses == 0 || suspects > 0) {
@@ -107,9 +108,9 @@ func (m *machine) settleOne(t *rapid.T) {
 		t.Skip("nothing was claimed")
 	}
 	o := rapid.SampledFrom(m.claims).Draw(t, "claim")
-	o.Verb = rapid.SampledFrom([]jobs.Verb{jobs.VerbComplete, jobs.VerbRetry, jobs.VerbFail, jobs.VerbSnooze, jobs.VerbRelease}).Draw(t, "verb")
+	o.Verb = rapid.SampledFrom([]store.Verb{store.VerbComplete, store.VerbRetry, store.VerbFail, store.VerbSnooze, store.VerbRelease}).Draw(t, "verb")
 	o.Attempt, o.Kind, o.Error = jobs.AttemptFailed, jobs.KindError, "no luck"
-	if o.Verb == jobs.VerbComplete {
+	if o.Verb == store.VerbComplete {
 		o.Error = ""
 	}
 	m.settleAs(t, o)
@@ -121,25 +122,25 @@ func (m *machine) settleAgain(t *rapid.T) {
 	if w == nil || w.settled == nil {
 		t.Skip("nothing was settled")
 	}
-	got, err := m.store.Settle(m.Context(), []jobs.Outcome{*w.settled})
-	if err != nil || got[0].Result != jobs.Already || got[0].Status != w.settledAs {
+	got, err := m.store.Settle(m.Context(), []store.Outcome{*w.settled})
+	if err != nil || got[0].Result != store.Already || got[0].Status != w.settledAs {
 		t.Fatalf("settled again: %+v %v, want already and %s", got, err, w.settledAs)
 	}
 }
 
-func (m *machine) settleAs(t *rapid.T, o jobs.Outcome) {
-	got, err := m.store.Settle(m.Context(), []jobs.Outcome{o})
+func (m *machine) settleAs(t *rapid.T, o store.Outcome) {
+	got, err := m.store.Settle(m.Context(), []store.Outcome{o})
 	if err != nil {
 		t.Fatalf("settle: %v", err)
 	}
 	w := m.jobs[o.ID]
 	if w == nil || w.status != jobs.Processing || w.fence != o.Fence || w.session != o.Session {
-		if got[0].Result == jobs.Recorded {
+		if got[0].Result == store.Recorded {
 			t.Fatalf("settle recorded %+v for %+v", o, w)
 		}
 		return
 	}
-	if got[0].Result != jobs.Recorded {
+	if got[0].Result != store.Recorded {
 		t.Fatalf("settle answered %s to %+v for %+v", got[0].Result, o, w)
 	}
 	w.settle(o)
@@ -147,7 +148,7 @@ func (m *machine) settleAs(t *rapid.T, o jobs.Outcome) {
 		t.Fatalf("settle made it %s %s, want %+v", got[0].Status, got[0].Kind, w)
 	}
 	w.settled, w.settledAs = &o, w.status
-	if o.Verb == jobs.VerbRelease && w.status == jobs.Failed {
+	if o.Verb == store.VerbRelease && w.status == jobs.Failed {
 		// The contract leaves open whether a release that ends the job raises the fence: nobody can claim it any more.
 		if j := m.get(o.ID); j.Fence == o.Fence {
 			w.fence = o.Fence
@@ -156,20 +157,20 @@ func (m *machine) settleAs(t *rapid.T, o jobs.Outcome) {
 }
 
 // settle is the model's own idea of an outcome.
-func (w *modelled) settle(o jobs.Outcome) {
-	if o.Verb == jobs.VerbComplete {
+func (w *modelled) settle(o store.Outcome) {
+	if o.Verb == store.VerbComplete {
 		w.status, w.losses = jobs.Completed, 0
 		return
 	}
-	back := !w.cancel && (o.Verb == jobs.VerbSnooze || o.Verb == jobs.VerbRelease && w.releases < jobs.MaxReleases)
-	if w.cancel || o.Verb != jobs.VerbSnooze {
+	back := !w.cancel && (o.Verb == store.VerbSnooze || o.Verb == store.VerbRelease && w.releases < jobs.MaxReleases)
+	if w.cancel || o.Verb != store.VerbSnooze {
 		w.history++
 	}
 	left := back || w.attempts < w.max
 	switch {
 	case w.cancel:
 		w.status, w.kind = jobs.Failed, jobs.KindCancelled
-	case o.Verb == jobs.VerbFail, o.Verb == jobs.VerbRetry && !left:
+	case o.Verb == store.VerbFail, o.Verb == store.VerbRetry && !left:
 		w.status, w.kind = jobs.Failed, jobs.KindError
 	case !left:
 		w.status, w.kind = jobs.Failed, jobs.KindWorkerLost
@@ -179,7 +180,7 @@ func (w *modelled) settle(o jobs.Outcome) {
 	if back {
 		w.attempts--
 	}
-	if o.Verb == jobs.VerbRelease {
+	if o.Verb == store.VerbRelease {
 		w.fence++
 		w.releases++
 	} else {
@@ -214,7 +215,7 @@ func (m *machine) cancelOne(t *rapid.T) {
 func (m *machine) redriveOne(t *rapid.T) {
 	id := m.pick(t)
 	w := m.jobs[id]
-	hints, err := m.store.Redrive(m.Context(), jobs.Redrive{IDs: []string{id}, Limit: 1})
+	hints, err := m.store.Redrive(m.Context(), store.Redrive{IDs: []string{id}, Limit: 1})
 	moved := w != nil && w.status == jobs.Failed
 	if err != nil || len(hints) == 1 != moved {
 		t.Fatalf("redrive of %+v: %d hints, %v", w, len(hints), err)
@@ -246,14 +247,14 @@ func (m *machine) die(t *rapid.T) {
 		m.sessions[i] = m.worker()
 		return
 	}
-	if _, err := m.store.Beat(m.Context(), jobs.Pulse{Session: m.sessions[i], State: jobs.SessionDead}); err != nil {
+	if _, err := m.store.Heartbeat(m.Context(), store.Heartbeat{Session: m.sessions[i], State: store.SessionDead}); err != nil {
 		t.Fatalf("end of a session: %v", err)
 	}
 	m.dead[m.sessions[i]] = true
 }
 
 func (m *machine) reapAll(t *rapid.T) {
-	reaped := map[string]jobs.Reaped{}
+	reaped := map[string]store.Reaped{}
 	for {
 		list, err := m.store.Reap(m.Context(), m.now(), 500)
 		if err != nil {

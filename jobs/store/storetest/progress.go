@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var progressing = area{name: "Progress", cases: []behaviour{
@@ -11,11 +12,11 @@ var progressing = area{name: "Progress", cases: []behaviour{
 	{"OthersArePassedOver", progressGuarded},
 }}
 
-func note(j jobs.Job, percent float64, message string) jobs.ProgressNote {
-	return jobs.ProgressNote{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Percent: percent, Message: message}
+func note(j jobs.Job, percent float64, message string) store.ProgressNote {
+	return store.ProgressNote{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Percent: percent, Message: message}
 }
 
-func (f *fixture) progress(notes ...jobs.ProgressNote) {
+func (f *fixture) progress(notes ...store.ProgressNote) {
 	f.Helper()
 	f.check(f.store.Progress(f.Context(), notes), "progress")
 }
@@ -48,7 +49,7 @@ func progressNewest(f *fixture) {
 func progressStays(f *fixture) {
 	j := f.running(f.worker())
 	f.progress(note(j, 80, "nearly"))
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 	if got := f.get(j.ID).Progress; got == nil || got.Percent != 80 || got.Message != "nearly" {
 		f.Errorf("progress: %+v", got)
 	}
@@ -57,7 +58,7 @@ func progressStays(f *fixture) {
 func progressGuarded(f *fixture) {
 	session := f.worker()
 	good, other, done, waiting := f.running(session), f.running(session), f.running(session), f.submit()
-	f.record(outcome(done, jobs.VerbComplete))
+	f.record(outcome(done, store.VerbComplete))
 	wrongFence, wrongSession := note(other, 10, "x"), note(other, 10, "x")
 	wrongFence.Fence--
 	wrongSession.Session = f.worker()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var pruning = area{name: "Prune", cases: []behaviour{
@@ -17,7 +18,7 @@ var pruning = area{name: "Prune", cases: []behaviour{
 }}
 
 // prune calls once; what the test does not name is kept.
-func (f *fixture) prune(p jobs.Prune) jobs.Pruned {
+func (f *fixture) prune(p store.Prune) store.Pruned {
 	f.Helper()
 	for _, d := range []*time.Duration{&p.Completed, &p.Failed, &p.Sessions} {
 		if *d == 0 {
@@ -30,9 +31,9 @@ func (f *fixture) prune(p jobs.Prune) jobs.Pruned {
 }
 
 // pruneAll calls until nothing is left to do, and returns the sums.
-func (f *fixture) pruneAll(p jobs.Prune) jobs.Pruned {
+func (f *fixture) pruneAll(p store.Prune) store.Pruned {
 	f.Helper()
-	var sum jobs.Pruned
+	var sum store.Pruned
 	for range 1000 {
 		pruned := f.prune(p)
 		sum.Jobs += pruned.Jobs
@@ -62,7 +63,7 @@ func pruneCompleted(f *fixture) {
 	dead := f.dead(session, "x")
 	f.age(2 * time.Hour)
 	young := f.completed(session)
-	is(f, "pruned", f.pruneAll(jobs.Prune{Completed: time.Hour, Limit: 100}).Jobs, 1)
+	is(f, "pruned", f.pruneAll(store.Prune{Completed: time.Hour, Limit: 100}).Jobs, 1)
 	is(f, "old is gone", f.gone(old.ID), true)
 	is(f, "young is gone", f.gone(young.ID), false)
 	is(f, "dead is gone", f.gone(dead.ID), false)
@@ -76,7 +77,7 @@ func pruneFailed(f *fixture) {
 	dead, cancelled, done := f.dead(session, "x"), f.cancelled(), f.completed(session)
 	f.age(2 * time.Hour)
 	young := f.dead(session, "x")
-	is(f, "pruned", f.pruneAll(jobs.Prune{Failed: time.Hour, Limit: 100}).Jobs, 2)
+	is(f, "pruned", f.pruneAll(store.Prune{Failed: time.Hour, Limit: 100}).Jobs, 2)
 	is(f, "dead is gone", f.gone(dead.ID), true)
 	is(f, "cancelled is gone", f.gone(cancelled.ID), true)
 	is(f, "young is gone", f.gone(young.ID), false)
@@ -90,10 +91,10 @@ func pruneFailed(f *fixture) {
 func pruneLiving(f *fixture) {
 	session := f.worker()
 	all := []jobs.Job{f.submit(), f.running(session)}
-	retry := outcome(f.running(session), jobs.VerbRetry)
+	retry := outcome(f.running(session), store.VerbRetry)
 	f.record(retry)
 	f.age(5000 * time.Hour)
-	is(f, "pruned", f.pruneAll(jobs.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 100}).Jobs, 0)
+	is(f, "pruned", f.pruneAll(store.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 100}).Jobs, 0)
 	is(f, "pending is gone", f.gone(all[0].ID), false)
 	is(f, "processing is gone", f.gone(all[1].ID), false)
 	is(f, "retrying is gone", f.gone(retry.ID), false)
@@ -102,16 +103,16 @@ func pruneLiving(f *fixture) {
 func pruneBounded(f *fixture) {
 	session := f.worker()
 	all := f.submitMany(25)
-	var outcomes []jobs.Outcome
+	var outcomes []store.Outcome
 	for _, j := range f.claim(session, ids(all)...).Jobs {
-		outcomes = append(outcomes, outcome(j, jobs.VerbComplete))
+		outcomes = append(outcomes, outcome(j, store.VerbComplete))
 	}
 	f.settle(outcomes[:20]...) // the others stay among them
 	for range 10 {
 		f.dead(session, "x")
 	}
 	f.age(2 * time.Hour)
-	p := jobs.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 4}
+	p := store.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 4}
 	first := f.prune(p)
 	if first.Jobs > 8 { // 4 of each at most
 		f.Errorf("one call pruned %d jobs, limit %d", first.Jobs, p.Limit)
@@ -125,11 +126,11 @@ func pruneBounded(f *fixture) {
 func pruneHistory(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	f.record(outcome(j, jobs.VerbRetry))
-	f.record(outcome(f.take(session, j.ID), jobs.VerbComplete))
+	f.record(outcome(j, store.VerbRetry))
+	f.record(outcome(f.take(session, j.ID), store.VerbComplete))
 	dead := f.dead(session, "x")
 	f.age(2 * time.Hour)
-	is(f, "pruned", f.pruneAll(jobs.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 100}).Jobs, 2)
+	is(f, "pruned", f.pruneAll(store.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 100}).Jobs, 2)
 	for _, id := range []string{j.ID, dead.ID} {
 		// Only a job with the same id could still show it.
 		f.submit(func(n *jobs.New) { n.ID = id })
@@ -141,7 +142,7 @@ func pruneKeys(f *fixture) {
 	old := f.send(keyed("old", 1))[0].Jobs[0]
 	f.age(jobs.KeyTTL + time.Hour)
 	young := f.send(keyed("young", 1))[0].Jobs[0]
-	is(f, "keys", f.pruneAll(jobs.Prune{Limit: 100}).Keys, 1)
+	is(f, "keys", f.pruneAll(store.Prune{Limit: 100}).Keys, 1)
 	is(f, "old replayed", f.send(keyed("old", 1))[0].Replayed, false)
 	again := f.send(keyed("young", 1))[0]
 	is(f, "young replayed", again.Replayed, true)
@@ -154,7 +155,7 @@ func pruneSessions(f *fixture) {
 	f.die(f.worker())
 	f.age(2 * time.Hour)
 	f.die(f.worker())
-	is(f, "sessions", f.pruneAll(jobs.Prune{Sessions: time.Hour, Limit: 100}).Sessions, 1)
-	is(f, "the younger dead", f.pruneAll(jobs.Prune{Sessions: time.Microsecond, Limit: 100}).Sessions, 1)
-	is(f, "alive", f.pulse(living, jobs.SessionAlive).Alive, true)
+	is(f, "sessions", f.pruneAll(store.Prune{Sessions: time.Hour, Limit: 100}).Sessions, 1)
+	is(f, "the younger dead", f.pruneAll(store.Prune{Sessions: time.Microsecond, Limit: 100}).Sessions, 1)
+	is(f, "alive", f.pulse(living, store.SessionAlive).Alive, true)
 }

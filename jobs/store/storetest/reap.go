@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var reaping = area{name: "Reap", cases: []behaviour{
@@ -24,7 +25,7 @@ var reaping = area{name: "Reap", cases: []behaviour{
 	{"ConcurrentReapersTakeEachOnce", reapRace},
 }}
 
-func (f *fixture) reap(limit int) []jobs.Reaped {
+func (f *fixture) reap(limit int) []store.Reaped {
 	f.Helper()
 	reaped, err := f.store.Reap(f.Context(), f.now(), limit)
 	f.check(err, "reap")
@@ -32,7 +33,7 @@ func (f *fixture) reap(limit int) []jobs.Reaped {
 }
 
 // lost checks that a job was taken back and waits for its next attempt.
-func (f *fixture) lost(reaped []jobs.Reaped, was jobs.Job) {
+func (f *fixture) lost(reaped []store.Reaped, was jobs.Job) {
 	f.Helper()
 	if len(reaped) != 1 || reaped[0].Job.ID != was.ID {
 		f.Fatalf("reaped %+v, want %s", reaped, was.ID)
@@ -68,7 +69,7 @@ func reapExpired(f *fixture) {
 	f.age(31 * time.Second)
 	f.lost(f.reap(10), j)
 	is(f, "reaped again", len(f.reap(10)), 0)
-	is(f, "alive", f.pulse(session, jobs.SessionAlive).Alive, false)
+	is(f, "alive", f.pulse(session, store.SessionAlive).Alive, false)
 }
 
 func reapDead(f *fixture) {
@@ -83,7 +84,7 @@ func reapMissing(f *fixture) {
 	j := f.running(f.worker(), func(n *jobs.New) { n.Timeout = jobs.MaxTimeout })
 	f.die(j.WorkerID)
 	f.age(2 * time.Hour)
-	pruned := f.prune(jobs.Prune{Sessions: time.Hour, Limit: 100})
+	pruned := f.prune(store.Prune{Sessions: time.Hour, Limit: 100})
 	is(f, "sessions pruned", pruned.Sessions, 1)
 	is(f, "orphans", f.stats().Orphans, 1)
 	f.lost(f.reap(10), j)
@@ -98,9 +99,9 @@ func reapLiving(f *fixture) {
 
 func reapDraining(f *fixture) {
 	j := f.running(f.worker())
-	is(f, "alive", f.pulse(j.WorkerID, jobs.SessionDraining).Alive, true)
+	is(f, "alive", f.pulse(j.WorkerID, store.SessionDraining).Alive, true)
 	is(f, "reaped", len(f.reap(10)), 0)
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 }
 
 func reapDeadline(f *fixture) {
@@ -109,7 +110,7 @@ func reapDeadline(f *fixture) {
 	is(f, "reaped within the grace", len(f.reap(10)), 0)
 	f.age(4 * time.Second)
 	f.lost(f.reap(10), j)
-	is(f, "session lives", f.pulse(j.WorkerID, jobs.SessionAlive).Alive, true)
+	is(f, "session lives", f.pulse(j.WorkerID, store.SessionAlive).Alive, true)
 }
 
 // The clock may have jumped since the caller has looked at it, either way.
@@ -174,7 +175,7 @@ func reapThreeLosses(f *fixture) {
 		f.die(j.WorkerID)
 		is(f, "reaped", len(f.reap(10)), 1)
 		f.age(time.Hour)
-		f.record(outcome(f.take(f.worker(), id), jobs.VerbSnooze))
+		f.record(outcome(f.take(f.worker(), id), store.VerbSnooze))
 	}
 	is(f, "status", f.get(id).Status, jobs.Pending)
 }
@@ -185,7 +186,7 @@ func reapBackoff(f *fixture) {
 	for n := 1; n <= 5; n++ {
 		j := f.take(session, id)
 		if n < 5 {
-			f.record(outcome(j, jobs.VerbRetry))
+			f.record(outcome(j, store.VerbRetry))
 		}
 	}
 	f.die(session)

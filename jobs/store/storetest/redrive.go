@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var redriving = area{name: "Redrive", cases: []behaviour{
@@ -20,7 +21,7 @@ var redriving = area{name: "Redrive", cases: []behaviour{
 	{"ConcurrentRedrivesMoveEachOnce", redriveRace},
 }}
 
-func (f *fixture) redrive(r jobs.Redrive) []string {
+func (f *fixture) redrive(r store.Redrive) []string {
 	f.Helper()
 	if r.Limit == 0 {
 		r.Limit = 1000
@@ -39,7 +40,7 @@ func redriveResets(f *fixture) {
 	session := f.worker()
 	id := f.submit(attempts(1)).ID
 	for range jobs.MaxReleases {
-		f.record(outcome(f.take(session, id), jobs.VerbRelease))
+		f.record(outcome(f.take(session, id), store.VerbRelease))
 	}
 	lost := f.take(f.worker(), id)
 	f.cancel(id)
@@ -50,7 +51,7 @@ func redriveResets(f *fixture) {
 	history := jsonOf(f.history(id))
 
 	from := f.now()
-	is(f, "moved", jsonOf(f.redrive(jobs.Redrive{IDs: []string{id}})), jsonOf([]string{id}))
+	is(f, "moved", jsonOf(f.redrive(store.Redrive{IDs: []string{id}})), jsonOf([]string{id}))
 	got := f.get(id)
 	is(f, "status", got.Status, jobs.Pending)
 	is(f, "attempts", got.Attempts, 0)
@@ -62,45 +63,45 @@ func redriveResets(f *fixture) {
 	f.between("run at", got.RunAt, from, f.now())
 	is(f, "history", jsonOf(f.history(id)), history)
 	// The releases start again at 0 too: this one still gives the attempt back.
-	f.record(outcome(f.take(session, id), jobs.VerbRelease))
+	f.record(outcome(f.take(session, id), store.VerbRelease))
 	is(f, "attempts", f.get(id).Attempts, 0)
-	f.record(outcome(f.take(session, id), jobs.VerbComplete))
+	f.record(outcome(f.take(session, id), store.VerbComplete))
 }
 
 func redriveIDs(f *fixture) {
 	session := f.worker()
 	a, b, c := f.dead(session, "x"), f.dead(session, "x"), f.cancelled()
-	got := f.redrive(jobs.Redrive{IDs: []string{c.ID, a.ID, newID()}})
+	got := f.redrive(store.Redrive{IDs: []string{c.ID, a.ID, newID()}})
 	is(f, "moved", jsonOf(got), jsonOf([]string{a.ID, c.ID}))
 	is(f, "status of the other", f.get(b.ID).Status, jobs.Failed)
-	is(f, "moved again", len(f.redrive(jobs.Redrive{IDs: []string{c.ID, a.ID}})), 0)
+	is(f, "moved again", len(f.redrive(store.Redrive{IDs: []string{c.ID, a.ID}})), 0)
 }
 
 func redriveOnlyFailed(f *fixture) {
 	session := f.worker()
 	all := []jobs.Job{f.submit(), f.running(session), f.completed(session)}
 	before := f.picture(all[0].ID) + f.picture(all[1].ID) + f.picture(all[2].ID)
-	is(f, "moved by ids", len(f.redrive(jobs.Redrive{IDs: ids(all)})), 0)
-	is(f, "moved by filter", len(f.redrive(jobs.Redrive{})), 0)
+	is(f, "moved by ids", len(f.redrive(store.Redrive{IDs: ids(all)})), 0)
+	is(f, "moved by filter", len(f.redrive(store.Redrive{})), 0)
 	is(f, "jobs", f.picture(all[0].ID)+f.picture(all[1].ID)+f.picture(all[2].ID), before)
 }
 
 func redriveDead(f *fixture) {
 	session := f.worker()
 	dead, cancelled := f.dead(session, "x"), f.cancelled()
-	is(f, "moved", jsonOf(f.redrive(jobs.Redrive{DeadOnly: true})), jsonOf([]string{dead.ID}))
-	is(f, "moved of all", jsonOf(f.redrive(jobs.Redrive{})), jsonOf([]string{cancelled.ID}))
+	is(f, "moved", jsonOf(f.redrive(store.Redrive{DeadOnly: true})), jsonOf([]string{dead.ID}))
+	is(f, "moved of all", jsonOf(f.redrive(store.Redrive{})), jsonOf([]string{cancelled.ID}))
 }
 
 func redriveFilter(f *fixture) {
 	session := f.worker("email", "report")
 	a, b := f.dead(session, "x", inQueue("low")), f.dead(session, "x")
 	c := f.submit(ofType("report"), inQueue("low"))
-	claimed := f.claimAs(jobs.Claim{Session: session, Types: []string{"report"}, IDs: []string{c.ID}})
-	f.record(outcome(claimed.Jobs[0], jobs.VerbFail))
-	is(f, "moved by both", jsonOf(f.redrive(jobs.Redrive{Type: "email", Queue: "low"})), jsonOf([]string{a.ID}))
-	is(f, "moved by queue", jsonOf(f.redrive(jobs.Redrive{Queue: "low"})), jsonOf([]string{c.ID}))
-	is(f, "moved by type", jsonOf(f.redrive(jobs.Redrive{Type: "email"})), jsonOf([]string{b.ID}))
+	claimed := f.claimAs(store.Claim{Session: session, Types: []string{"report"}, IDs: []string{c.ID}})
+	f.record(outcome(claimed.Jobs[0], store.VerbFail))
+	is(f, "moved by both", jsonOf(f.redrive(store.Redrive{Type: "email", Queue: "low"})), jsonOf([]string{a.ID}))
+	is(f, "moved by queue", jsonOf(f.redrive(store.Redrive{Queue: "low"})), jsonOf([]string{c.ID}))
+	is(f, "moved by type", jsonOf(f.redrive(store.Redrive{Type: "email"})), jsonOf([]string{b.ID}))
 }
 
 func redriveError(f *fixture) {
@@ -115,13 +116,13 @@ func redriveError(f *fixture) {
 		"t's [o": "it's [odd]", "* and ?": "* and ?",
 	} {
 		var moved []string
-		for _, id := range f.redrive(jobs.Redrive{Error: part}) {
+		for _, id := range f.redrive(store.Redrive{Error: part}) {
 			moved = append(moved, f.get(id).ID)
 		}
 		is(f, "moved by "+part, jsonOf(moved), jsonOf([]string{all[want]}))
 	}
-	is(f, "moved by what none has", len(f.redrive(jobs.Redrive{Error: "%"})), 0)
-	is(f, "moved by _ alone", len(f.redrive(jobs.Redrive{Error: "_"})), 0)
+	is(f, "moved by what none has", len(f.redrive(store.Redrive{Error: "%"})), 0)
+	is(f, "moved by _ alone", len(f.redrive(store.Redrive{Error: "_"})), 0)
 	is(f, "left", f.stats().Dead, 2)
 }
 
@@ -132,9 +133,9 @@ func redriveLimit(f *fixture) {
 		all = append(all, f.dead(session, "x").ID)
 		f.age(time.Second)
 	}
-	is(f, "the two newest", jsonOf(f.redrive(jobs.Redrive{Limit: 2})), jsonOf(all[3:]))
-	is(f, "the next two", jsonOf(f.redrive(jobs.Redrive{Limit: 2, DeadOnly: true})), jsonOf(all[1:3]))
-	is(f, "the last", jsonOf(f.redrive(jobs.Redrive{Limit: 2})), jsonOf(all[:1]))
+	is(f, "the two newest", jsonOf(f.redrive(store.Redrive{Limit: 2})), jsonOf(all[3:]))
+	is(f, "the next two", jsonOf(f.redrive(store.Redrive{Limit: 2, DeadOnly: true})), jsonOf(all[1:3]))
+	is(f, "the last", jsonOf(f.redrive(store.Redrive{Limit: 2})), jsonOf(all[:1]))
 }
 
 func redriveSpread(f *fixture) {
@@ -143,7 +144,7 @@ func redriveSpread(f *fixture) {
 		f.dead(session, "x")
 	}
 	from := f.now()
-	hints, err := f.store.Redrive(f.Context(), jobs.Redrive{Limit: 100, Spread: time.Hour})
+	hints, err := f.store.Redrive(f.Context(), store.Redrive{Limit: 100, Spread: time.Hour})
 	f.check(err, "redrive")
 	to := f.now()
 	is(f, "moved", len(hints), 40)
@@ -173,7 +174,7 @@ func redriveRace(f *fixture) {
 	var all sync.WaitGroup
 	for i := range moved {
 		all.Go(func() {
-			hints, err := stores[i%2].Redrive(f.Context(), jobs.Redrive{IDs: []string{id}, Limit: 1})
+			hints, err := stores[i%2].Redrive(f.Context(), store.Redrive{IDs: []string{id}, Limit: 1})
 			if err != nil {
 				f.Errorf("redrive: %v", err)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var sessions = area{name: "Sessions", cases: []behaviour{
@@ -20,14 +21,14 @@ var sessions = area{name: "Sessions", cases: []behaviour{
 }}
 
 // pulse beats once.
-func (f *fixture) pulse(session string, state jobs.SessionState) jobs.Vitals {
+func (f *fixture) pulse(session string, state store.SessionState) store.HeartbeatReply {
 	f.Helper()
-	v, err := f.store.Beat(f.Context(), jobs.Pulse{Session: session, State: state, TTL: forever, SinceCompletion: -1})
+	v, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: state, TTL: forever, SinceCompletion: -1})
 	f.check(err, "beat")
 	return v
 }
 
-func (f *fixture) sessions() []jobs.Session {
+func (f *fixture) sessions() []store.Session {
 	f.Helper()
 	list, err := f.store.Sessions(f.Context())
 	f.check(err, "sessions")
@@ -35,7 +36,7 @@ func (f *fixture) sessions() []jobs.Session {
 }
 
 func sessionListed(f *fixture) {
-	s := jobs.Session{
+	s := store.Session{
 		ID: newID(), Hostname: "haul", PID: 42, Version: "1.2", Slots: 8,
 		Types: []string{"email", "report"}, Queues: []string{"critical", "default"},
 	}
@@ -52,7 +53,7 @@ func sessionListed(f *fixture) {
 	f.between("expires at", got.ExpiresAt, from.Add(30*time.Second), to.Add(30*time.Second))
 	is(f, "has completed", got.LastCompletionAt.IsZero(), true)
 	want := s
-	want.State, want.StartedAt, want.BeatAt, want.ExpiresAt = jobs.SessionAlive, got.StartedAt, got.BeatAt, got.ExpiresAt
+	want.State, want.StartedAt, want.BeatAt, want.ExpiresAt = store.SessionAlive, got.StartedAt, got.BeatAt, got.ExpiresAt
 	is(f, "session", jsonOf(got), jsonOf(want))
 }
 
@@ -60,14 +61,14 @@ func sessionRenewed(f *fixture) {
 	session := f.workerFor(30 * time.Second)
 	f.age(20 * time.Second)
 	from := f.now()
-	v, err := f.store.Beat(f.Context(), jobs.Pulse{
-		Session: session, State: jobs.SessionDraining, TTL: 30 * time.Second, Running: 3, SinceCompletion: 5 * time.Second,
+	v, err := f.store.Heartbeat(f.Context(), store.Heartbeat{
+		Session: session, State: store.SessionDraining, TTL: 30 * time.Second, Running: 3, SinceCompletion: 5 * time.Second,
 	})
 	f.check(err, "beat")
 	to := f.now()
 	is(f, "alive", v.Alive, true)
 	got := f.sessions()[0]
-	is(f, "state", got.State, jobs.SessionDraining)
+	is(f, "state", got.State, store.SessionDraining)
 	is(f, "running", got.Running, 3)
 	f.between("beat at", got.BeatAt, from, to)
 	f.between("expires at", got.ExpiresAt, from.Add(30*time.Second), to.Add(30*time.Second))
@@ -81,9 +82,9 @@ func sessionHeld(f *fixture) {
 	f.running(other)
 	f.completed(session)
 	f.cancel(b.ID)
-	held := f.pulse(session, jobs.SessionAlive).Held
-	slices.SortFunc(held, func(x, y jobs.Held) int { return slices.Compare([]byte(x.ID), []byte(y.ID)) })
-	want := []jobs.Held{{ID: a.ID, Fence: a.Fence}, {ID: b.ID, Fence: b.Fence, CancelRequested: true}}
+	held := f.pulse(session, store.SessionAlive).Held
+	slices.SortFunc(held, func(x, y store.Held) int { return slices.Compare([]byte(x.ID), []byte(y.ID)) })
+	want := []store.Held{{ID: a.ID, Fence: a.Fence}, {ID: b.ID, Fence: b.Fence, CancelRequested: true}}
 	is(f, "held", jsonOf(held), jsonOf(want))
 }
 
@@ -91,16 +92,16 @@ func sessionLate(f *fixture) {
 	session := f.workerFor(30 * time.Second)
 	j := f.running(session)
 	f.age(40 * time.Second)
-	is(f, "alive", f.pulse(session, jobs.SessionAlive).Alive, true)
+	is(f, "alive", f.pulse(session, store.SessionAlive).Alive, true)
 	is(f, "reaped", len(f.reap(10)), 0)
-	f.record(outcome(j, jobs.VerbComplete))
+	f.record(outcome(j, store.VerbComplete))
 }
 
 func sessionDead(f *fixture) {
 	session := f.worker()
 	j := f.submit()
 	f.die(session)
-	for _, state := range []jobs.SessionState{jobs.SessionAlive, jobs.SessionDraining, jobs.SessionDead} {
+	for _, state := range []store.SessionState{store.SessionAlive, store.SessionDraining, store.SessionDead} {
 		is(f, "alive", f.pulse(session, state).Alive, false)
 	}
 	is(f, "claimed", len(f.claim(session, j.ID).Jobs), 0)
@@ -108,7 +109,7 @@ func sessionDead(f *fixture) {
 }
 
 func sessionUnknown(f *fixture) {
-	v := f.pulse(newID(), jobs.SessionAlive)
+	v := f.pulse(newID(), store.SessionAlive)
 	is(f, "alive", v.Alive, false)
 	is(f, "sessions", len(f.sessions()), 0)
 }
@@ -135,7 +136,7 @@ func sessionTypes(f *fixture) {
 	report.Name, report.Queue = "report", "low"
 	register := func(types ...jobs.Type) {
 		f.Helper()
-		f.check(f.store.Register(f.Context(), jobs.Session{ID: newID(), Slots: 1}, types, forever), "register")
+		f.check(f.store.Register(f.Context(), store.Session{ID: newID(), Slots: 1}, types, forever), "register")
 	}
 	register(report, email)
 	f.age(time.Hour)

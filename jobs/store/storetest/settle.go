@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var settling = area{name: "Settle", cases: []behaviour{
@@ -28,9 +29,9 @@ var settling = area{name: "Settle", cases: []behaviour{
 func settleComplete(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	f.record(outcome(j, jobs.VerbRetry)) // leaves an error behind, which a completion empties
+	f.record(outcome(j, store.VerbRetry)) // leaves an error behind, which a completion empties
 	j = f.take(session, j.ID)
-	o := outcome(j, jobs.VerbComplete)
+	o := outcome(j, store.VerbComplete)
 	o.Result = json.RawMessage(`{"sent":true}`)
 	from := f.now()
 	settled := f.record(o)
@@ -53,7 +54,7 @@ func settleResult(f *fixture) {
 	session := f.worker()
 	for _, doc := range append([]string{`null`, `7`, `"text"`, `[1.00]`}, documents...) {
 		j := f.running(session)
-		o := outcome(j, jobs.VerbComplete)
+		o := outcome(j, store.VerbComplete)
 		o.Result = json.RawMessage(doc)
 		f.record(o)
 		f.sameJSON("result", f.get(j.ID).Result, doc)
@@ -66,7 +67,7 @@ func settleResult(f *fixture) {
 func settleRetry(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	o := outcome(j, jobs.VerbRetry)
+	o := outcome(j, store.VerbRetry)
 	o.Delay = time.Hour
 	from := f.now()
 	settled := f.record(o)
@@ -110,7 +111,7 @@ func settleLastAttempt(f *fixture) {
 		jobs.AttemptFailed: jobs.KindError, jobs.AttemptTimeout: jobs.KindTimeout,
 	} {
 		j := f.running(session, attempts(1))
-		o := outcome(j, jobs.VerbRetry)
+		o := outcome(j, store.VerbRetry)
 		o.Attempt, o.Kind, o.Delay = attempt, kind, time.Hour
 		settled := f.record(o)
 		is(f, "settled status", settled.Status, jobs.Failed)
@@ -129,7 +130,7 @@ func settleFail(f *fixture) {
 	session := f.worker()
 	for _, kind := range []jobs.FailureKind{jobs.KindError, jobs.KindTimeout, jobs.KindPermanent, jobs.KindWorkerLost} {
 		j := f.running(session)
-		o := outcome(j, jobs.VerbFail)
+		o := outcome(j, store.VerbFail)
 		o.Kind = kind
 		if kind == jobs.KindTimeout {
 			o.Attempt = jobs.AttemptTimeout
@@ -151,7 +152,7 @@ func settleFail(f *fixture) {
 func settleSnooze(f *fixture) {
 	session := f.worker()
 	j := f.running(session, attempts(1))
-	o := outcome(j, jobs.VerbSnooze)
+	o := outcome(j, store.VerbSnooze)
 	o.Delay = time.Hour
 	settled := f.record(o)
 	is(f, "settled status", settled.Status, jobs.Pending)
@@ -173,7 +174,7 @@ func settleSnooze(f *fixture) {
 func settleRelease(f *fixture) {
 	session := f.worker()
 	j := f.running(session, attempts(1))
-	settled := f.record(outcome(j, jobs.VerbRelease))
+	settled := f.record(outcome(j, store.VerbRelease))
 	is(f, "settled status", settled.Status, jobs.Pending)
 	if settled.Hint == nil {
 		f.Fatal("no hint")
@@ -196,13 +197,13 @@ func settleReleases(f *fixture) {
 	session := f.worker()
 	id := f.submit(attempts(2)).ID
 	for range jobs.MaxReleases {
-		f.record(outcome(f.take(session, id), jobs.VerbRelease))
+		f.record(outcome(f.take(session, id), store.VerbRelease))
 		is(f, "attempts", f.get(id).Attempts, 0)
 	}
-	settled := f.record(outcome(f.take(session, id), jobs.VerbRelease))
+	settled := f.record(outcome(f.take(session, id), store.VerbRelease))
 	is(f, "status after one more", settled.Status, jobs.Pending)
 	is(f, "attempts after one more", f.get(id).Attempts, 1)
-	settled = f.record(outcome(f.take(session, id), jobs.VerbRelease))
+	settled = f.record(outcome(f.take(session, id), store.VerbRelease))
 	is(f, "status after the last", settled.Status, jobs.Failed)
 	is(f, "kind after the last", settled.Kind, jobs.KindWorkerLost)
 	is(f, "has a hint", settled.Hint != nil, false)
@@ -213,8 +214,8 @@ func settleReleases(f *fixture) {
 }
 
 func settleResets(f *fixture) {
-	for verb, want := range map[jobs.Verb]int{
-		jobs.VerbComplete: 0, jobs.VerbRetry: 0, jobs.VerbFail: 0, jobs.VerbSnooze: 0, jobs.VerbRelease: 1,
+	for verb, want := range map[store.Verb]int{
+		store.VerbComplete: 0, store.VerbRetry: 0, store.VerbFail: 0, store.VerbSnooze: 0, store.VerbRelease: 1,
 	} {
 		lost := f.suspects(1)[0]
 		f.record(outcome(f.take(f.worker(), lost.ID), verb))
@@ -235,35 +236,35 @@ func settleBadText(f *fixture) {
 	good, bad := f.running(session), f.running(session)
 	before := f.picture(good.ID) + f.picture(bad.ID)
 	for name, text := range map[string]string{"NUL": "a\x00b", "invalid UTF-8": "a\xffb", "half a rune": "a\xe2\x82"} {
-		for _, verb := range []jobs.Verb{jobs.VerbRetry, jobs.VerbFail, jobs.VerbRelease} {
+		for _, verb := range []store.Verb{store.VerbRetry, store.VerbFail, store.VerbRelease} {
 			o := outcome(bad, verb)
 			o.Error = text
-			_, err := f.store.Settle(f.Context(), []jobs.Outcome{outcome(good, jobs.VerbComplete), o})
+			_, err := f.store.Settle(f.Context(), []store.Outcome{outcome(good, store.VerbComplete), o})
 			f.wants(err, jobs.ErrRejected, name+" in the error of "+string(verb))
 		}
-		o := outcome(bad, jobs.VerbComplete)
+		o := outcome(bad, store.VerbComplete)
 		o.Result = json.RawMessage(`{"a":"` + text + `"}`)
-		_, err := f.store.Settle(f.Context(), []jobs.Outcome{outcome(good, jobs.VerbComplete), o})
+		_, err := f.store.Settle(f.Context(), []store.Outcome{outcome(good, store.VerbComplete), o})
 		f.wants(err, jobs.ErrRejected, name+" in a result")
 		is(f, "both jobs", f.picture(good.ID)+f.picture(bad.ID), before)
 	}
-	f.record(outcome(good, jobs.VerbComplete))
+	f.record(outcome(good, store.VerbComplete))
 }
 
 func settleMany(f *fixture) {
 	session := f.worker()
 	all := f.submitMany(1000)
-	outcomes := make([]jobs.Outcome, len(all))
-	verbs := []jobs.Verb{jobs.VerbComplete, jobs.VerbRetry, jobs.VerbFail, jobs.VerbSnooze, jobs.VerbRelease}
-	want := map[jobs.Verb]jobs.Status{
-		jobs.VerbComplete: jobs.Completed, jobs.VerbRetry: jobs.Pending, jobs.VerbFail: jobs.Failed,
-		jobs.VerbSnooze: jobs.Pending, jobs.VerbRelease: jobs.Pending,
+	outcomes := make([]store.Outcome, len(all))
+	verbs := []store.Verb{store.VerbComplete, store.VerbRetry, store.VerbFail, store.VerbSnooze, store.VerbRelease}
+	want := map[store.Verb]jobs.Status{
+		store.VerbComplete: jobs.Completed, store.VerbRetry: jobs.Pending, store.VerbFail: jobs.Failed,
+		store.VerbSnooze: jobs.Pending, store.VerbRelease: jobs.Pending,
 	}
 	for i, j := range f.claim(session, ids(all)...).Jobs {
 		outcomes[i] = outcome(j, verbs[i%len(verbs)])
 	}
 	for i, s := range f.settle(outcomes...) {
-		if s.Result != jobs.Recorded || s.Status != want[outcomes[i].Verb] {
+		if s.Result != store.Recorded || s.Status != want[outcomes[i].Verb] {
 			f.Fatalf("%s: %+v", outcomes[i].Verb, s)
 		}
 		if (s.Hint != nil) != (s.Status == jobs.Pending) || s.Hint != nil && s.Hint.ID != outcomes[i].ID {
@@ -279,23 +280,23 @@ func settleMany(f *fixture) {
 // Drivers may record completions that are alike by a shorter way: that has to tell the same of each.
 func settleAlike(f *fixture) {
 	session := f.worker()
-	var outcomes []jobs.Outcome
+	var outcomes []store.Outcome
 	for _, j := range f.claim(session, ids(f.submitMany(20))...).Jobs {
-		outcomes = append(outcomes, outcome(j, jobs.VerbComplete))
+		outcomes = append(outcomes, outcome(j, store.VerbComplete))
 	}
 	earlier := outcomes[5:10]
 	for i, s := range f.settle(earlier...) {
-		is(f, "result of "+earlier[i].ID, s, jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed})
+		is(f, "result of "+earlier[i].ID, s, store.Settled{Result: store.Recorded, Status: jobs.Completed})
 	}
 	unknown := outcomes[0]
 	unknown.ID = newID()
 	for i, s := range f.settle(append(outcomes, unknown)...) {
-		want := jobs.Settled{Result: jobs.Recorded, Status: jobs.Completed}
+		want := store.Settled{Result: store.Recorded, Status: jobs.Completed}
 		switch {
 		case i >= 5 && i < 10:
-			want.Result = jobs.Already
+			want.Result = store.Already
 		case i == len(outcomes):
-			want = jobs.Settled{Result: jobs.Stale}
+			want = store.Settled{Result: store.Stale}
 		}
 		is(f, "result", s, want)
 	}
@@ -306,10 +307,10 @@ func settleHistory(f *fixture) {
 	session := f.worker()
 	id := f.submit().ID
 	var fences []int64
-	for _, verb := range []jobs.Verb{jobs.VerbRetry, jobs.VerbRelease, jobs.VerbSnooze, jobs.VerbRetry, jobs.VerbFail} {
+	for _, verb := range []store.Verb{store.VerbRetry, store.VerbRelease, store.VerbSnooze, store.VerbRetry, store.VerbFail} {
 		j := f.take(session, id)
 		f.record(outcome(j, verb))
-		if verb != jobs.VerbSnooze {
+		if verb != store.VerbSnooze {
 			fences = append(fences, j.Fence)
 		}
 	}

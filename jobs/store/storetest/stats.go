@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var counting = area{name: "Stats", cases: []behaviour{
@@ -18,18 +19,18 @@ func statsEmpty(f *fixture) {
 	got := f.stats()
 	is(f, "queues", len(got.Queues), 0)
 	got.Queues = nil
-	is(f, "stats", jsonOf(got), jsonOf(jobs.Stats{}))
+	is(f, "stats", jsonOf(got), jsonOf(store.Stats{}))
 }
 
 // counted is what Stats should say, by hand: without the clock's part (oldest, last minute) and the orphans.
-func counted(all []jobs.Job, now time.Time) jobs.Stats {
-	var s jobs.Stats
-	queues := map[string]*jobs.QueueStats{}
+func counted(all []jobs.Job, now time.Time) store.Stats {
+	var s store.Stats
+	queues := map[string]*store.QueueStats{}
 	for _, j := range all {
 		s.Total++
 		q := queues[j.Queue]
 		if q == nil {
-			q = &jobs.QueueStats{Name: j.Queue}
+			q = &store.QueueStats{Name: j.Queue}
 			queues[j.Queue] = q
 		}
 		switch j.Status {
@@ -94,7 +95,7 @@ func statsStates(f *fixture) {
 			f.check(f.store.Delete(f.Context(), j.ID), "delete")
 			continue
 		case j.Status == jobs.Failed:
-			_, err := f.store.Redrive(f.Context(), jobs.Redrive{IDs: []string{j.ID}, Limit: 1})
+			_, err := f.store.Redrive(f.Context(), store.Redrive{IDs: []string{j.ID}, Limit: 1})
 			f.check(err, "redrive")
 		case j.Status == jobs.Pending && i%2 == 0:
 			f.cancel(j.ID)

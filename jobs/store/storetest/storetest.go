@@ -1,4 +1,4 @@
-// Package storetest is the conformance kit of jobs.Store: the contract's sentences as tests, which every driver passes.
+// Package storetest is the conformance kit of store.Store: the contract's sentences as tests, which every driver passes.
 //
 // It knows nothing of any driver. A driver's test hands it a Harness and calls Run; what the Harness makes must be real
 // databases, for the kit lets goroutines race on them. Nothing here sleeps: time passes by Harness.Age.
@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // Harness makes stores for a test and can move their stored times back.
 type Harness struct {
 	// Open returns a Store on a database of its own, empty and migrated; it is closed by t.Cleanup.
-	Open func(t *testing.T) jobs.Store
+	Open func(t *testing.T) store.Store
 	// Age moves every stored time of the store back by d: run times, deadlines, creation and finish times, the expiry of sessions, keys and
 	// leases, tallies. So leases, delays and expiry are tested without sleeping.
-	Age func(t *testing.T, s jobs.Store, d time.Duration)
+	Age func(t *testing.T, s store.Store, d time.Duration)
 	// Second returns a second Store on the same database as s (another process would), or nil where the driver allows only one.
-	Second func(t *testing.T, s jobs.Store) jobs.Store
+	Second func(t *testing.T, s store.Store) store.Store
 }
 
 // area is a part of the contract, in a file of its own.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var walking = area{name: "Walk", cases: []behaviour{
@@ -25,7 +26,7 @@ func walkLegal(f *fixture) {
 	for step := range 400 {
 		what := w.step()
 		stored := map[string]jobs.Job{}
-		for _, j := range f.pages(jobs.ListQuery{Limit: 200}) {
+		for _, j := range f.pages(store.ListQuery{Limit: 200}) {
 			stored[j.ID] = j
 		}
 		for id, was := range w.seen {
@@ -90,7 +91,7 @@ func (w *walker) step() string {
 		}
 		return "insert"
 	case n < 8:
-		w.claims = append(w.claims, w.claimAs(jobs.Claim{
+		w.claims = append(w.claims, w.claimAs(store.Claim{
 			Session: w.session(), Types: []string{"email"}, Next: 1 + w.dice.IntN(4), Suspects: w.dice.IntN(2),
 		}).Jobs...)
 		return "claim next"
@@ -110,7 +111,7 @@ func (w *walker) step() string {
 		w.tolerate(err, "cancel")
 		return "cancel"
 	case n < 16:
-		_, err := w.store.Redrive(w.Context(), jobs.Redrive{Limit: 1 + w.dice.IntN(3), DeadOnly: w.dice.IntN(2) == 0})
+		_, err := w.store.Redrive(w.Context(), store.Redrive{Limit: 1 + w.dice.IntN(3), DeadOnly: w.dice.IntN(2) == 0})
 		w.check(err, "redrive")
 		return "redrive"
 	case n < 17:

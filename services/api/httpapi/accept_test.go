@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // TestGoodBodies is the other side of the table: what is valid is stored and comes back as it went in.
@@ -156,7 +157,7 @@ func TestIdempotency(t *testing.T) {
 func TestIdempotencyAfterDelete(t *testing.T) {
 	s := newSystem(t)
 	id := s.post(`{"type":"email"}`, "Idempotency-Key", "k").field("id").(string)
-	s.settled(id, jobs.VerbComplete, "")
+	s.settled(id, store.VerbComplete, "")
 	if r := s.do("DELETE", "/jobs/"+id, ""); r.status != 204 || r.body != "" {
 		t.Fatalf("%d %s", r.status, r.body)
 	}

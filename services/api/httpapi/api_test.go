@@ -16,6 +16,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 )
@@ -41,26 +42,26 @@ func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	t.Helper()
 	s := &system{t: t, log: new(bytes.Buffer), session: "0192f000-0000-7000-8000-000000000001"}
 	now := func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Now: now})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	queue := memory.New(memory.Options{})
-	s.store, s.queue = store, queue
+	s.store, s.queue = db, queue
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	var registry jobs.Registry
 	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })
-	s.client = engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
+	s.client = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		s.client.Close()
 		queue.Close()
-		if err := store.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	report := jobs.Type{Name: "report", Queue: "reports", MaxAttempts: 3, Timeout: time.Minute, Schema: json.RawMessage(reportSchema), Example: json.RawMessage(`{"rows":1}`)}
-	worker := jobs.Session{ID: s.session, Hostname: "host", PID: 7, Version: "test", Slots: 4, Types: []string{"email", "report"}}
-	if err := store.Register(t.Context(), worker, []jobs.Type{report}, time.Minute); err != nil {
+	worker := store.Session{ID: s.session, Hostname: "host", PID: 7, Version: "test", Slots: 4, Types: []string{"email", "report"}}
+	if err := db.Register(t.Context(), worker, []jobs.Type{report}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	opts := httpapi.Options{Client: s.client, Ping: func(context.Context) error { return nil }, Log: log}
@@ -176,7 +177,7 @@ func (s *system) refused(r reply, status int) {
 // claimed moves a job to processing.
 func (s *system) claimed(id string) jobs.Job {
 	s.t.Helper()
-	got, err := s.store.Claim(s.t.Context(), jobs.Claim{Session: s.session, Types: []string{"email", "report"}, IDs: []string{id}, Suspects: 1})
+	got, err := s.store.Claim(s.t.Context(), store.Claim{Session: s.session, Types: []string{"email", "report"}, IDs: []string{id}, Suspects: 1})
 	if err != nil || len(got.Jobs) != 1 {
 		s.t.Fatalf("claim: %+v, %v", got, err)
 	}
@@ -184,20 +185,20 @@ func (s *system) claimed(id string) jobs.Job {
 }
 
 // settled ends a job's attempt.
-func (s *system) settled(id string, verb jobs.Verb, message string) {
+func (s *system) settled(id string, verb store.Verb, message string) {
 	s.t.Helper()
 	job := s.claimed(id)
-	o := jobs.Outcome{ID: id, Fence: job.Fence, Session: s.session, Verb: verb, Error: message}
+	o := store.Outcome{ID: id, Fence: job.Fence, Session: s.session, Verb: verb, Error: message}
 	switch verb {
-	case jobs.VerbFail:
+	case store.VerbFail:
 		o.Kind, o.Attempt = jobs.KindError, jobs.AttemptFailed
-	case jobs.VerbRetry:
+	case store.VerbRetry:
 		o.Delay, o.Attempt = time.Hour, jobs.AttemptFailed
-	case jobs.VerbComplete:
+	case store.VerbComplete:
 		o.Result = json.RawMessage(`{"n":12345678901234567890}`)
 	}
-	got, err := s.store.Settle(s.t.Context(), []jobs.Outcome{o})
-	if err != nil || got[0].Result != jobs.Recorded {
+	got, err := s.store.Settle(s.t.Context(), []store.Outcome{o})
+	if err != nil || got[0].Result != store.Recorded {
 		s.t.Fatalf("settle: %+v, %v", got, err)
 	}
 }

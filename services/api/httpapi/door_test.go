@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 )
 
@@ -176,7 +177,7 @@ func (f failing) Get(context.Context, string) (jobs.Job, []jobs.Attempt, error) 
 	return jobs.Job{}, nil, fmt.Errorf("get: %w", f.err)
 }
 
-func (f failing) Stats(context.Context) (jobs.Stats, error) { return jobs.Stats{}, f.err }
+func (f failing) Stats(context.Context) (store.Stats, error) { return store.Stats{}, f.err }
 
 func (f failing) Cancel(context.Context, string) (jobs.Job, error) { return jobs.Job{}, f.err }
 
@@ -242,7 +243,7 @@ func TestAnswersWithin5Seconds(t *testing.T) {
 // broken is a client with a mistake in it.
 type broken struct{ httpapi.Client }
 
-func (broken) Stats(context.Context) (jobs.Stats, error) { panic("a mistake") }
+func (broken) Stats(context.Context) (store.Stats, error) { panic("a mistake") }
 
 func TestPanic(t *testing.T) {
 	s := newSystem(t, func(o *httpapi.Options) { o.Client = broken{o.Client} })
@@ -295,8 +296,8 @@ func TestSystem(t *testing.T) {
 	s.submitted(`{"type":"email"}`)
 	s.submitted(`{"type":"report","delay_seconds":3600}`)
 	s.claimed(s.submitted(`{"type":"email","queue":"critical"}`))
-	s.settled(s.submitted(`{"type":"email"}`), jobs.VerbFail, "x")
-	s.settled(s.submitted(`{"type":"email"}`), jobs.VerbRetry, "x")
+	s.settled(s.submitted(`{"type":"email"}`), store.VerbFail, "x")
+	s.settled(s.submitted(`{"type":"email"}`), store.VerbRetry, "x")
 
 	r := s.do("GET", "/metrics", "", "Accept", "*/*")
 	for name, want := range map[string]string{

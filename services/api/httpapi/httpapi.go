@@ -17,18 +17,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // Client is what the API does its work with: the engine's client.
 type Client interface {
 	Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error)
 	Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error)
-	List(ctx context.Context, q jobs.ListQuery) (jobs.Page, error)
-	Stats(ctx context.Context) (jobs.Stats, error)
-	Sessions(ctx context.Context) ([]jobs.Session, error)
+	List(ctx context.Context, q store.ListQuery) (store.Page, error)
+	Stats(ctx context.Context) (store.Stats, error)
+	Sessions(ctx context.Context) ([]store.Session, error)
 	Types(ctx context.Context) ([]jobs.Type, error)
 	Retry(ctx context.Context, id string) (jobs.Job, error)
-	Redrive(ctx context.Context, r jobs.Redrive) (int, error)
+	Redrive(ctx context.Context, r store.Redrive) (int, error)
 	Cancel(ctx context.Context, id string) (jobs.Job, error)
 	Delete(ctx context.Context, id string) error
 	Degraded() bool

@@ -8,6 +8,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // JobPath names a job.
@@ -57,7 +58,7 @@ func (a *api) dead(ctx context.Context, in *ListInput) (*listed, error) {
 
 func (a *api) page(ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State) (*listed, error) {
 	filter := strings.Join([]string{name, string(status), string(state), in.Type, in.Queue}, "\x00")
-	q := jobs.ListQuery{Status: status, State: state, Type: in.Type, Queue: in.Queue, Limit: in.Limit}
+	q := store.ListQuery{Status: status, State: state, Type: in.Type, Queue: in.Queue, Limit: in.Limit}
 	if in.Cursor != "" {
 		var err error
 		if q.Before, err = decodeCursor(in.Cursor, filter); err != nil {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const unknownID = "0192f000-1111-7222-8333-444444444444"
@@ -164,7 +164,7 @@ func TestLists(t *testing.T) {
 // TestVerbs is numbers 66 to 69.
 func TestVerbs(t *testing.T) {
 	s := newSystem(t)
-	job := func(verb jobs.Verb) string {
+	job := func(verb store.Verb) string {
 		id := s.submitted(`{"type":"email"}`)
 		switch verb {
 		case "":
@@ -177,7 +177,7 @@ func TestVerbs(t *testing.T) {
 	}
 	act := func(id, verb string) reply { return s.do("POST", "/jobs/"+id+"/"+verb, "") }
 
-	pending, processing, completed, dead := job(""), job("claim"), job(jobs.VerbComplete), job(jobs.VerbFail)
+	pending, processing, completed, dead := job(""), job("claim"), job(store.VerbComplete), job(store.VerbFail)
 	for _, id := range []string{pending, processing, completed} {
 		s.refused(act(id, "retry"), 409) // 66
 	}
@@ -207,7 +207,7 @@ func TestVerbs(t *testing.T) {
 	if r := s.do("GET", "/jobs/"+completed, ""); !strings.Contains(r.body, `"result":{"n":12345678901234567890}`) || r.field("error_message") != nil {
 		t.Errorf("result: %s", r.body)
 	}
-	if r := s.do("POST", "/jobs/"+job(jobs.VerbFail)+"/retry", `{}`); r.status != 200 {
+	if r := s.do("POST", "/jobs/"+job(store.VerbFail)+"/retry", `{}`); r.status != 200 {
 		t.Errorf("retry with an empty object: %d", r.status)
 	}
 	for body, status := range map[string]int{`{"force":true}`: 422, `[]`: 422, `null`: 422, `{`: 400, `{"a":1,"a":1}`: 400} {
@@ -215,7 +215,7 @@ func TestVerbs(t *testing.T) {
 	}
 	s.refused(s.do("POST", "/jobs/"+pending+"/retry", `{}`, "Content-Type", "text/plain"), 415)
 
-	id := job(jobs.VerbFail)
+	id := job(store.VerbFail)
 	answers := make([]int, 2) // 67
 	var wg sync.WaitGroup
 	for i := range answers {
@@ -236,7 +236,7 @@ func TestRedrive(t *testing.T) {
 	s := newSystem(t)
 	dead := func(message string) string {
 		id := s.submitted(`{"type":"email"}`)
-		s.settled(id, jobs.VerbFail, message)
+		s.settled(id, store.VerbFail, message)
 		return id
 	}
 	a, b := dead("connection refused"), dead("Connection reset")

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // Metrics counts everything.
@@ -52,9 +52,9 @@ func (a *api) metrics(ctx context.Context, _ *struct{}) (*metricsOut, error) {
 	}}, nil
 }
 
-func capacity(sessions []jobs.Session) (workers, slots int) {
+func capacity(sessions []store.Session) (workers, slots int) {
 	for _, s := range sessions {
-		if s.State == jobs.SessionAlive {
+		if s.State == store.SessionAlive {
 			workers++
 			slots += s.Slots
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 const (
@@ -64,8 +65,8 @@ func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) 
 	return &out, nil
 }
 
-func readRedrive(f *form, doc []byte) jobs.Redrive {
-	r := jobs.Redrive{DeadOnly: true, Limit: maxRedrive}
+func readRedrive(f *form, doc []byte) store.Redrive {
+	r := store.Redrive{DeadOnly: true, Limit: maxRedrive}
 	var ids, filter, limit bool
 	f.members("", doc, func(name string, value []byte) bool {
 		switch name {
@@ -114,7 +115,7 @@ func readIDs(f *form, value []byte) (ids []string) {
 	return slices.Compact(ids)
 }
 
-func readFilter(f *form, value []byte, r *jobs.Redrive) {
+func readFilter(f *form, value []byte, r *store.Redrive) {
 	f.members("/filter", value, func(name string, value []byte) bool {
 		pointer := "/filter/" + name
 		switch name {

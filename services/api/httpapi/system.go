@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // JobType is what can be submitted.
@@ -111,7 +111,7 @@ func (a *api) workers(ctx context.Context, _ *struct{}) (*workersListed, error) 
 	var out workersListed
 	out.Body.Workers = make([]Worker, 0, len(sessions))
 	for _, s := range sessions {
-		if s.State == jobs.SessionDead {
+		if s.State == store.SessionDead {
 			continue
 		}
 		out.Body.Workers = append(out.Body.Workers, Worker{

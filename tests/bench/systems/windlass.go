@@ -11,13 +11,15 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/jobs/store/postgres"
 )
 
 // windlass is Windlass on PostgreSQL and Redis, or on SQLite: the engine does not know which.
 type windlass struct {
-	store  jobs.Store
+	store  store.Store
 	queue  queue
 	client *engine.Client
 	worker *engine.Worker
@@ -35,8 +37,8 @@ type windlass struct {
 
 // queue is what the engine needs besides the store.
 type queue interface {
-	jobs.Queue
-	jobs.Bus
+	queue.Queue
+	queue.Bus
 }
 
 // quiet logs what is wrong and nothing else, as one would have it under load.
@@ -67,7 +69,7 @@ func openWindlass(ctx context.Context, o Options) (System, error) {
 
 // newWindlass puts the engine together. A worker's default is 5 slots; some thousands suit jobs that do nothing, for more of them share a commit then. All else is
 // at its default, for latency as well.
-func newWindlass(o Options, store jobs.Store, queue queue, log *slog.Logger) *windlass {
+func newWindlass(o Options, store store.Store, queue queue, log *slog.Logger) *windlass {
 	slots := or(o.Slots, 4000)
 	if o.Latency != "" {
 		slots = 0

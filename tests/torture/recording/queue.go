@@ -3,7 +3,7 @@ package recording
 import (
 	"context"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
@@ -16,7 +16,7 @@ type Queue struct {
 }
 
 // SetDead notes the list once it is taken.
-func (q *Queue) SetDead(ctx context.Context, dead []jobs.DeadID) error {
+func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	err := q.Queue.SetDead(ctx, dead)
 	if err == nil {
 		e := history.Event{Kind: history.Mirrored, Worker: q.Name}

@@ -5,18 +5,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
 // Store notes what the real one answers to a worker.
 type Store struct {
-	jobs.Store
+	store.Store
 	Log *history.Log
 }
 
 // Claim notes the ids that were not to be had.
-func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
+func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error) {
 	got, err := s.Store.Claim(ctx, c)
 	if missed := len(c.IDs) - len(got.Jobs); err == nil && missed > 0 {
 		s.Log.Write(history.Event{Kind: history.Rejected, N: missed, Worker: c.Session})
@@ -25,7 +25,7 @@ func (s *Store) Claim(ctx context.Context, c jobs.Claim) (jobs.Claimed, error) {
 }
 
 // Settle notes which outcomes count.
-func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Settled, error) {
+func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	settled, err := s.Store.Settle(ctx, outcomes)
 	if err != nil {
 		return settled, err
@@ -35,11 +35,11 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 			Kind: history.Acked, ID: o.ID, Fence: o.Fence, Worker: o.Session, Verb: string(o.Verb),
 			Status: string(settled[i].Status), Detail: string(settled[i].Kind),
 		}
-		release := o.Verb == jobs.VerbRelease
+		release := o.Verb == store.VerbRelease
 		switch {
-		case settled[i].Result == jobs.Stale:
+		case settled[i].Result == store.Stale:
 			e.Kind = history.Stale
-		case release && settled[i].Result == jobs.Already:
+		case release && settled[i].Result == store.Already:
 			continue // by another outcome: the beat that took the job for a phantom was slower than the job
 		case release && strings.HasPrefix(o.Error, "the answer to the claim was lost"):
 			e.Kind = history.Phantom
@@ -50,7 +50,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []jobs.Outcome) ([]jobs.Set
 }
 
 // Reap notes which jobs were taken back.
-func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]jobs.Reaped, error) {
+func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Reaped, error) {
 	reaped, err := s.Store.Reap(ctx, asOf, limit)
 	for _, r := range reaped {
 		s.Log.Write(history.Event{Kind: history.Reaped, ID: r.Job.ID, Fence: r.Job.Fence, Worker: r.From, Status: string(r.Job.Status)})

@@ -1,20 +1,16 @@
-package jobs
+// Package queue is the contract of what makes jobs start soon: ids that are due ([Queue]) and messages between processes
+// ([Bus]). Redis fulfils it for many processes, memory for one.
+//
+// A queue holds no job. It may lose everything it holds at any moment, and no job is lost or run twice: the store decides. The
+// conformance suite is in package queuetest.
+package queue
 
 import (
 	"context"
 	"time"
-)
 
-// Hint says that a job is worth a claim, and when. It is not the job and it proves nothing: a hint may be lost,
-// repeated, or outlive its job.
-type Hint struct {
-	ID       string
-	Queue    string
-	Priority int
-	RunAt    time.Time     // by the Store's clock: only orders the queue, never compared with another clock
-	In       time.Duration // how long until the job is due, as of now; 0 or less: due
-	Suspect  bool          // see Job.Suspect
-}
+	"github.com/windlass-jobs/windlass/jobs"
+)
 
 // Queue hurries jobs along: it knows ids that are due, ids that are due later, and the newest dead ones.
 // The Store decides everything, so a Queue may lose ids (they are pushed again) or hand one out twice (the second
@@ -26,7 +22,7 @@ type Queue interface {
 	// Push adds hints: those due to the ready set of their queue, the others to its retry set. An id that is in its set
 	// already stays where it is. Where a set is full, the best ids stay, old or new. It returns how many ids became ready
 	// that were not before, and wakes that many waiting Pops.
-	Push(ctx context.Context, hints []Hint) (added int, err error)
+	Push(ctx context.Context, hints []jobs.Hint) (added int, err error)
 
 	// Pop takes up to p.N ready ids away, from the first queue of p.Queues that has any, then the next.
 	// Where there are none it waits up to p.Wait for a Push or Promote to bring some, then returns an empty slice and no error; an
@@ -34,7 +30,7 @@ type Queue interface {
 	// An id that ends a wait may stay for a moment, for others to take as well.
 	// In is zero in what it returns. Priority and RunAt, exact to the millisecond, are those of the id, or of the first one that was taken with it from
 	// its queue, suspects and others apart: what is pushed back comes in front of all that it was in front of.
-	Pop(ctx context.Context, p Pop) ([]Hint, error)
+	Pop(ctx context.Context, p Pop) ([]jobs.Hint, error)
 
 	// Promote moves ids whose time has come from the retry sets to the ready sets: at most 500 in one call, so that nothing else waits for
 	// long. It returns how many it moved.

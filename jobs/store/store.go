@@ -1,35 +1,45 @@
-package jobs
+// Package store is the contract of the record: what the engine asks of PostgreSQL or SQLite, split by who calls it.
+//
+//   - [Client] submits, reads, retries, cancels and deletes;
+//   - [Worker] keeps a session alive, claims jobs and records how their attempts ended;
+//   - [Maintenance] feeds the queue, takes jobs back from lost workers and removes what is past its retention.
+//
+// A driver fulfils all three ([Store]). The conformance suite in package storetest is the contract in executable form: every
+// driver has to pass it.
+package store
 
 import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
 )
 
 // Store is the record and the only truth. Each state change is a conditional update that names the status and, for a worker's
 // writes, the fence it expects; a change that finds something else changes nothing and says so. Transitions lists the moves.
 //
 // Implementations are safe for use by several goroutines and processes. Their errors wrap one of the sentinels of this package:
-// ErrBusy, ErrRejected and ErrUnavailable promise that nothing was stored; any other error that is not documented at the
+// jobs.ErrBusy, jobs.ErrRejected and jobs.ErrUnavailable promise that nothing was stored; any other error that is not documented at the
 // method means that the outcome is unknown. Methods that take slices answer for each item at its index; unless said otherwise they are
 // one atomic statement, so an error of the call is about all of its items. Slices hold at most 1,000 items.
 //
 // Every time stored or returned is by the Store's clock, exact to the microsecond, in UTC. Callers hand in durations.
 type Store interface {
-	Ledger
-	Work
-	Upkeep
+	Client
+	Worker
+	Maintenance
 }
 
-// Ledger is what a client needs.
-type Ledger interface {
+// Client is what a client needs.
+type Client interface {
 	// Insert stores submissions, each whole or not at all, pending. The answers are in the receipts: see there. Keys must be
-	// unique within the call. ErrRejected and ErrBusy for the call say that one of the items is at fault and none was stored:
+	// unique within the call. jobs.ErrRejected and jobs.ErrBusy for the call say that one of the items is at fault and none was stored:
 	// repeat them one by one to find which.
-	Insert(ctx context.Context, subs []Submission) ([]Receipt, error)
+	Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error)
 
-	// Get returns one job with its unsuccessful attempts, oldest first (by fence). ErrNotFound.
-	Get(ctx context.Context, id string) (Job, []Attempt, error)
+	// Get returns one job with its unsuccessful attempts, oldest first (by fence). jobs.ErrNotFound.
+	Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error)
 
 	// List returns jobs that match, newest first by id, without payload and result. It does a bounded amount of work: a page may hold fewer than
 	// q.Limit jobs, or none, and still have a Next.
@@ -40,28 +50,28 @@ type Ledger interface {
 
 	// Redrive sends failed jobs back to pending: attempts, releases and lease losses start again at 0, the fence grows, the history stays. It
 	// returns a hint for each job that moved, with In set. Jobs that are not failed, or locked, are passed over.
-	Redrive(ctx context.Context, r Redrive) ([]Hint, error)
+	Redrive(ctx context.Context, r Redrive) ([]jobs.Hint, error)
 
-	// Cancel ends a pending job as failed (KindCancelled, fence grows), or notes the request on a processing one for its worker or the
-	// reaper to carry out. It returns the job as it is now. Repeating it is no error. ErrNotFound; ErrConflict, with the job, when it is
+	// Cancel ends a pending job as failed (jobs.KindCancelled, fence grows), or notes the request on a processing one for its worker or the
+	// reaper to carry out. It returns the job as it is now. Repeating it is no error. jobs.ErrNotFound; jobs.ErrConflict, with the job, when it is
 	// completed or dead.
-	Cancel(ctx context.Context, id string) (Job, error)
+	Cancel(ctx context.Context, id string) (jobs.Job, error)
 
-	// Delete removes a completed or failed job and its history. ErrNotFound; ErrConflict otherwise.
+	// Delete removes a completed or failed job and its history. jobs.ErrNotFound; jobs.ErrConflict otherwise.
 	Delete(ctx context.Context, id string) error
 
 	// Types returns what workers have announced, by name.
-	Types(ctx context.Context) ([]Type, error)
+	Types(ctx context.Context) ([]jobs.Type, error)
 }
 
-// Work is what a worker needs.
-type Work interface {
+// Worker is what a worker needs.
+type Worker interface {
 	// Register opens a session that lives for ttl, and announces the types it serves (a type announced before is overwritten).
-	Register(ctx context.Context, s Session, types []Type, ttl time.Duration) error
+	Register(ctx context.Context, s Session, types []jobs.Type, ttl time.Duration) error
 
-	// Beat renews a session, or ends it. A session that was marked dead never lives again: Alive is false, and its worker must open a
+	// Heartbeat renews a session, or ends it. A session that was marked dead never lives again: Alive is false, and its worker must open a
 	// new one. One that has expired but has not been marked dead yet is renewed.
-	Beat(ctx context.Context, p Pulse) (Vitals, error)
+	Heartbeat(ctx context.Context, p Heartbeat) (HeartbeatReply, error)
 
 	// Claim moves pending jobs to processing for a session: attempts+1, fence+1, started now, deadline = now + timeout + 30 s, progress
 	// emptied. It takes those among c.IDs, or the next c.Next due ones, that are pending, due, of a type in c.Types
@@ -80,19 +90,19 @@ type Work interface {
 	Progress(ctx context.Context, notes []ProgressNote) error
 }
 
-// Upkeep is what the chores need.
-type Upkeep interface {
+// Maintenance is what the chores need.
+type Maintenance interface {
 	// Queues names the queues that have pending jobs, sorted.
 	Queues(ctx context.Context) ([]string, error)
 
 	// Due returns hints for pending jobs of a queue, in the order of the queue, with In set: those that are due, or with d.Ahead those that are not yet
 	// but will be by then.
-	Due(ctx context.Context, d Due) ([]Hint, error)
+	Due(ctx context.Context, d Due) ([]jobs.Hint, error)
 
 	// Reap marks sessions dead that had expired at asOf, then takes up to limit processing jobs back from sessions that are dead or missing, or whose
-	// deadline had passed more than 5 s before asOf: fence+1, lease_losses+1, and an attempt in the history (AttemptLeaseLost). Such a job becomes failed
-	// (KindCancelled) where a cancel was requested, failed (KindWorkerLost) where attempts are used up or lease_losses reaches MaxLeaseLosses,
-	// else pending after 2^attempts seconds (BackoffBase) plus up to 10 %. Jobs locked by another are left for the next time. It returns what it took back.
+	// deadline had passed more than 5 s before asOf: fence+1, lease_losses+1, and an attempt in the history (jobs.AttemptLeaseLost). Such a job becomes failed
+	// (jobs.KindCancelled) where a cancel was requested, failed (jobs.KindWorkerLost) where attempts are used up or lease_losses reaches jobs.MaxLeaseLosses,
+	// else pending after 2^attempts seconds (jobs.BackoffBase) plus up to 10 %. Jobs locked by another are left for the next time. It returns what it took back.
 	//
 	// asOf is what the Store's clock said (Lead.Now) when the caller had reason to trust it, so that a clock that jumps ahead takes no job from anybody.
 	// A time that is yet to come means now; the zero time, that neither sessions nor deadlines are taken to have expired.
@@ -108,51 +118,10 @@ type Upkeep interface {
 	Sessions(ctx context.Context) ([]Session, error)
 }
 
-// New is a job to be. The engine fills in the id and the defaults and has checked everything else.
-type New struct {
-	ID          string
-	Type        string
-	Queue       string
-	Payload     json.RawMessage // canonical
-	Priority    int
-	MaxAttempts int
-	Timeout     time.Duration
-	RunAt       time.Time     // absolute, as the submitter wrote it; in the past: now. Zero: now + Delay
-	Delay       time.Duration // from now by the Store's clock
-}
-
-// Submission is one or more jobs that are stored together or not at all.
-type Submission struct {
-	Jobs []New // 1 to MaxBulk
-	Key  *Key  // nil: always new
-
-	// Canonical says that the payloads are objects that Canonical has written, within the engine's limit: it does not look again.
-	Canonical bool
-}
-
-// Key makes a submission idempotent: for KeyTTL the same key in the same scope stands for the same jobs.
-type Key struct {
-	Scope       string
-	Key         string
-	Fingerprint [32]byte // of the request; tells a repetition from a mistake
-}
-
-// KeyTTL is how long an idempotency key is remembered after its submission.
-const KeyTTL = 24 * time.Hour
-
-// Receipt answers a submission. With Err nil the jobs are stored: by this call, or, where Replayed, by an earlier one with the same key and
-// fingerprint (then they are as they are now, in the order they were submitted). Err is ErrKeyReused, ErrKeyGone, or ErrBusy where another submission with the same key is
-// under way.
-type Receipt struct {
-	Jobs     []Job
-	Replayed bool
-	Err      error
-}
-
 // ListQuery selects jobs. Empty fields do not restrict.
 type ListQuery struct {
-	Status Status
-	State  State
+	Status jobs.Status
+	State  jobs.State
 	Type   string
 	Queue  string
 	Before string // only ids smaller than this one
@@ -161,7 +130,7 @@ type ListQuery struct {
 
 // Page is a part of a list.
 type Page struct {
-	Jobs []Job
+	Jobs []jobs.Job
 	Next string // pass as Before for what follows; empty at the end
 }
 
@@ -233,8 +202,8 @@ const (
 	SessionDead     SessionState = "dead"     // for ever
 )
 
-// Pulse is a sign of life.
-type Pulse struct {
+// Heartbeat is a sign of life.
+type Heartbeat struct {
 	Session         string
 	State           SessionState // SessionDead ends the session at once: its jobs are free to be reaped
 	TTL             time.Duration
@@ -242,8 +211,8 @@ type Pulse struct {
 	SinceCompletion time.Duration // since the worker's last completed job; negative: none yet
 }
 
-// Vitals answers a Pulse.
-type Vitals struct {
+// HeartbeatReply answers a Heartbeat.
+type HeartbeatReply struct {
 	Alive bool
 	Held  []Held // what the Store says that this session is running
 }
@@ -267,10 +236,10 @@ type Claim struct {
 
 // Claimed is what a worker got.
 type Claimed struct {
-	Jobs []Job // processing, in no particular order
+	Jobs []jobs.Job // processing, in no particular order
 	// Later holds the ids among Claim.IDs that are pending but could not be had now, with In set: not due yet (In tells how long); of a type that this
 	// worker does not serve (1 s), where no live session serves it the Store has put it off by 30 s; a suspect too many (0).
-	Later []Hint
+	Later []jobs.Hint
 }
 
 // Outcome is how an attempt ended.
@@ -279,11 +248,11 @@ type Outcome struct {
 	Fence   int64
 	Session string
 	Verb    Verb
-	Attempt AttemptOutcome  // for the history: of Retry and Fail (failed, timeout or cancelled)
-	Kind    FailureKind     // of Fail
-	Result  json.RawMessage // of Complete: canonical, or nil
-	Error   string          // of Retry, Fail and Release: valid UTF-8 without NUL, at most MaxErrorBytes
-	Delay   time.Duration   // of Retry and Snooze
+	Attempt jobs.AttemptOutcome // for the history: of Retry and Fail (failed, timeout or cancelled)
+	Kind    jobs.FailureKind    // of Fail
+	Result  json.RawMessage     // of Complete: canonical, or nil
+	Error   string              // of Retry, Fail and Release: valid UTF-8 without NUL, at most jobs.MaxErrorBytes
+	Delay   time.Duration       // of Retry and Snooze
 }
 
 // Verb is what to do with a job whose attempt has ended.
@@ -295,18 +264,18 @@ const (
 	VerbRetry    Verb = "retry"    // pending again after Delay; failed where no attempt is left
 	VerbFail     Verb = "fail"     // failed with Kind
 	VerbSnooze   Verb = "snooze"   // pending again after Delay, the attempt given back; leaves no history
-	// VerbRelease: pending again at once, fence+1, with AttemptReleased in the history. The attempt is given back, but for a job that was released more
-	// than MaxReleases times; where none is left then, it is failed as KindWorkerLost.
+	// VerbRelease: pending again at once, fence+1, with jobs.AttemptReleased in the history. The attempt is given back, but for a job that was released more
+	// than jobs.MaxReleases times; where none is left then, it is failed as jobs.KindWorkerLost.
 	VerbRelease Verb = "release"
 )
 
-// Settled answers an Outcome. All verbs but VerbComplete end in failed (KindCancelled, AttemptCancelled) where a cancel was requested. All but VerbRelease
+// Settled answers an Outcome. All verbs but VerbComplete end in failed (jobs.KindCancelled, jobs.AttemptCancelled) where a cancel was requested. All but VerbRelease
 // set lease_losses back to 0. VerbComplete empties the error; progress stays as it was.
 type Settled struct {
 	Result SettleResult
-	Status Status // of the job as recorded, where Result is not Stale
-	Kind   FailureKind
-	Hint   *Hint // where the job is pending again by this call, with In set
+	Status jobs.Status // of the job as recorded, where Result is not Stale
+	Kind   jobs.FailureKind
+	Hint   *jobs.Hint // where the job is pending again by this call, with In set
 }
 
 // SettleResult tells whether an outcome counted.
@@ -331,16 +300,16 @@ type ProgressNote struct {
 // Due selects pending jobs of a queue.
 type Due struct {
 	Queue string
-	After *Hint         // only what follows this one in the order of the queue (Priority, RunAt, ID are read); nil: from the front
+	After *jobs.Hint    // only what follows this one in the order of the queue (Priority, RunAt, ID are read); nil: from the front
 	Ahead time.Duration // 0: those that are due now
 	Limit int           // 1..5,000
 }
 
 // Reaped is a job that was taken back from its worker.
 type Reaped struct {
-	Job  Job    // as it is now; without payload and result
-	From string // the session that had it
-	Hint *Hint  // where it is pending again, with In set
+	Job  jobs.Job   // as it is now; without payload and result
+	From string     // the session that had it
+	Hint *jobs.Hint // where it is pending again, with In set
 }
 
 // Prune says what may go.
@@ -355,7 +324,7 @@ type Prune struct {
 // Pruned is what went.
 type Pruned struct {
 	Jobs     int
-	Keys     int // idempotency keys past KeyTTL
+	Keys     int // idempotency keys past jobs.KeyTTL
 	Sessions int
 	Next     string // pass as After; empty: the end was reached
 }

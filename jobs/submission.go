@@ -1,0 +1,47 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// New is a job to be. The engine fills in the id and the defaults and has checked everything else.
+type New struct {
+	ID          string
+	Type        string
+	Queue       string
+	Payload     json.RawMessage // canonical
+	Priority    int
+	MaxAttempts int
+	Timeout     time.Duration
+	RunAt       time.Time     // absolute, as the submitter wrote it; in the past: now. Zero: now + Delay
+	Delay       time.Duration // from now by the Store's clock
+}
+
+// Submission is one or more jobs that are stored together or not at all.
+type Submission struct {
+	Jobs []New // 1 to MaxBulk
+	Key  *Key  // nil: always new
+
+	// Canonical says that the payloads are objects that Canonical has written, within the engine's limit: it does not look again.
+	Canonical bool
+}
+
+// Key makes a submission idempotent: for KeyTTL the same key in the same scope stands for the same jobs.
+type Key struct {
+	Scope       string
+	Key         string
+	Fingerprint [32]byte // of the request; tells a repetition from a mistake
+}
+
+// KeyTTL is how long an idempotency key is remembered after its submission.
+const KeyTTL = 24 * time.Hour
+
+// Receipt answers a submission. With Err nil the jobs are stored: by this call, or, where Replayed, by an earlier one with the same key and
+// fingerprint (then they are as they are now, in the order they were submitted). Err is ErrKeyReused, ErrKeyGone, or ErrBusy where another submission with the same key is
+// under way.
+type Receipt struct {
+	Jobs     []Job
+	Replayed bool
+	Err      error
+}
