@@ -70,7 +70,7 @@ func (j *Job) State(now time.Time) State {
 type Transition struct {
 	From, To Status
 	Name     string // what happens
-	Actor    string // who does it: client, worker or upkeep
+	Actor    string // who does it: client, worker or maintenance
 	Guard    string // what must hold, besides From; whoever finds it broken changes nothing
 }
 
@@ -86,12 +86,12 @@ var Transitions = []Transition{
 	{Processing, Pending, "snooze", "worker", owner + ", no cancel"},
 	{Processing, Pending, "release", "worker", owner + ", no cancel"},
 	{Processing, Failed, "fail", "worker", owner},
-	{Processing, Pending, "reclaim", "upkeep", "worker dead or deadline passed, attempts left, no cancel"},
-	{Processing, Failed, "give up", "upkeep", "worker dead or deadline passed, nothing left or cancel"},
+	{Processing, Pending, "reclaim", "maintenance", "worker dead or deadline passed, attempts left, no cancel"},
+	{Processing, Failed, "give up", "maintenance", "worker dead or deadline passed, nothing left or cancel"},
 	{Pending, Failed, "cancel", "client", "none"},
 	{Failed, Pending, "redrive", "client", "none"},
-	{Completed, "", "delete", "client or upkeep", "asked for, or past retention"},
-	{Failed, "", "delete", "client or upkeep", "asked for, or past retention"},
+	{Completed, "", "delete", "client or maintenance", "asked for, or past retention"},
+	{Failed, "", "delete", "client or maintenance", "asked for, or past retention"},
 }
 
 // CanMove reports whether any transition leads from one status to the other.

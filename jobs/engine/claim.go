@@ -47,19 +47,19 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 		suspects, wait = 1, popWait
 	}
 	var hints []jobs.Hint
-	if w.hurry.ok() {
+	if w.notify.ok() {
 		var err error
 		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{Queues: w.order(), N: n, Suspects: suspects, Wait: wait})
 		switch {
 		case ctx.Err() != nil:
 			// What was popped goes back; where the answer itself was lost, the Store repairs it.
 			w.runs.returnSuspect(suspect)
-			w.hurry.push(hints...)
+			w.notify.push(hints...)
 			return 0, true
 		case err != nil:
-			w.hurry.failed(err)
+			w.notify.failed(err)
 		default:
-			w.hurry.works()
+			w.notify.works()
 			if len(hints) == 0 {
 				w.runs.returnSuspect(suspect)
 				return 0, true
@@ -82,7 +82,7 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	}
 	started, ok = w.claim(want)
 	if !ok {
-		w.hurry.push(hints...)
+		w.notify.push(hints...)
 	}
 	if want.Next > 0 && started < n {
 		ok = false // the Store has no more for now
@@ -109,7 +109,7 @@ func (w *Worker) claim(want store.Claim) (started int, ok bool) {
 			return
 		}
 		ok = true
-		w.hurry.push(claimed.Later...)
+		w.notify.push(claimed.Later...)
 		if !w.lease.fresh(w.opts.LeaseTTL) {
 			// The process was held up for so long that others may have the jobs by now.
 			w.runs.returnSuspect(want.Suspects > 0)

@@ -39,7 +39,7 @@ type Client struct {
 	opts   ClientOptions
 	log    *slog.Logger
 	insert batcher[*submission, jobs.Receipt]
-	hurry  *hurrier
+	notify *notifier
 
 	calls    singleflight.Group
 	stats    cached[store.Stats]
@@ -56,7 +56,7 @@ func NewClient(opts ClientOptions) *Client {
 	if opts.MaxPayloadBytes == 0 {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
 	}
-	c := &Client{opts: opts, log: opts.Log, hurry: &hurrier{queue: opts.Queue, log: opts.Log}}
+	c := &Client{opts: opts, log: opts.Log, notify: &notifier{queue: opts.Queue, log: opts.Log}}
 	c.insert = batcher[*submission, jobs.Receipt]{
 		flush: c.store, answer: answer,
 		weight: func(s *submission) int {
@@ -74,7 +74,7 @@ func NewClient(opts ClientOptions) *Client {
 // Close waits until everything handed in has been answered.
 func (c *Client) Close() {
 	c.insert.wait()
-	c.hurry.wait()
+	c.notify.wait()
 }
 
 // Submit stores jobs, all or none, and returns when they are durable. It fills in ids and what is zero of queue, attempts and timeout (as the
@@ -287,7 +287,7 @@ func (c *Client) received(ctx context.Context, s jobs.Submission, created []jobs
 			c.log.LogAttrs(ctx, slog.LevelInfo, "job received", about(j)...)
 		}
 	}
-	c.hurry.push(hints...)
+	c.notify.push(hints...)
 }
 
 // Get returns a job with its unsuccessful attempts, oldest first. Errors: jobs.ErrNotFound, jobs.ErrUnavailable.
@@ -323,7 +323,7 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 	for _, h := range hints {
 		c.log.LogAttrs(ctx, slog.LevelInfo, "job redriven", slog.String("job_id", h.ID), slog.String("queue", h.Queue))
 	}
-	c.hurry.push(hints...)
+	c.notify.push(hints...)
 	return len(hints), nil
 }
 
@@ -344,7 +344,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	defer cancel()
 	// Only for speed: the worker hears of it at its next beat in any case.
 	if err := c.opts.Bus.Publish(ctx, queue.Event{Kind: queue.EventCancel, JobID: id}); err != nil {
-		c.hurry.failed(err)
+		c.notify.failed(err)
 	}
 	return job, nil
 }
@@ -423,7 +423,7 @@ func (c *Client) typeOf(ctx context.Context, name string) (*jobs.Type, error) {
 
 // Degraded reports whether the Queue is out of reach, as of at most 2 s ago. Nothing is lost then; jobs may start a moment later.
 func (c *Client) Degraded() bool {
-	if c.hurry.degraded() && !c.hurry.ok() {
+	if c.notify.degraded() && !c.notify.ok() {
 		return true
 	}
 	down, err := look(context.Background(), c, "probe", &c.probe, countsTTL, func(ctx context.Context) (bool, error) {
@@ -432,7 +432,7 @@ func (c *Client) Degraded() bool {
 		if _, err := c.opts.Queue.Depths(ctx); err != nil {
 			return true, nil
 		}
-		c.hurry.works()
+		c.notify.works()
 		return false, nil
 	})
 	return down || err != nil

@@ -2,7 +2,7 @@
 //
 //   - [Client] submits, lists, retries and cancels;
 //   - [Worker] claims jobs, runs their handlers and records how they ended;
-//   - [Upkeep] does the chores that keep the Queue filled and the Store tidy.
+//   - [Maintenance] does the chores that keep the Queue filled and the Store tidy.
 //
 // A process runs any of them, any number of processes may do so side by side, and each may be killed at any moment: the
 // Store's conditional updates decide every race. The engine knows no driver.
@@ -20,8 +20,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// UpkeepOptions are what Upkeep needs. Store and Queue are required.
-type UpkeepOptions struct {
+// MaintenanceOptions are what Maintenance needs. Store and Queue are required.
+type MaintenanceOptions struct {
 	Store interface {
 		store.Client
 		store.Maintenance
@@ -41,21 +41,21 @@ const (
 	leadAsk = 4 * time.Second
 )
 
-// Upkeep does the chores while it holds the role "upkeep"; of all processes that run one, one does. Should two do so for a moment, nothing
+// Maintenance does the chores while it holds the role "maintenance"; of all processes that run one, one does. Should two do so for a moment, nothing
 // breaks.
-type Upkeep struct {
-	opts   UpkeepOptions
+type Maintenance struct {
+	opts   MaintenanceOptions
 	log    *slog.Logger
 	holder string
-	hurry  *hurrier
+	notify *notifier
 	guard  guard
 	feeder feeder
 	pruned string // where pruning goes on
 	ailing ailing
 }
 
-// NewUpkeep returns an Upkeep.
-func NewUpkeep(opts UpkeepOptions) *Upkeep {
+// NewMaintenance returns an Maintenance.
+func NewMaintenance(opts MaintenanceOptions) *Maintenance {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
@@ -68,10 +68,10 @@ func NewUpkeep(opts UpkeepOptions) *Upkeep {
 	if opts.RetentionFailed == 0 {
 		opts.RetentionFailed = 2160 * time.Hour
 	}
-	return &Upkeep{
+	return &Maintenance{
 		opts: opts, log: opts.Log, holder: uuid.NewString(),
-		hurry: &hurrier{queue: opts.Queue, log: opts.Log},
-		guard: guard{ttl: opts.LeaseTTL},
+		notify: &notifier{queue: opts.Queue, log: opts.Log},
+		guard:  guard{ttl: opts.LeaseTTL},
 	}
 }
 
@@ -82,7 +82,7 @@ type chore struct {
 	do    func(ctx context.Context) error
 }
 
-func (u *Upkeep) timetable() []chore {
+func (u *Maintenance) timetable() []chore {
 	return []chore{
 		{"promote", 100 * time.Millisecond, u.promote}, // what has come due in the Queue
 		{"feed", 250 * time.Millisecond, u.feed},       // the Queue from the Store, as it empties
@@ -93,7 +93,7 @@ func (u *Upkeep) timetable() []chore {
 }
 
 // Run does the chores until ctx ends, whenever it is this process's turn, and then gives the role to the next.
-func (u *Upkeep) Run(ctx context.Context) {
+func (u *Maintenance) Run(ctx context.Context) {
 	every := min(2*time.Second, u.opts.LeaseTTL/4)
 	var endShift func() // nil while another holds the role
 	defer func() {
@@ -101,18 +101,18 @@ func (u *Upkeep) Run(ctx context.Context) {
 			endShift()
 			u.resign(ctx)
 		}
-		u.hurry.wait()
+		u.notify.wait()
 	}()
 	for {
 		held, known := u.lead(ctx)
 		switch {
 		case held && endShift == nil:
 			endShift = u.beginShift(ctx)
-			u.log.Info("upkeep taken over", "holder", u.holder)
+			u.log.Info("maintenance taken over", "holder", u.holder)
 		case known && !held && endShift != nil:
 			endShift()
 			endShift = nil
-			u.log.Info("upkeep handed over", "holder", u.holder)
+			u.log.Info("maintenance handed over", "holder", u.holder)
 		}
 		wait := every
 		if endShift == nil {
@@ -125,7 +125,7 @@ func (u *Upkeep) Run(ctx context.Context) {
 }
 
 // beginShift starts the chores; the function it returns ends them.
-func (u *Upkeep) beginShift(ctx context.Context) (end func()) {
+func (u *Maintenance) beginShift(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var chores sync.WaitGroup
 	u.feeder.reset()
@@ -140,10 +140,10 @@ func (u *Upkeep) beginShift(ctx context.Context) (end func()) {
 
 // lead asks for the role, or renews it, and reaps while it is held. known is false where the Store did not answer: the chores go on then, for
 // they fail by themselves.
-func (u *Upkeep) lead(ctx context.Context) (held, known bool) {
+func (u *Maintenance) lead(ctx context.Context) (held, known bool) {
 	call, cancel := context.WithTimeout(ctx, choreTimeout)
 	defer cancel()
-	l, err := u.opts.Store.Lead(call, "upkeep", u.holder, leadTTL)
+	l, err := u.opts.Store.Lead(call, "maintenance", u.holder, leadTTL)
 	if u.failed(ctx, "lead", err) {
 		return false, false
 	}
@@ -154,18 +154,18 @@ func (u *Upkeep) lead(ctx context.Context) (held, known bool) {
 	return l.Held, true
 }
 
-func (u *Upkeep) resign(ctx context.Context) {
+func (u *Maintenance) resign(ctx context.Context) {
 	// It outlives ctx, which has ended: the next one need not wait for the lease to run out.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_, err := u.opts.Store.Lead(call, "upkeep", u.holder, 0)
+	_, err := u.opts.Store.Lead(call, "maintenance", u.holder, 0)
 	u.failed(ctx, "resign", err)
 }
 
 // choreTimeout bounds one round of a chore.
 const choreTimeout = 5 * time.Second
 
-func (u *Upkeep) repeat(ctx context.Context, c chore) {
+func (u *Maintenance) repeat(ctx context.Context, c chore) {
 	for {
 		call, cancel := context.WithTimeout(ctx, choreTimeout)
 		err := c.do(call)
@@ -184,7 +184,7 @@ type ailing struct {
 }
 
 // failed takes in how a chore went and reports whether it failed.
-func (u *Upkeep) failed(ctx context.Context, name string, err error) bool {
+func (u *Maintenance) failed(ctx context.Context, name string, err error) bool {
 	if ctx.Err() != nil {
 		return err != nil // the process is stopping
 	}

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// system is a client, workers and upkeep in one process, on real drivers that a test may put a fault in front of.
+// system is a client, workers and maintenance in one process, on real drivers that a test may put a fault in front of.
 type system struct {
 	t        *testing.T
 	store    *faultyStore
@@ -31,7 +31,7 @@ type system struct {
 	client   *engine.Client
 	log      *logBook
 	opts     engine.WorkerOptions
-	stop     context.CancelFunc // of the upkeep and every worker
+	stop     context.CancelFunc // of the maintenance and every worker
 	running  sync.WaitGroup
 }
 
@@ -67,13 +67,13 @@ func newSystem(t *testing.T) *system {
 	return s
 }
 
-// start begins the upkeep and one worker.
+// start begins the maintenance and one worker.
 func (s *system) start() *engine.Worker {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	upkeep := engine.NewUpkeep(engine.UpkeepOptions{Store: s.store, Queue: s.queue, Log: s.opts.Log, LeaseTTL: s.opts.LeaseTTL})
-	s.running.Go(func() { upkeep.Run(ctx) })
+	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{Store: s.store, Queue: s.queue, Log: s.opts.Log, LeaseTTL: s.opts.LeaseTTL})
+	s.running.Go(func() { maintenance.Run(ctx) })
 	return s.worker(ctx)
 }
 

@@ -28,7 +28,7 @@ func (w *Worker) start(claimed []jobs.Job, session string) {
 		list[i] = newRun(claimed[i], session, now, w.log.Handler())
 	}
 	w.runs.add(list)
-	w.crew.give(list)
+	w.pool.give(list)
 }
 
 // execute makes one attempt at a job and has its outcome recorded.

@@ -45,8 +45,8 @@ func (f *feeder) reset() {
 }
 
 // promote moves what has come due in the Queue.
-func (u *Upkeep) promote(ctx context.Context) error {
-	for u.hurry.ok() {
+func (u *Maintenance) promote(ctx context.Context) error {
+	for u.notify.ok() {
 		moved, err := u.opts.Queue.Promote(ctx)
 		if err != nil {
 			return u.queueFailed(ctx, err)
@@ -59,8 +59,8 @@ func (u *Upkeep) promote(ctx context.Context) error {
 }
 
 // repairHead pushes the first due jobs of each queue again. Whatever became of their hints, they are back within a second.
-func (u *Upkeep) repairHead(ctx context.Context) error {
-	if !u.hurry.ok() || fault.Removed(reconciler) {
+func (u *Maintenance) repairHead(ctx context.Context) error {
+	if !u.notify.ok() || fault.Removed(reconciler) {
 		return nil
 	}
 	names, err := u.opts.Store.Queues(ctx)
@@ -94,15 +94,15 @@ func enough(d queue.Depths, name string) bool { return d.Queues[name].Ready >= d
 
 // feed fills each queue that runs low from the Store, from where it stopped the last time. When the Queue has lost its memory, or may have before
 // this shift began, it begins anew, with what is due soon as well.
-func (u *Upkeep) feed(ctx context.Context) error {
-	if !u.hurry.ok() || fault.Removed(reconciler) {
+func (u *Maintenance) feed(ctx context.Context) error {
+	if !u.notify.ok() || fault.Removed(reconciler) {
 		return nil
 	}
 	depths, err := u.opts.Queue.Depths(ctx)
 	if err != nil {
 		return u.queueFailed(ctx, err)
 	}
-	u.hurry.works()
+	u.notify.works()
 	f := &u.feeder
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,7 +129,7 @@ func (u *Upkeep) feed(ctx context.Context) error {
 }
 
 // rebuild reads every queue that runs low from the front, up to its cap.
-func (u *Upkeep) rebuild(ctx context.Context, depths queue.Depths) error {
+func (u *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
 	names, err := u.opts.Store.Queues(ctx)
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (u *Upkeep) rebuild(ctx context.Context, depths queue.Depths) error {
 }
 
 // fill reads on in a queue and pushes about room ids, or what is left of it: those that are due, or those that will be within the time ahead.
-func (u *Upkeep) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
+func (u *Maintenance) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
 	for room > 0 {
 		hints, err := u.opts.Store.Due(ctx, store.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
 		if err != nil {
@@ -186,7 +186,7 @@ func (q *feed) endOfPass() {
 }
 
 // pushAll pushes any number of hints and returns how many became ready.
-func (u *Upkeep) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err error) {
+func (u *Maintenance) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err error) {
 	for len(hints) > 0 {
 		batch := hints[:min(len(hints), batchMax)]
 		hints = hints[len(batch):]
@@ -200,9 +200,9 @@ func (u *Upkeep) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err
 }
 
 // queueFailed notes that the Queue is out of reach. That is no failure of a chore: the workers go on without it.
-func (u *Upkeep) queueFailed(ctx context.Context, err error) error {
+func (u *Maintenance) queueFailed(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
-		u.hurry.failed(err)
+		u.notify.failed(err)
 	}
 	return nil
 }

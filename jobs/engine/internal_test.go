@@ -85,7 +85,7 @@ func (s *clockStore) Reap(_ context.Context, asOf time.Time, _ int) ([]store.Rea
 // The guard can believe only what it has seen: a clock that jumps between its look and the reaping must take no job from anybody.
 func TestReapsByTheTimeThatTheGuardHasSeen(t *testing.T) {
 	s := &clockStore{now: time.Now()}
-	u := &Upkeep{opts: UpkeepOptions{Store: s}} // a guard that trusts at once
+	u := &Maintenance{opts: MaintenanceOptions{Store: s}} // a guard that trusts at once
 	if held, known := u.lead(t.Context()); !held || !known {
 		t.Fatalf("held %v, known %v", held, known)
 	}

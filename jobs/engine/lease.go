@@ -228,7 +228,7 @@ func (w *Worker) releasePhantoms(ctx context.Context, phantoms []store.Outcome) 
 			w.counters.phantoms.Add(1)
 			w.log.Warn("phantom released", "job_id", batch[i].ID, "fence", batch[i].Fence, "worker_id", batch[i].Session)
 			if s.Hint != nil {
-				w.hurry.push(*s.Hint)
+				w.notify.push(*s.Hint)
 			}
 		}
 	}

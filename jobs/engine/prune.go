@@ -18,8 +18,8 @@ const (
 )
 
 // mirrorDead brings the Queue's list of the newest dead jobs up to date.
-func (u *Upkeep) mirrorDead(ctx context.Context) error {
-	if !u.hurry.ok() {
+func (u *Maintenance) mirrorDead(ctx context.Context) error {
+	if !u.notify.ok() {
 		return nil
 	}
 	var dead []queue.DeadID
@@ -44,7 +44,7 @@ func (u *Upkeep) mirrorDead(ctx context.Context) error {
 }
 
 // prune removes what is past its retention, in small steps.
-func (u *Upkeep) prune(ctx context.Context) error {
+func (u *Maintenance) prune(ctx context.Context) error {
 	var jobsGone, keysGone int
 	for range pruneRounds {
 		p, err := u.opts.Store.Prune(ctx, store.Prune{

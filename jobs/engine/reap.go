@@ -52,7 +52,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // reap takes jobs back from workers that were gone at asOf.
-func (u *Upkeep) reap(ctx context.Context, asOf time.Time) error {
+func (u *Maintenance) reap(ctx context.Context, asOf time.Time) error {
 	for {
 		reaped, err := u.opts.Store.Reap(ctx, asOf, reapLimit)
 		if err != nil {
@@ -67,7 +67,7 @@ func (u *Upkeep) reap(ctx context.Context, asOf time.Time) error {
 			switch {
 			case r.Hint != nil:
 				u.log.LogAttrs(ctx, slog.LevelInfo, "retry scheduled", append(attrs, slog.Int64("delay_ms", r.Hint.In.Milliseconds()))...)
-				u.hurry.push(*r.Hint)
+				u.notify.push(*r.Hint)
 			case r.Job.FailureKind == jobs.KindCancelled:
 				u.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", attrs...)
 			default:

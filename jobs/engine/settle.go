@@ -111,7 +111,7 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 		w.tell(r, slog.LevelInfo, "job released", took)
 	}
 	if s.Hint != nil {
-		w.hurry.push(*s.Hint)
+		w.notify.push(*s.Hint)
 	}
 }
 

@@ -52,13 +52,13 @@ type Worker struct {
 	log   *slog.Logger
 	types []string
 
-	hurry    *hurrier
+	notify   *notifier
 	settler  batcher[*run, store.Settled]
 	repeats  sync.WaitGroup // outcomes that wait to be tried again
 	slots    slots
 	lease    lease
 	runs     runs
-	crew     *crew
+	pool     *pool
 	draining atomic.Bool
 	stuck    chan struct{} // closed when too many handlers are stuck
 	giveUp   func()        // closes it
@@ -103,10 +103,10 @@ func NewWorker(opts WorkerOptions) *Worker {
 	}
 	w := &Worker{
 		opts: opts, log: opts.Log, types: opts.Registry.Names(),
-		hurry: &hurrier{queue: opts.Queue, log: opts.Log},
-		stuck: make(chan struct{}),
+		notify: &notifier{queue: opts.Queue, log: opts.Log},
+		stuck:  make(chan struct{}),
 	}
-	w.crew = newCrew(w.execute)
+	w.pool = newPool(w.execute)
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
@@ -174,8 +174,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.settler.wait()
 	w.repeats.Wait()
 	w.settler.wait()
-	w.crew.close()
-	w.hurry.wait()
+	w.pool.close()
+	w.notify.wait()
 	stopBeating()
 	background.Wait()
 	w.closeSession()

@@ -1,4 +1,4 @@
-// Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the upkeep, so that
+// Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the maintenance, so that
 // nothing stays behind when every worker is gone.
 //
 //	api                serves (see docs/operations.md for the settings)
@@ -101,9 +101,9 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	go func() { failed <- server.Serve(listener) }()
 	log.Info("listening", "url", "http://"+listener.Addr().String())
 
-	var upkeep sync.WaitGroup
+	var maintenance sync.WaitGroup
 	chores, stopChores := context.WithCancel(ctx)
-	upkeep.Go(func() { lookAfter(chores, config, log, store, queue) })
+	maintenance.Go(func() { lookAfter(chores, config, log, store, queue) })
 
 	select {
 	case <-ctx.Done():
@@ -117,14 +117,14 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 		log.Warn("requests cut off", "error", e)
 	}
 	stopChores()
-	upkeep.Wait()
+	maintenance.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return err
 }
 
-// lookAfter brings the database up to date, then takes turns in the upkeep.
+// lookAfter brings the database up to date, then takes turns in the maintenance.
 func lookAfter(ctx context.Context, config boot.Config, log *slog.Logger, store *postgres.Store, queue *redis.Queue) {
 	if !boot.Until(ctx, log, "migration", store.Migrate) {
 		return
@@ -132,7 +132,7 @@ func lookAfter(ctx context.Context, config boot.Config, log *slog.Logger, store 
 	if warning, err := queue.Check(ctx); err == nil && warning != "" {
 		log.Warn(warning)
 	}
-	engine.NewUpkeep(engine.UpkeepOptions{
+	engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 	}).Run(ctx)

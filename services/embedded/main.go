@@ -96,7 +96,7 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	work, stopWork := context.WithCancel(ctx)
 	defer stopWork()
 	working.Go(func() {
-		engine.NewUpkeep(engine.UpkeepOptions{
+		engine.NewMaintenance(engine.MaintenanceOptions{
 			Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
 			RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 		}).Run(work)

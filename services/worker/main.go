@@ -80,15 +80,15 @@ func work(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if warning, err := queue.Check(ctx); err == nil && warning != "" {
 		log.Warn(warning)
 	}
-	upkeep := engine.NewUpkeep(engine.UpkeepOptions{
+	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 	})
 	var chores sync.WaitGroup
 	defer chores.Wait()
-	upkeeping, stopUpkeep := context.WithCancel(ctx)
-	defer stopUpkeep()
-	chores.Go(func() { upkeep.Run(upkeeping) })
+	maintaining, stopMaintenance := context.WithCancel(ctx)
+	defer stopMaintenance()
+	chores.Go(func() { maintenance.Run(maintaining) })
 	return worker.Run(delayed(ctx, config.ShutdownDelay))
 }
 

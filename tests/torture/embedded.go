@@ -150,7 +150,7 @@ func embeddedFilesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 500*time.Millisecond, 2*time.Second), func() { _ = limitFiles([]int{pid}, unlimited) }
 }
 
-// gatherEmbedded stops the process in order and starts it again, so that its upkeep mirrors the dead jobs, asks it for everything, and ends it.
+// gatherEmbedded stops the process in order and starts it again, so that its maintenance mirrors the dead jobs, asks it for everything, and ends it.
 func (w *world) gatherEmbedded(e *Evidence, c *client, total int64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()

@@ -24,7 +24,7 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 		return lasts, nil
 	}
 	return lasts, func() {
-		// Others see that the session has ended, but whoever does the upkeep may have ended as well, and has to be replaced first.
+		// Others see that the session has ended, but whoever does the maintenance may have ended as well, and has to be replaced first.
 		ctx, cancel := context.WithTimeout(context.Background(), takeOver+n.TTL)
 		defer cancel()
 		for expired := -1; expired != 0 && wait(ctx, 100*time.Millisecond); {
@@ -37,7 +37,7 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
-// takeOver is how long it takes until another process does the upkeep: its lease, and how often they ask.
+// takeOver is how long it takes until another process does the maintenance: its lease, and how often they ask.
 const takeOver = 16 * time.Second
 
 // claimAnswerLost and insertAnswerLost make a process believe that a commit has failed.

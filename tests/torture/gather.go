@@ -96,7 +96,7 @@ func (w *world) deadByAPI(ctx context.Context, c *client) (ids []string) {
 	return ids
 }
 
-// deadByMirror reads what the Queue mirrors, once the upkeep that was just started has had its first turn.
+// deadByMirror reads what the Queue mirrors, once the maintenance that was just started has had its first turn.
 func (w *world) deadByMirror(ctx context.Context, dead int) (ids []string) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {

@@ -82,7 +82,7 @@ func (s *scene) worker(name string, env ...string) *place {
 	return p
 }
 
-// healthy is a worker to which nothing happens, and which leaves the upkeep to the api.
+// healthy is a worker to which nothing happens, and which leaves the maintenance to the api.
 func (s *scene) healthy() *place { return s.worker("healthy", "TORTURE_UPKEEP=off") }
 
 // victim is a worker with a crash point.
@@ -90,10 +90,10 @@ func (s *scene) victim(fault string) *place {
 	return s.worker("victim", "TORTURE_UPKEEP=off", "WINDLASS_FAULT="+fault)
 }
 
-// api starts one more, with a crash point, once the first one does the upkeep.
+// api starts one more, with a crash point, once the first one does the maintenance.
 func (s *scene) api(fault string) *place {
 	s.Helper()
-	s.until("the first api does the upkeep", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM leases`) == 1 })
+	s.until("the first api does the maintenance", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM leases`) == 1 })
 	p, err := s.place("api-victim", "api")
 	if err != nil {
 		s.Fatal(err)
@@ -431,10 +431,10 @@ func TestPointAfterReap(t *testing.T) {
 	s := newScene(t)
 	keeper := s.worker("keeper", "TORTURE_TYPES="+recording.Doomed, "WINDLASS_FAULT=after-reap-commit=exit")
 	s.until("the keeper runs", slack, func() bool { return s.number(`SELECT count(*) FROM worker_sessions WHERE state = 'alive'`) == 1 })
-	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the upkeep to the keeper
+	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the maintenance to the keeper
 		t.Fatal(err)
 	}
-	s.until("the keeper does the upkeep", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM leases WHERE expires_at > now()`) == 1 })
+	s.until("the keeper does the maintenance", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM leases WHERE expires_at > now()`) == 1 })
 	if err := s.apis[0].start(); err != nil {
 		t.Fatal(err)
 	}

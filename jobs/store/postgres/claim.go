@@ -104,8 +104,8 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error)
 		got.Later, err = s.later(ctx, session, c, got.Jobs)
 	}
 	if err != nil {
-		// The claims stand and their attempts have begun: to hand them out matters more than hints, which upkeep gives anew.
-		s.log.WarnContext(ctx, "claim: jobs that could not be had are left to upkeep", "error", err)
+		// The claims stand and their attempts have begun: to hand them out matters more than hints, which maintenance gives anew.
+		s.log.WarnContext(ctx, "claim: jobs that could not be had are left to maintenance", "error", err)
 	}
 	return got, nil
 }

@@ -66,7 +66,7 @@ func second(t testing.TB, s *Store) *Store {
 // exec runs SQL beside the Store.
 func exec(t testing.TB, s *Store, sql string, args ...any) {
 	t.Helper()
-	if _, err := s.upkeep.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
+	if _, err := s.maintenance.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
 		t.Fatalf("%.80s: %v", sql, err)
 	}
 }
@@ -75,7 +75,7 @@ func exec(t testing.TB, s *Store, sql string, args ...any) {
 func value[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	t.Helper()
 	var v T
-	if err := s.upkeep.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+	if err := s.maintenance.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
 		t.Fatalf("%.80s: %v", sql, err)
 	}
 	return v

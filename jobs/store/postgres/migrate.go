@@ -31,7 +31,7 @@ const (
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
-	config := s.upkeep.Config().ConnConfig
+	config := s.maintenance.Config().ConnConfig
 	if config.ConnectTimeout <= 0 {
 		config.ConnectTimeout = connectWithin
 	}

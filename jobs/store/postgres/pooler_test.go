@@ -51,7 +51,7 @@ func TestDirectConnectionsCarryTheSettingsOnce(t *testing.T) {
 	if there := value[string](t, s, "SELECT current_setting('lock_timeout')"); there != "2s" {
 		t.Errorf("lock_timeout: %q, want 2s", there)
 	}
-	if s.work.pooler.there() || s.upkeep.pooler.there() {
+	if s.work.pooler.there() || s.maintenance.pooler.there() {
 		t.Error("a plain server was taken for a pooler")
 	}
 	if p.started.Load() == 0 {
@@ -62,19 +62,19 @@ func TestDirectConnectionsCarryTheSettingsOnce(t *testing.T) {
 func TestURLDecidesPoolSizes(t *testing.T) {
 	url := "postgres://localhost:1/none"
 	for _, c := range []struct {
-		options      Options
-		work, upkeep int32
+		options           Options
+		work, maintenance int32
 	}{
 		{Options{URL: url}, 6, 2},
 		{Options{URL: url + "?pool_max_conns=3"}, 3, 2},
-		{Options{URL: url + "?pool_max_conns=3", Conns: 9, UpkeepConns: 1}, 9, 1},
+		{Options{URL: url + "?pool_max_conns=3", Conns: 9, MaintenanceConns: 1}, 9, 1},
 	} {
 		s, err := Open(t.Context(), c.options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if work, upkeep := s.work.Stat().MaxConns(), s.upkeep.Stat().MaxConns(); work != c.work || upkeep != c.upkeep {
-			t.Errorf("%+v: pools of %d and %d, want %d and %d", c.options, work, upkeep, c.work, c.upkeep)
+		if work, maintenance := s.work.Stat().MaxConns(), s.maintenance.Stat().MaxConns(); work != c.work || maintenance != c.maintenance {
+			t.Errorf("%+v: pools of %d and %d, want %d and %d", c.options, work, maintenance, c.work, c.maintenance)
 		}
 		s.Close()
 	}

@@ -73,7 +73,7 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (store.Pruned, error) 
 	var completed, failed int
 	var pruned store.Pruned
 	var next pgtype.UUID
-	err := s.upkeep.write(ctx, "prune",
+	err := s.maintenance.write(ctx, "prune",
 		statement{pruneCompleted, []any{after, micros(p.Completed), limit}, one(&completed, &next)},
 		statement{pruneFailed, []any{micros(p.Failed), limit}, one(&failed)},
 		statement{pruneKeys, []any{limit}, one(&pruned.Keys)},

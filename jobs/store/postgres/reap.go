@@ -51,7 +51,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Re
 	var reaped []store.Reaped
 	var due int64
 	row := newJobRow(false, &due)
-	err := s.upkeep.write(ctx, "reap",
+	err := s.maintenance.write(ctx, "reap",
 		statement{endSessions, []any{asOf}, nil},
 		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows pgx.Rows) error {
 			j, err := row.scan(rows)

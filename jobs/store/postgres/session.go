@@ -52,7 +52,7 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 		schemas, examples = append(schemas, string(t.Schema)), append(examples, string(t.Example))
 	}
 	opened := false
-	err := s.upkeep.write(ctx, "register session "+w.ID,
+	err := s.maintenance.write(ctx, "register session "+w.ID,
 		statement{announceTypes, []any{names, descriptions, queues, attempts, timeouts, schemas, examples}, nil},
 		statement{
 			openSession,
@@ -98,7 +98,7 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.Heartbe
 		since = p.SinceCompletion.Microseconds()
 	}
 	var v store.HeartbeatReply
-	err := s.upkeep.write(ctx, "beat of session "+p.Session, statement{
+	err := s.maintenance.write(ctx, "beat of session "+p.Session, statement{
 		sql:  renewSession,
 		args: []any{id, string(state), int32(p.Running), micros(p.TTL), since},
 		scan: each(func(rows pgx.Rows) error {
@@ -127,7 +127,7 @@ const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.type
 // Sessions returns the sessions that are not dead.
 func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {
 	var list []store.Session
-	err := s.upkeep.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows pgx.Rows) error {
+	err := s.maintenance.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows pgx.Rows) error {
 		var w store.Session
 		var completion pgtype.Timestamptz
 		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,

@@ -39,22 +39,22 @@ type Options struct {
 	Application string
 	// Conns bounds the pool that inserts, claims, settles and answers queries; default what the URL says, or 6.
 	Conns int
-	// UpkeepConns bounds the small pool of heartbeats and chores, which a flood of work must not hold up; default 2.
-	UpkeepConns int
+	// MaintenanceConns bounds the small pool of heartbeats and chores, which a flood of work must not hold up; default 2.
+	MaintenanceConns int
 	// Log gets what an operator should know; default slog.Default.
 	Log *slog.Logger
 }
 
 const (
-	defaultConns       = 6
-	defaultUpkeepConns = 2
+	defaultConns            = 6
+	defaultMaintenanceConns = 2
 )
 
 // Store is a store.Store in PostgreSQL. It is safe for use by several goroutines, and many Stores may share a database.
 type Store struct {
-	work   *pool // inserts, claims, settles, and the reads of clients
-	upkeep *pool // heartbeats and chores
-	log    *slog.Logger
+	work        *pool // inserts, claims, settles, and the reads of clients
+	maintenance *pool // heartbeats and chores
+	log         *slog.Logger
 
 	migrating sync.Mutex
 
@@ -89,7 +89,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if s.work, err = newPool(config.Copy(), cmp.Or(max(conns, 0), defaultConns), ownMode); err != nil {
 		return nil, err
 	}
-	if s.upkeep, err = newPool(config.Copy(), cmp.Or(max(o.UpkeepConns, 0), defaultUpkeepConns), ownMode); err != nil {
+	if s.maintenance, err = newPool(config.Copy(), cmp.Or(max(o.MaintenanceConns, 0), defaultMaintenanceConns), ownMode); err != nil {
 		s.work.Close()
 		return nil, err
 	}
@@ -99,14 +99,14 @@ func Open(_ context.Context, o Options) (*Store, error) {
 // Close ends all connections once the calls under way have returned.
 func (s *Store) Close() {
 	s.work.Close()
-	s.upkeep.Close()
+	s.maintenance.Close()
 }
 
 // Ping reports whether a job could be accepted now: the server answers, takes writes, and has the tables. It is nil or
 // ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	var readOnly bool
-	err := s.upkeep.read(ctx, "ping", statement{
+	err := s.maintenance.read(ctx, "ping", statement{
 		sql:  `SELECT current_setting('transaction_read_only') = 'on' OR EXISTS (SELECT FROM jobs LIMIT 0)`,
 		scan: one(&readOnly),
 	})

@@ -43,13 +43,13 @@ func TestOpen(t *testing.T) {
 	t.Run("EarlierRolesAreFree", func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, Options{Dir: dir})
-		if l, err := s.Lead(t.Context(), "upkeep", "earlier", time.Hour); err != nil || !l.Held {
+		if l, err := s.Lead(t.Context(), "maintenance", "earlier", time.Hour); err != nil || !l.Held {
 			t.Fatalf("lead: %+v, %v", l, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if l, err := open(t, Options{Dir: dir}).Lead(t.Context(), "upkeep", "later", time.Hour); err != nil || !l.Held {
+		if l, err := open(t, Options{Dir: dir}).Lead(t.Context(), "maintenance", "later", time.Hour); err != nil || !l.Held {
 			t.Errorf("a process that is gone keeps its role: %+v, %v", l, err)
 		}
 	})

@@ -109,7 +109,7 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1 WHERE state <> 'dead'`, tx.now); err != nil {
 			return err
 		}
-		// Their roles as well: until the upkeep of a process that was killed runs out, nothing would be promoted or fed.
+		// Their roles as well: until the maintenance of a process that was killed runs out, nothing would be promoted or fed.
 		_, err := tx.exec(`DELETE FROM leases`)
 		return err
 	})

@@ -24,9 +24,9 @@ func (f *fixture) lead(role, holder string, ttl time.Duration) store.Lead {
 }
 
 func leadExclusive(f *fixture) {
-	one := f.lead("upkeep", "one", 10*time.Second)
+	one := f.lead("maintenance", "one", 10*time.Second)
 	is(f, "one", one.Held, true)
-	two := f.lead("upkeep", "two", 10*time.Second)
+	two := f.lead("maintenance", "two", 10*time.Second)
 	is(f, "two", two.Held, false)
 	is(f, "clock goes backwards", two.Now.Before(one.Now), false)
 	is(f, "clock is in UTC", one.Now.Location(), time.UTC)
@@ -36,29 +36,29 @@ func leadExclusive(f *fixture) {
 
 func leadRenew(f *fixture) {
 	for range 4 {
-		is(f, "one", f.lead("upkeep", "one", 10*time.Second).Held, true)
-		is(f, "two", f.lead("upkeep", "two", 10*time.Second).Held, false)
+		is(f, "one", f.lead("maintenance", "one", 10*time.Second).Held, true)
+		is(f, "two", f.lead("maintenance", "two", 10*time.Second).Held, false)
 		f.age(8 * time.Second)
 	}
 }
 
 func leadExpiry(f *fixture) {
-	is(f, "one", f.lead("upkeep", "one", 10*time.Second).Held, true)
+	is(f, "one", f.lead("maintenance", "one", 10*time.Second).Held, true)
 	f.age(11 * time.Second)
-	is(f, "two", f.lead("upkeep", "two", 10*time.Second).Held, true)
-	is(f, "one, late", f.lead("upkeep", "one", 10*time.Second).Held, false)
+	is(f, "two", f.lead("maintenance", "two", 10*time.Second).Held, true)
+	is(f, "one, late", f.lead("maintenance", "one", 10*time.Second).Held, false)
 }
 
 func leadGiveBack(f *fixture) {
-	is(f, "one", f.lead("upkeep", "one", time.Hour).Held, true)
-	is(f, "two gives back what it has not", f.lead("upkeep", "two", 0).Held, false)
-	is(f, "two", f.lead("upkeep", "two", time.Hour).Held, false)
-	is(f, "one gives back", f.lead("upkeep", "one", 0).Held, false)
-	is(f, "two, then", f.lead("upkeep", "two", time.Hour).Held, true)
+	is(f, "one", f.lead("maintenance", "one", time.Hour).Held, true)
+	is(f, "two gives back what it has not", f.lead("maintenance", "two", 0).Held, false)
+	is(f, "two", f.lead("maintenance", "two", time.Hour).Held, false)
+	is(f, "one gives back", f.lead("maintenance", "one", 0).Held, false)
+	is(f, "two, then", f.lead("maintenance", "two", time.Hour).Held, true)
 }
 
 func leadRoles(f *fixture) {
-	is(f, "upkeep", f.lead("upkeep", "one", time.Hour).Held, true)
+	is(f, "maintenance", f.lead("maintenance", "one", time.Hour).Held, true)
 	is(f, "feed", f.lead("feed", "two", time.Hour).Held, true)
 }
 
@@ -68,7 +68,7 @@ func leadRace(f *fixture) {
 	var all sync.WaitGroup
 	for i := range held {
 		all.Go(func() {
-			lead, err := stores[i%2].Lead(f.Context(), "upkeep", newID(), time.Hour)
+			lead, err := stores[i%2].Lead(f.Context(), "maintenance", newID(), time.Hour)
 			if err != nil {
 				f.Errorf("lead: %v", err)
 			}

@@ -18,7 +18,7 @@ var walking = area{name: "Walk", cases: []behaviour{
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// walkLegal does at random what clients, workers and the upkeep do, and watches every job after each step.
+// walkLegal does at random what clients, workers and the maintenance do, and watches every job after each step.
 func walkLegal(f *fixture) {
 	const seed = 20_240_607
 	w := &walker{fixture: f, dice: rand.New(rand.NewPCG(seed, 1)), seen: map[string]jobs.Job{}, sessions: []string{f.worker(), f.worker()}}

@@ -79,7 +79,7 @@ func New(opts Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	document := a.operations(mux)
 	serveDocs(mux, document)
-	return newDoor(opts, mux)
+	return newMiddleware(opts, mux)
 }
 
 // OpenAPI returns the OpenAPI 3.1 document of the API, as /openapi.json serves it.

@@ -14,8 +14,6 @@ import (
 	"maragu.dev/goqite"
 	"maragu.dev/goqite/jobs"
 	_ "modernc.org/sqlite" // the driver, the same for all
-
-	"github.com/windlass-jobs/windlass/jobs"
 )
 
 // goqiteSchema is the table that goqite asks for, in words of our own: its module does not export it.

@@ -19,13 +19,13 @@ import (
 
 // windlass is Windlass on PostgreSQL and Redis, or on SQLite: the engine does not know which.
 type windlass struct {
-	store  store.Store
-	queue  queue
-	client *engine.Client
-	worker *engine.Worker
-	upkeep *engine.Upkeep
-	begun  bool
-	text   string
+	store       store.Store
+	queue       queueAndBus
+	client      *engine.Client
+	worker      *engine.Worker
+	maintenance *engine.Maintenance
+	begun       bool
+	text        string
 
 	count func(ctx context.Context) (Count, error)
 	fill  func(ctx context.Context, count int) error
@@ -35,8 +35,8 @@ type windlass struct {
 	closers []func() error
 }
 
-// queue is what the engine needs besides the store.
-type queue interface {
+// queueAndBus is what the engine needs besides the store.
+type queueAndBus interface {
 	queue.Queue
 	queue.Bus
 }
@@ -69,7 +69,7 @@ func openWindlass(ctx context.Context, o Options) (System, error) {
 
 // newWindlass puts the engine together. A worker's default is 5 slots; some thousands suit jobs that do nothing, for more of them share a commit then. All else is
 // at its default, for latency as well.
-func newWindlass(o Options, store store.Store, queue queue, log *slog.Logger) *windlass {
+func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logger) *windlass {
 	slots := or(o.Slots, 4000)
 	if o.Latency != "" {
 		slots = 0
@@ -85,7 +85,7 @@ func newWindlass(o Options, store store.Store, queue queue, log *slog.Logger) *w
 		worker: engine.NewWorker(engine.WorkerOptions{
 			Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: slots,
 		}),
-		upkeep: engine.NewUpkeep(engine.UpkeepOptions{Store: store, Queue: queue, Log: log}),
+		maintenance: engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log}),
 	}
 	return w
 }
@@ -104,11 +104,11 @@ func (w *windlass) Bulk(ctx context.Context, first, count int) error {
 	return err
 }
 
-// Start begins with the upkeep as well, as a worker process does.
+// Start begins with the maintenance as well, as a worker process does.
 func (w *windlass) Start(ctx context.Context) error {
 	ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.begun = true
-	w.running.Go(func() { w.upkeep.Run(ctx) })
+	w.running.Go(func() { w.maintenance.Run(ctx) })
 	w.running.Go(func() {
 		if err := w.worker.Run(ctx); err != nil {
 			fmt.Fprintln(os.Stderr, "windlass worker:", err)

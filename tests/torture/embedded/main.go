@@ -1,4 +1,4 @@
-// Command embedded is the torture's one-process mode: API, upkeep and worker on SQLite and the queue in memory, as services/embedded puts
+// Command embedded is the torture's one-process mode: API, maintenance and worker on SQLite and the queue in memory, as services/embedded puts
 // them together, with handlers that record what they do.
 package main
 
@@ -71,9 +71,9 @@ func run(ctx context.Context) error {
 	worker := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: 16, LeaseTTL: ttl, ShutdownTimeout: time.Second,
 	})
-	upkeep := engine.NewUpkeep(engine.UpkeepOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
+	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
 	var working sync.WaitGroup
-	working.Go(func() { upkeep.Run(ctx) })
+	working.Go(func() { maintenance.Run(ctx) })
 	working.Go(func() { recording.Count(ctx, worker, events, name) })
 	working.Go(func() { err = worker.Run(ctx) })
 	<-ctx.Done()

@@ -32,10 +32,10 @@ func main() {
 
 // settings come from the environment, with the names of the real worker where it has them.
 type settings struct {
-	ttl, grace time.Duration
-	slots      int
-	types      []string
-	upkeep     bool
+	ttl, grace  time.Duration
+	slots       int
+	types       []string
+	maintenance bool
 }
 
 func load() (s settings, err error) {
@@ -49,7 +49,7 @@ func load() (s settings, err error) {
 		return s, err
 	}
 	s.types = strings.FieldsFunc(os.Getenv("TORTURE_TYPES"), func(r rune) bool { return r == ',' })
-	s.upkeep = os.Getenv("TORTURE_UPKEEP") != "off"
+	s.maintenance = os.Getenv("TORTURE_UPKEEP") != "off"
 	return s, nil
 }
 
@@ -91,15 +91,15 @@ func work(ctx context.Context) error {
 		Concurrency: set.slots, LeaseTTL: set.ttl, ShutdownTimeout: set.grace,
 	})
 	var beside sync.WaitGroup
-	upkeeping, stopUpkeep := context.WithCancel(ctx)
-	if set.upkeep {
+	maintaining, stopMaintenance := context.WithCancel(ctx)
+	if set.maintenance {
 		beside.Go(func() {
-			engine.NewUpkeep(engine.UpkeepOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl}).Run(upkeeping)
+			engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl}).Run(maintaining)
 		})
 	}
-	beside.Go(func() { recording.Count(upkeeping, worker, events, name) })
+	beside.Go(func() { recording.Count(maintaining, worker, events, name) })
 	err = worker.Run(ctx)
-	stopUpkeep()
+	stopMaintenance()
 	beside.Wait()
 	events.Write(recording.Counted(history.Down, worker, name))
 	return err

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// door is what every request passes on its way to a route: who may come in, what the answer's headers say, and what becomes of a panic
+// middleware is what every request passes on its way to a route: who may come in, what the answer's headers say, and what becomes of a panic
 // or of a request that no route wants.
-type door struct {
+type middleware struct {
 	log     *slog.Logger
 	hosts   map[string]bool
 	origins *http.CrossOriginProtection
@@ -21,8 +21,8 @@ type door struct {
 	traffic *traffic
 }
 
-func newDoor(opts Options, mux *http.ServeMux) (*door, error) {
-	d := &door{log: opts.Log, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(), mux: mux}
+func newMiddleware(opts Options, mux *http.ServeMux) (*middleware, error) {
+	d := &middleware{log: opts.Log, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(), mux: mux}
 	for _, host := range opts.AllowedHosts {
 		d.hosts[hostname(host)] = true
 	}
@@ -52,7 +52,7 @@ var always = http.Header{
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 }
 
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	out := &answer{ResponseWriter: w, r: r}
 	defer func() {
@@ -106,7 +106,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // addressed reports whether a request was sent to one of our names. Else any page could reach us under a name of its own that resolves to this
 // address. A proxy in front, the web interface's for one, addresses us as it knows us and forwards the name that the browser used: that one counts as
 // well. Who talks to us directly gains nothing by leaving it out, and a page cannot set it.
-func (d *door) addressed(r *http.Request) bool {
+func (d *middleware) addressed(r *http.Request) bool {
 	if !d.hosts[hostname(r.Host)] {
 		return false
 	}
@@ -121,7 +121,7 @@ func (d *door) addressed(r *http.Request) bool {
 }
 
 // decline answers for the mux, whose own words are plain text.
-func (d *door) decline(out *answer, r *http.Request) {
+func (d *middleware) decline(out *answer, r *http.Request) {
 	status := out.unwanted
 	h := out.Header()
 	for _, name := range []string{"Content-Type", "Content-Length"} {

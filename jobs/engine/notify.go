@@ -14,14 +14,14 @@ import (
 
 const (
 	pushTimeout = 250 * time.Millisecond
-	// hurryMax bounds the hints that wait for the Queue. What does not fit is dropped: the feeder finds those jobs in the Store.
-	hurryMax = 100_000
+	// notifyMax bounds the hints that wait for the Queue. What does not fit is dropped: the feeder finds those jobs in the Store.
+	notifyMax = 100_000
 	// queueRest is how long the Queue is left alone after an error.
 	queueRest = time.Second
 )
 
-// hurrier sends hints to the Queue on behalf of those who must not wait for it. It may drop any of them: that costs time, never a job.
-type hurrier struct {
+// notifier sends hints to the Queue on behalf of those who must not wait for it. It may drop any of them: that costs time, never a job.
+type notifier struct {
 	queue queue.Queue
 	log   *slog.Logger
 
@@ -39,13 +39,13 @@ var start = time.Now()
 func since() int64 { return int64(time.Since(start)) }
 
 // push never blocks.
-func (h *hurrier) push(hints ...jobs.Hint) {
+func (h *notifier) push(hints ...jobs.Hint) {
 	if len(hints) == 0 {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.waiting = append(h.waiting, hints[:min(len(hints), max(0, hurryMax-len(h.waiting)))]...)
+	h.waiting = append(h.waiting, hints[:min(len(hints), max(0, notifyMax-len(h.waiting)))]...)
 	if !h.sending {
 		h.sending = true
 		h.running.Go(h.send)
@@ -53,26 +53,26 @@ func (h *hurrier) push(hints ...jobs.Hint) {
 }
 
 // wait returns when nothing waits to be sent.
-func (h *hurrier) wait() { h.running.Wait() }
+func (h *notifier) wait() { h.running.Wait() }
 
 // ok reports whether the Queue answered when last asked.
-func (h *hurrier) ok() bool { return since() >= h.restUntil.Load() }
+func (h *notifier) ok() bool { return since() >= h.restUntil.Load() }
 
 // failed notes an error of the Queue, and logs the first of a row.
-func (h *hurrier) failed(err error) {
+func (h *notifier) failed(err error) {
 	if h.restUntil.Swap(since()+int64(queueRest)) == 0 {
 		h.log.Warn("queue unreachable, working from the store", "error", err)
 	}
 }
 
 // works notes that the Queue answered.
-func (h *hurrier) works() {
+func (h *notifier) works() {
 	if h.restUntil.Load() != 0 && h.restUntil.Swap(0) != 0 {
 		h.log.Info("queue reachable again")
 	}
 }
 
-func (h *hurrier) send() {
+func (h *notifier) send() {
 	for {
 		h.mu.Lock()
 		n := min(len(h.waiting), batchMax)
@@ -102,4 +102,4 @@ func (h *hurrier) send() {
 }
 
 // degraded reports whether the Queue failed when last used.
-func (h *hurrier) degraded() bool { return h.restUntil.Load() != 0 }
+func (h *notifier) degraded() bool { return h.restUntil.Load() != 0 }

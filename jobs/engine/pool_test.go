@@ -13,11 +13,11 @@ import (
 )
 
 // Every attempt begins at once, however many others block or end their goroutines, and nobody stays behind.
-func TestCrew(t *testing.T) {
+func TestPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun, ended atomic.Int32
 		release := make(chan struct{})
-		c := newCrew(func(r *run) {
+		c := newPool(func(r *run) {
 			begun.Add(1)
 			defer ended.Add(1)
 			switch r.job.Attempts {

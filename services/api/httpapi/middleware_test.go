@@ -249,7 +249,7 @@ func TestPanic(t *testing.T) {
 	s := newSystem(t, func(o *httpapi.Options) { o.Client = broken{o.Client} })
 	r := s.do("GET", "/queues", "")
 	s.refused(r, 500)
-	if strings.Contains(r.body, "mistake") || !strings.Contains(s.log.String(), "a mistake") || !strings.Contains(s.log.String(), "door_test.go") {
+	if strings.Contains(r.body, "mistake") || !strings.Contains(s.log.String(), "a mistake") || !strings.Contains(s.log.String(), "middleware_test.go") {
 		t.Errorf("%s\n%s", r.body, s.log)
 	}
 }

@@ -25,7 +25,7 @@ const nameQueues = `WITH RECURSIVE ` + pendingQueues + ` SELECT a.name FROM all_
 // Queues names the queues that have pending jobs.
 func (s *Store) Queues(ctx context.Context) ([]string, error) {
 	var names []string
-	err := s.upkeep.read(ctx, "name queues", statement{nameQueues, nil, each(func(rows pgx.Rows) error {
+	err := s.maintenance.read(ctx, "name queues", statement{nameQueues, nil, each(func(rows pgx.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		names = append(names, name)
@@ -59,7 +59,7 @@ func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
 	}
 	limit := min(max(d.Limit, 0), 5000)
 	hints := make([]jobs.Hint, 0, limit)
-	err := s.upkeep.read(ctx, "read due jobs", statement{
+	err := s.maintenance.read(ctx, "read due jobs", statement{
 		sql:  dueJobs,
 		args: []any{d.Queue, int32(priority), runAt, id, micros(d.Ahead), int32(limit)},
 		scan: (&hintRow{}).into(&hints),
@@ -93,7 +93,7 @@ func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration
 	var lead store.Lead
 	var up int64
 	ask.scan = one(&lead.Held, &lead.Now, &up)
-	err := s.upkeep.write(ctx, "lease of role "+role, ask)
+	err := s.maintenance.write(ctx, "lease of role "+role, ask)
 	lead.Now, lead.Up = lead.Now.UTC(), time.Duration(up)*time.Microsecond
 	if err != nil {
 		return store.Lead{}, err

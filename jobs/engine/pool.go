@@ -2,10 +2,10 @@ package engine
 
 import "sync"
 
-// crew are the goroutines that make attempts. Before one of them enters a handler, where it may stay for as long as it likes, it sees to it
+// pool are the goroutines that make attempts. Before one of them enters a handler, where it may stay for as long as it likes, it sees to it
 // that another is on its way to whatever waits. So each handler that blocks has a goroutine to itself, and a thousand short ones share
 // a few: a goroutine for every attempt costs more than most attempts do.
-type crew struct {
+type pool struct {
 	work func(*run)
 
 	mu      sync.Mutex
@@ -16,14 +16,14 @@ type crew struct {
 	closed  bool
 }
 
-func newCrew(work func(*run)) *crew {
-	c := &crew{work: work}
+func newPool(work func(*run)) *pool {
+	c := &pool{work: work}
 	c.wake = sync.NewCond(&c.mu)
 	return c
 }
 
 // give hands over attempts to make. Each begins at once.
-func (c *crew) give(list []*run) {
+func (c *pool) give(list []*run) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = append(c.waiting, list...)
@@ -31,7 +31,7 @@ func (c *crew) give(list []*run) {
 }
 
 // call sees to it that somebody comes for what waits.
-func (c *crew) call() {
+func (c *pool) call() {
 	switch {
 	case c.coming || len(c.waiting) == 0:
 		return
@@ -43,8 +43,8 @@ func (c *crew) call() {
 	c.coming = true
 }
 
-// serve makes attempts, one after the other, until the crew is closed.
-func (c *crew) serve() {
+// serve makes attempts, one after the other, until the pool is closed.
+func (c *pool) serve() {
 	c.mu.Lock() // not unlocked by a defer: a handler that ends its goroutine does so while it is unlocked
 	c.coming = false
 	for {
@@ -71,7 +71,7 @@ func (c *crew) serve() {
 }
 
 // close sends everybody home who is not in a handler; the others go when theirs return.
-func (c *crew) close() {
+func (c *pool) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
