@@ -17,6 +17,9 @@ var (
 	// ErrKeyGone: the idempotency key belongs to this request, but its jobs have been deleted since.
 	ErrKeyGone = errors.New("the jobs of this idempotency key have been deleted")
 
+	// ErrStale: another has the job by now; what was to be recorded was not.
+	ErrStale = errors.New("another worker has the job by now")
+
 	// ErrBusy: a lock was not to be had in time; nothing was stored, try again.
 	ErrBusy = errors.New("locked by another request")
 	// ErrRejected: the Store cannot hold this value; nothing was stored, trying again does not help.

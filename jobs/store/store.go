@@ -11,6 +11,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -117,6 +118,28 @@ type Maintenance interface {
 	// Sessions returns the sessions that are not dead, oldest first.
 	Sessions(ctx context.Context) ([]Session, error)
 }
+
+// Transactional is a Store that can write in a transaction of the caller's, which the caller commits or rolls back. The drivers say
+// which types of transaction they take; for any other, one that is over, and one of a database without these tables the error is
+// ErrForeignTx, and the transaction is as usable as before.
+//
+// An error of a statement leaves a PostgreSQL transaction aborted, as any failed statement does; a savepoint helps.
+type Transactional interface {
+	// InsertTx is Client.Insert in tx: jobs and keys are there once tx is committed. Until then another submission with one of
+	// the keys waits, for 2 s at most, and then gets jobs.ErrBusy.
+	InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error)
+
+	// CompleteTx records an Outcome with VerbComplete in tx, under the guard of Settle: the job is processing, with this fence and
+	// this session. jobs.ErrStale where it is not: another has the job by now, and the caller must roll back. Once tx is
+	// committed, Settle answers Already for any outcome of this attempt.
+	CompleteTx(ctx context.Context, tx any, o Outcome) error
+
+	// Committed returns hints, with In set, for those of the ids that are pending. Ids whose transaction is not committed are not.
+	Committed(ctx context.Context, ids []string) ([]jobs.Hint, error)
+}
+
+// ErrForeignTx is the answer to a transaction that the Store cannot write in; nothing was written.
+var ErrForeignTx = errors.New("not a transaction of this store's database")
 
 // ListQuery selects jobs. Empty fields do not restrict.
 type ListQuery struct {
