@@ -45,7 +45,7 @@ func (s *weightless) Register(context.Context, store.Session, []jobs.Type, time.
 	return nil
 }
 
-func (s *weightless) Beat(context.Context, store.Heartbeat) (store.HeartbeatReply, error) {
+func (s *weightless) Heartbeat(context.Context, store.Heartbeat) (store.HeartbeatReply, error) {
 	return store.HeartbeatReply{Alive: true}, nil
 }
 
