@@ -65,7 +65,11 @@ var failures = map[string][]string{"email": emailFailures, "report": reportFailu
 func TestRegister(t *testing.T) {
 	var r jobs.Registry
 	Register(&r, Options{})
-	if got, want := r.Names(), []string{"email", "image", "report"}; !slices.Equal(got, want) {
+	var got []string
+	for _, typ := range r.Types() {
+		got = append(got, typ.Name)
+	}
+	if want := []string{"email", "image", "report"}; !slices.Equal(got, want) {
 		t.Fatalf("types %v, want %v", got, want)
 	}
 	usual := map[string]time.Duration{"email": emailDuration, "report": reportDuration, "image": imageDuration}

@@ -17,8 +17,8 @@ var (
 	// ErrKeyGone: the idempotency key belongs to this request, but its jobs have been deleted since.
 	ErrKeyGone = errors.New("the jobs of this idempotency key have been deleted")
 
-	// ErrStale: another has the job by now; what was to be recorded was not.
-	ErrStale = errors.New("another worker has the job by now")
+	// ErrStale: the attempt has lost its job, because another has it by now or it is over; what was to be recorded was not.
+	ErrStale = errors.New("the attempt does not have the job any more")
 
 	// ErrBusy: a lock was not to be had in time; nothing was stored, try again.
 	ErrBusy = errors.New("locked by another request")
@@ -28,6 +28,16 @@ var (
 	ErrUnavailable = errors.New("the store is unavailable")
 	// ErrOutcomeUnknown: the connection broke on the way; the change may or may not be stored.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
+)
+
+// What Run.CompleteTx and the client's SubmitTx answer besides.
+var (
+	// ErrUnsupported: the Store cannot write in the caller's transaction; nothing was written.
+	ErrUnsupported = errors.New("not supported")
+	// ErrCompletedTwice: CompleteTx was called before in the same transaction.
+	ErrCompletedTwice = errors.New("the job was completed before in this transaction")
+	// ErrAttemptOver: the attempt has ended, so it can complete nothing any more.
+	ErrAttemptOver = errors.New("the attempt is over")
 )
 
 // Why a handler's context ended: read it with context.Cause.

@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -28,43 +25,36 @@ var (
 //   - Permanent(err): the job fails at once;
 //   - Snooze(d): called again after d, the attempt is not counted.
 //
-// A panic is an error with its stack. The context ends when the job's timeout is over, the job is cancelled, the worker shuts down or has
-// lost its lease (context.Cause tells which); a handler that goes on regardless keeps its slot but not its job.
+// A panic is an error with its stack. The context ends when the job's timeout is over, the job is cancelled, or the worker shuts
+// down or has lost its lease; context.Cause says which. A handler that ignores this keeps its slot, but loses its job.
 //
 // It may run more than once for one job, even after it has succeeded: make its effects idempotent, for example by the job's id.
 type HandlerFunc[T any] func(ctx context.Context, run *Run, payload T) (any, error)
 
-// Run is one attempt of a job, as its handler sees it.
-type Run struct {
-	Job Job
-	Log *slog.Logger // carries the job's id, type, queue and attempt
+// RunFunc makes one attempt at a job: a registered handler, or a Middleware around it. It returns what a HandlerFunc does.
+type RunFunc func(ctx context.Context, run *Run) (any, error)
 
-	progress func(percent float64, message string)
-}
+// Middleware puts something around every handler of a worker: logging, tracing, metrics, a value in the context. It is called
+// once for each job type when the worker is made, and returns the function that the worker calls in place of next. That may
+// change ctx and what next returned, call next not at all, or more than once.
+//
+//	func logged(next jobs.RunFunc) jobs.RunFunc {
+//		return func(ctx context.Context, run *jobs.Run) (any, error) {
+//			result, err := next(ctx, run)
+//			run.Log.Info("handled", "error", err)
+//			return result, err
+//		}
+//	}
+type Middleware func(next RunFunc) RunFunc
 
-// NewRun is for those who call handlers: the engine, and tests of handlers. progress may be nil.
-func NewRun(job Job, log *slog.Logger, progress func(percent float64, message string)) *Run {
-	return &Run{Job: job, Log: log, progress: progress}
-}
-
-// Progress tells how far the attempt is, in percent (0 to 100), with a short message for people (the first 200 bytes are kept). It is cheap and never
-// waits: at most about one call in a second is written, always the newest, and none in an attempt's first second.
-func (r *Run) Progress(percent float64, message string) {
-	if r.progress != nil {
-		r.progress(percent, message)
-	}
-}
-
-// Registry holds the job types that a process serves, or accepts. The zero value is empty and ready. Fill it before use; it
-// is not safe to add to one that is in use.
-type Registry struct{ handlers map[string]*Handler }
-
-// Handler is a registered job type.
+// Handler is a job type, and the function that makes an attempt at one of its jobs.
 type Handler struct {
 	Type    Type
 	Backoff BackoffFunc
-	Run     func(ctx context.Context, run *Run) (any, error) // decodes the payload of run.Job and calls the HandlerFunc
-	Check   func(payload json.RawMessage) error              // an *InvalidError where the payload, in canonical form, does not decode
+	Run     RunFunc                             // decodes the payload of run.Job and calls the HandlerFunc; nil: not served here
+	Check   func(payload json.RawMessage) error // an *InvalidError where the payload, in canonical form, does not decode
+
+	err error // the first mistake in an option
 }
 
 // Option changes how a type is handled.
@@ -73,7 +63,8 @@ type Option func(*Handler)
 // WithQueue names the queue of jobs that are submitted without one. It is DefaultQueue otherwise.
 func WithQueue(name string) Option { return func(h *Handler) { h.Type.Queue = name } }
 
-// WithTimeout limits an attempt of jobs that are submitted without a limit: whole seconds up to MaxTimeout. It is DefaultTimeout otherwise.
+// WithTimeout limits an attempt of jobs that are submitted without a limit: whole seconds up to MaxTimeout. It is DefaultTimeout
+// otherwise.
 func WithTimeout(d time.Duration) Option { return func(h *Handler) { h.Type.Timeout = d } }
 
 // WithMaxAttempts is for jobs that are submitted without it: 1 to MaxMaxAttempts. It is DefaultMaxAttempts otherwise.
@@ -89,36 +80,48 @@ func WithDescription(text string) Option { return func(h *Handler) { h.Type.Desc
 func WithExample(payload any) Option {
 	return func(h *Handler) {
 		raw, err := json.Marshal(payload)
-		if err != nil {
-			panic(fmt.Sprintf("jobs: example of %q: %v", h.Type.Name, err))
+		if err != nil && h.err == nil {
+			h.err = fmt.Errorf("example of %q: %w", h.Type.Name, err)
 		}
 		h.Type.Example = raw
 	}
 }
 
-// Handle registers a job type. T is the payload: a struct whose json tags name the fields that the handler knows (others are
-// let through), or json.RawMessage or a map for any object. The type's JSON Schema is made from T; see SchemaOf for the tags it reads.
-// Handle panics where the name or an option is not valid, or the name is taken: these are mistakes in the program.
+// Handle registers a job type and the function that serves it. T is the payload: a struct whose json tags name the fields that
+// the handler knows (others are let through), or json.RawMessage or a map for any object. The type's JSON Schema is made from T;
+// see SchemaOf for the tags it reads.
+//
+// Handle panics where the name or an option is not valid, fn is nil, the type is registered already, or the registry is frozen:
+// these are mistakes in the program. NewHandler and Registry.Add return them as errors.
 func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Option) {
-	numbers := holdsAny(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	h, err := NewHandler(name, fn, options...)
+	switch {
+	case err == nil && fn == nil:
+		err = fmt.Errorf("the function of %q is nil", name)
+	case err == nil:
+		err = r.Add(h)
+	}
+	if err != nil {
+		panic("jobs: " + err.Error())
+	}
+}
+
+// NewHandler describes a job type, without registering it. With a nil fn it is a type that can be submitted but is not served
+// until WithFunc gives it a function. The error says which option is not valid. NewHandler panics where T is no payload (see
+// SchemaOf).
+func NewHandler[T any](name string, fn HandlerFunc[T], options ...Option) (*Handler, error) {
 	schema := SchemaOf[T]()
 	var shape *Shape
 	if shaped(reflect.TypeFor[T](), nil) {
 		shape = ShapeOf(schema)
 	}
+	numbers := keepsDigits[T]()
 	h := &Handler{
 		Type: Type{
 			Name: name, Queue: DefaultQueue, MaxAttempts: DefaultMaxAttempts, Timeout: DefaultTimeout,
 			Schema: schema, Example: json.RawMessage(`{}`),
 		},
 		Backoff: Backoff,
-		Run: func(ctx context.Context, run *Run) (any, error) {
-			payload, err := decode[T](run.Job.Payload, numbers)
-			if err != nil {
-				return nil, Permanent(err)
-			}
-			return fn(ctx, run, payload)
-		},
 		Check: func(payload json.RawMessage) error {
 			if shape.Fits(payload) {
 				return nil
@@ -132,39 +135,42 @@ func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Optio
 	}
 	switch t := h.Type; {
 	case !TypePattern.MatchString(name):
-		panic(fmt.Sprintf("jobs: %q is not a valid job type", name))
+		return nil, fmt.Errorf("%q is not a valid job type: it must match %s", name, TypePattern)
+	case h.err != nil:
+		return nil, h.err
 	case !QueuePattern.MatchString(t.Queue):
-		panic(fmt.Sprintf("jobs: %q is not a valid queue", t.Queue))
+		return nil, fmt.Errorf("%q is not a valid queue: it must match %s", t.Queue, QueuePattern)
 	case t.MaxAttempts < 1 || t.MaxAttempts > MaxMaxAttempts:
-		panic(fmt.Sprintf("jobs: max attempts of %q must be 1 to %d", name, MaxMaxAttempts))
+		return nil, fmt.Errorf("max attempts of %q must be 1 to %d", name, MaxMaxAttempts)
 	case t.Timeout < time.Second || t.Timeout > MaxTimeout || t.Timeout%time.Second != 0:
-		panic(fmt.Sprintf("jobs: timeout of %q must be whole seconds up to %s", name, MaxTimeout))
-	case r.handlers[name] != nil:
-		panic(fmt.Sprintf("jobs: type %q is registered twice", name))
+		return nil, fmt.Errorf("timeout of %q must be whole seconds up to %s", name, MaxTimeout)
+	case h.Backoff == nil:
+		return nil, fmt.Errorf("the retry curve of %q is nil", name)
 	}
-	if r.handlers == nil {
-		r.handlers = map[string]*Handler{}
-	}
-	r.handlers[name] = h
+	return WithFunc(h, fn), nil
 }
 
-// Lookup returns the handler of a type, or nil.
-func (r *Registry) Lookup(name string) *Handler { return r.handlers[name] }
-
-// Names lists the types, sorted.
-func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.handlers)) }
-
-// Types describes the types, by name.
-func (r *Registry) Types() []Type {
-	types := make([]Type, 0, len(r.handlers))
-	for _, name := range r.Names() {
-		types = append(types, r.handlers[name].Type)
+// WithFunc returns a copy of a Handler that is served by fn. T must be the type that NewHandler was called with.
+func WithFunc[T any](h *Handler, fn HandlerFunc[T]) *Handler {
+	served, numbers := *h, keepsDigits[T]()
+	served.Run = nil
+	if fn != nil {
+		served.Run = func(ctx context.Context, run *Run) (any, error) {
+			payload, err := decode[T](run.Job.Payload, numbers)
+			if err != nil {
+				return nil, Permanent(err)
+			}
+			return fn(ctx, run, payload)
+		}
 	}
-	return types
+	return &served
 }
 
-// decode reads a payload into T and tells a field of the wrong type by its pointer. With numbers, those in a field of type any keep their
-// digits (json.Number); that way is slower.
+// keepsDigits reports whether a payload of type T can hold numbers whose type encoding/json would choose.
+func keepsDigits[T any]() bool { return holdsAny(reflect.TypeFor[T](), map[reflect.Type]bool{}) }
+
+// decode reads a payload into T; the error has a JSON Pointer to a field of the wrong type. With numbers set, numbers in a field
+// of type any keep their digits (json.Number), which is slower.
 func decode[T any](payload json.RawMessage, numbers bool) (v T, err error) {
 	if numbers {
 		dec := json.NewDecoder(bytes.NewReader(payload))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,9 @@ func TestMistakesInARegistration(t *testing.T) {
 		"attempts": func(r *jobs.Registry) { jobs.Handle(r, "a", nothing, jobs.WithMaxAttempts(101)) },
 		"timeout":  func(r *jobs.Registry) { jobs.Handle(r, "a", nothing, jobs.WithTimeout(1500*time.Millisecond)) },
 		"twice":    func(r *jobs.Registry) { jobs.Handle(r, "a", nothing); jobs.Handle(r, "a", nothing) },
+		"no func":  func(r *jobs.Registry) { jobs.Handle[struct{}](r, "a", nil) },
+		"frozen":   func(r *jobs.Registry) { r.Freeze(); jobs.Handle(r, "a", nothing) },
+		"backoff":  func(r *jobs.Registry) { jobs.Handle(r, "a", nothing, jobs.WithBackoff(nil)) },
 		"example":  func(r *jobs.Registry) { jobs.Handle(r, "a", nothing, jobs.WithExample(func() {})) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,5 +94,55 @@ func TestMistakesInARegistration(t *testing.T) {
 			}()
 			register(new(jobs.Registry))
 		})
+	}
+}
+
+// What Handle panics with is an error of NewHandler and Add.
+func TestNewHandler(t *testing.T) {
+	for name, options := range map[string][]jobs.Option{
+		"No Spaces": nil, "queue": {jobs.WithQueue("a:b")}, "attempts": {jobs.WithMaxAttempts(0)}, "example": {jobs.WithExample(func() {})},
+	} {
+		if _, err := jobs.NewHandler[greeting](name, nil, options...); err == nil || !strings.Contains(err.Error(), `"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	declared, err := jobs.NewHandler[greeting]("greet", nil, jobs.WithQueue("mail"))
+	if err != nil || declared.Run != nil {
+		t.Fatalf("%+v, %v", declared, err)
+	}
+	var reg jobs.Registry
+	if err := reg.Add(declared); err == nil {
+		t.Error("a type without a function was added")
+	}
+	reg.Declare(declared)
+	if got := reg.Lookup("greet"); got == nil || len(reg.Served()) != 0 || len(reg.Types()) != 1 {
+		t.Errorf("declared: %+v", got)
+	}
+	served := jobs.WithFunc(declared, func(_ context.Context, _ *jobs.Run, in greeting) (any, error) { return in.To, nil })
+	if err := reg.Add(served); err != nil {
+		t.Error(err)
+	}
+	reg.Declare(declared) // changes nothing
+	got := reg.Lookup("greet")
+	if len(reg.Served()) != 1 || got.Type.Queue != "mail" {
+		t.Errorf("served: %+v", got)
+	}
+	result, err := got.Run(t.Context(), jobs.NewRun(jobs.Job{Payload: []byte(`{"to":"you"}`)}, nil, nil))
+	if result != "you" || err != nil {
+		t.Errorf("%v, %v", result, err)
+	}
+	if err := reg.Add(served); err == nil {
+		t.Error("a type was added twice")
+	}
+}
+
+// A Run that was made by hand has everything that a handler may call.
+func TestRunByHand(t *testing.T) {
+	for _, run := range []*jobs.Run{jobs.NewRun(jobs.Job{}, nil, nil), {Job: jobs.Job{}, Log: slog.Default()}} {
+		run.Log.Debug("not a nil pointer")
+		run.Progress(50, "half")
+		if err := run.CompleteTx(t.Context(), nil, nil); !errors.Is(err, jobs.ErrUnsupported) {
+			t.Errorf("CompleteTx: %v", err)
+		}
 	}
 }

@@ -108,10 +108,10 @@ func BenchmarkAttempt(b *testing.B) {
 	store.left.Store(int64(b.N))
 	queue := memory.New(memory.Options{})
 	defer queue.Close()
-	worker := engine.NewWorker(engine.WorkerOptions{
+	worker := must(engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler), Concurrency: 1000,
 		LeaseTTL: time.Hour, // a beat would find that the Store knows of no attempt, and end them
-	})
+	}))
 	ctx, stop := context.WithCancel(b.Context())
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -130,9 +130,9 @@ func BenchmarkSubmit(b *testing.B) {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			queue := memory.New(memory.Options{})
 			defer queue.Close()
-			client := engine.NewClient(engine.ClientOptions{
+			client := must(engine.NewClient(engine.ClientOptions{
 				Store: &weightless{}, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler),
-			})
+			}))
 			defer client.Close()
 			b.ReportAllocs()
 			b.ResetTimer()

@@ -45,8 +45,17 @@ type Client struct {
 	probe    cached[bool]
 }
 
-// NewClient returns a Client. Close it to wait for what is under way.
-func NewClient(opts ClientOptions) *Client {
+// NewClient returns a Client. Close it to wait for what is under way. The error is one or more *OptionError.
+func NewClient(opts ClientOptions) (*Client, error) {
+	check := optionCheck{owner: "ClientOptions"}
+	check.required("Store", opts.Store)
+	check.required("Queue", opts.Queue)
+	check.required("Bus", opts.Bus)
+	check.required("Registry", opts.Registry)
+	notNegative(&check, "MaxPayloadBytes", opts.MaxPayloadBytes)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
@@ -65,7 +74,7 @@ func NewClient(opts ClientOptions) *Client {
 		},
 		weightMax: batchWeight, crowd: insertCrowd,
 	}
-	return c
+	return c, nil
 }
 
 // Close waits until everything handed in has been answered.

@@ -54,8 +54,17 @@ type Maintenance struct {
 	ailing ailing
 }
 
-// NewMaintenance returns an Maintenance.
-func NewMaintenance(opts MaintenanceOptions) *Maintenance {
+// NewMaintenance returns a Maintenance. The error is one or more *OptionError.
+func NewMaintenance(opts MaintenanceOptions) (*Maintenance, error) {
+	check := optionCheck{owner: "MaintenanceOptions"}
+	check.required("Store", opts.Store)
+	check.required("Queue", opts.Queue)
+	check.leaseTTL(opts.LeaseTTL)
+	notNegative(&check, "RetentionCompleted", opts.RetentionCompleted)
+	notNegative(&check, "RetentionFailed", opts.RetentionFailed)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
@@ -72,7 +81,7 @@ func NewMaintenance(opts MaintenanceOptions) *Maintenance {
 		opts: opts, log: opts.Log, holder: uuid.NewString(),
 		notify: &notifier{queue: opts.Queue, log: opts.Log},
 		guard:  guard{ttl: opts.LeaseTTL},
-	}
+	}, nil
 }
 
 // chore is a line of the timetable. Chores run side by side, each never twice at once.

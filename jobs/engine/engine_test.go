@@ -45,7 +45,7 @@ func newSystem(t *testing.T) *system {
 	queue := memory.New(memory.Options{Cap: 200})
 	s := &system{t: t, store: &faultyStore{Store: store}, queue: &faultyQueue{Queue: queue}, log: &logBook{}}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.client = engine.NewClient(engine.ClientOptions{Store: s.store, Queue: s.queue, Bus: queue, Registry: &s.registry, Log: log})
+	s.client = must(engine.NewClient(engine.ClientOptions{Store: s.store, Queue: s.queue, Bus: queue, Registry: &s.registry, Log: log}))
 	s.opts = engine.WorkerOptions{
 		Store: s.store, Queue: s.queue, Bus: queue, Registry: &s.registry, Log: log, LeaseTTL: 6 * time.Second,
 		ShutdownTimeout: 10 * time.Second,
@@ -67,18 +67,28 @@ func newSystem(t *testing.T) *system {
 	return s
 }
 
+// must is for options that are known to be good.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // start begins the maintenance and one worker.
 func (s *system) start() *engine.Worker {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{Store: s.store, Queue: s.queue, Log: s.opts.Log, LeaseTTL: s.opts.LeaseTTL})
+	maintenance := must(engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: s.store, Queue: s.queue, Log: s.opts.Log, LeaseTTL: s.opts.LeaseTTL,
+	}))
 	s.running.Go(func() { maintenance.Run(ctx) })
 	return s.worker(ctx)
 }
 
 func (s *system) worker(ctx context.Context) *engine.Worker {
-	w := engine.NewWorker(s.opts)
+	w := must(engine.NewWorker(s.opts))
 	s.running.Go(func() {
 		if err := w.Run(ctx); err != nil {
 			s.t.Errorf("worker: %v", err)

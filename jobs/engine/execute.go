@@ -25,7 +25,7 @@ var errNoReturn = errors.New("the handler ended its goroutine")
 func (w *Worker) start(claimed []jobs.Job, session string) {
 	list, now := make([]*run, len(claimed)), time.Now()
 	for i := range claimed {
-		list[i] = newRun(claimed[i], session, now, w.log.Handler())
+		list[i] = w.newRun(claimed[i], session, now)
 	}
 	w.runs.add(list)
 	w.pool.give(list)
@@ -34,7 +34,7 @@ func (w *Worker) start(claimed []jobs.Job, session string) {
 // execute makes one attempt at a job and has its outcome recorded.
 func (w *Worker) execute(r *run) {
 	w.tell(r, slog.LevelInfo, "job started")
-	handler := w.opts.Registry.Lookup(r.job.Type)
+	handler := w.handlers[r.job.Type]
 	var result any
 	err := errNoReturn
 	defer func() { // deferred, because runtime.Goexit comes back no other way
@@ -68,7 +68,11 @@ func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any
 	if errors.Is(cause, jobs.ErrLeaseLost) {
 		// Whoever has the job now goes on with it.
 		w.counters.leasesLost.Add(1)
-		w.tell(r, slog.LevelWarn, "lease lost")
+		if r.inTx.Load() != nil {
+			w.tell(r, slog.LevelWarn, "lease lost; the handler's transaction decides", inTransaction)
+		} else {
+			w.tell(r, slog.LevelWarn, "lease lost")
+		}
 		w.finish([]*run{r})
 		return
 	}
@@ -91,6 +95,9 @@ func (w *Worker) finish(list []*run) {
 // outcome decides what to do with a job whose handler has returned; cause says why its context had ended by then, if it had.
 func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any, err error) store.Outcome {
 	o := store.Outcome{ID: r.job.ID, Fence: r.job.Fence, Session: r.session}
+	if err == nil && r.inTx.Load() != nil {
+		err = errRolledBack // unless it was committed: then the Store does not take this outcome
+	}
 	if err == nil {
 		o.Verb, o.Result = store.VerbComplete, w.storable(r, result)
 		return o
@@ -137,20 +144,26 @@ func backoff(handler *jobs.Handler, attempt int) (d time.Duration) {
 	return min(max(handler.Backoff(attempt), 0), jobs.MaxDelay)
 }
 
-// storable turns what a handler returned into a result. What cannot be stored is left out with a warning: the work is done all the same.
+// storable turns what a handler returned into a result. What cannot be stored is left out with a warning: the work is done all
+// the same.
 func (w *Worker) storable(r *run, result any) json.RawMessage {
-	if result == nil {
-		return nil
-	}
-	raw, err := json.Marshal(result)
-	if err == nil {
-		raw, err = canonjson.Canonical(raw, canonjson.Limits{Bytes: jobs.MaxResultBytes})
-	}
+	raw, err := canonicalResult(result)
 	if err != nil {
 		w.tell(r, slog.LevelWarn, "result not stored", slog.Any("error", err))
-		return nil
 	}
 	return raw
+}
+
+// canonicalResult is nil for nil.
+func canonicalResult(result any) (json.RawMessage, error) {
+	if result == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(result)
+	if err != nil {
+		return nil, err
+	}
+	return canonjson.Canonical(raw, canonjson.Limits{Bytes: jobs.MaxResultBytes})
 }
 
 // patrol looks for handlers that do not return when their context has ended, and records the outcome without them, until ctx ends.
@@ -176,7 +189,7 @@ func (w *Worker) patrol(ctx context.Context) {
 			if w.opts.ExitWhenStuck && 4*int(n) > w.opts.Concurrency {
 				w.giveUp()
 			}
-			w.conclude(r, w.opts.Registry.Lookup(r.job.Type), cause, nil, cause)
+			w.conclude(r, w.handlers[r.job.Type], cause, nil, cause)
 		}
 	}
 }

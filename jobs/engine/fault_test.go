@@ -247,7 +247,7 @@ func TestShutdown(t *testing.T) {
 		return nil, context.Cause(ctx)
 	})
 	ctx, stop := context.WithCancel(t.Context())
-	worker := engine.NewWorker(s.opts)
+	worker := must(engine.NewWorker(s.opts))
 	stopped := make(chan error, 1)
 	go func() { stopped <- worker.Run(ctx) }()
 	quick := s.submit(jobs.New{Type: "quick"})[0].ID
@@ -286,7 +286,7 @@ func TestHandlerIgnoresItsContext(t *testing.T) {
 		return "too late", nil
 	}, jobs.WithMaxAttempts(1))
 	stopped := make(chan error, 1)
-	worker := engine.NewWorker(s.opts)
+	worker := must(engine.NewWorker(s.opts))
 	go func() { stopped <- worker.Run(t.Context()) }()
 	id := s.submit(jobs.New{Type: "deaf", Timeout: time.Second})[0].ID
 	if j := s.awaitStatus(id, jobs.Failed); j.FailureKind != jobs.KindTimeout {

@@ -94,7 +94,7 @@ func (w *Worker) open(ctx context.Context) bool {
 		sent := time.Now()
 		s := w.session(uuid.NewString())
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
-		err := w.opts.Store.Register(call, s, w.opts.Registry.Types(), w.opts.LeaseTTL)
+		err := w.opts.Store.Register(call, s, w.announce, w.opts.LeaseTTL)
 		cancel()
 		if err == nil {
 			w.lease.renew(s.ID, sent)
@@ -201,8 +201,10 @@ func (w *Worker) compare(ctx context.Context, held []store.Held, sent time.Time)
 	}
 	l.strange = strange
 	for key, r := range running {
-		if r.session == session && r.startedAt.Before(sent) && !ours[key] && !r.over.Load() {
-			r.ctx.end(jobs.ErrLeaseLost, time.Now()) // taken from us, by the reaper past the job's deadline for one
+		// A job that is not ours any more was taken from us, for example by the reaper past its deadline. Or its handler has
+		// completed it in a transaction, and is about to return.
+		if r.session == session && r.startedAt.Before(sent) && !ours[key] && !r.over.Load() && r.inTx.Load() == nil {
+			r.ctx.end(jobs.ErrLeaseLost, time.Now())
 		}
 	}
 	if len(phantoms) > 0 && !fault.Removed("phantom check") {

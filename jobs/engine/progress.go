@@ -16,8 +16,8 @@ const progressEvery = time.Second
 // progressMessageMax is in bytes.
 const progressMessageMax = 200
 
-// report keeps a handler's newest word until the next round of writeProgress.
-func (r *run) report(percent float64, message string) {
+// Progress keeps a handler's newest report until the next round of writeProgress. It is a method of jobs.RunBackend.
+func (r *run) Progress(percent float64, message string) {
 	if math.IsNaN(percent) {
 		percent = 0
 	}

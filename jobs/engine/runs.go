@@ -13,6 +13,7 @@ import (
 
 // run is one attempt on this worker, from its claim until its outcome is durable.
 type run struct {
+	worker    *Worker
 	job       brief
 	session   string
 	startedAt time.Time
@@ -20,8 +21,9 @@ type run struct {
 	handed    jobs.Run // to the handler, with the job, which it may change
 	log       slog.Logger
 	late      lateAttrs
-	over      atomic.Bool // somebody has taken it on to record how it ended
-	at        int         // index in runs.list, under its lock; -1 once it was removed
+	over      atomic.Bool                  // somebody has taken it on to record how it ended
+	inTx      atomic.Pointer[txCompletion] // of CompleteTx; nil where it was not called
+	at        int                          // index in runs.list, under its lock; -1 once it was removed
 
 	// From here on they belong to whoever has set over.
 	outcome store.Outcome
@@ -41,9 +43,10 @@ type brief struct {
 	Suspect               bool
 }
 
-// newRun prepares an attempt that starts now; a handler's log goes to log.
-func newRun(j jobs.Job, session string, now time.Time, log slog.Handler) *run {
+// newRun prepares an attempt that starts now.
+func (w *Worker) newRun(j jobs.Job, session string, now time.Time) *run {
 	r := &run{
+		worker: w,
 		job: brief{
 			ID: j.ID, Type: j.Type, Queue: j.Queue, Fence: j.Fence,
 			Attempts: j.Attempts, MaxAttempts: j.MaxAttempts, Timeout: j.Timeout, Suspect: j.Suspect(),
@@ -51,9 +54,9 @@ func newRun(j jobs.Job, session string, now time.Time, log slog.Handler) *run {
 		session: session, startedAt: now,
 	}
 	r.ctx.deadline = now.Add(j.Timeout)
-	r.late = lateAttrs{Handler: log, r: r}
+	r.late = lateAttrs{Handler: w.log.Handler(), r: r}
 	r.log = *slog.New(&r.late)
-	r.handed = *jobs.NewRun(j, &r.log, r.report)
+	r.handed = jobs.MakeRun(j, &r.log, r)
 	return r
 }
 

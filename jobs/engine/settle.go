@@ -53,9 +53,10 @@ func (w *Worker) answered(list []*run, answers []store.Settled, err error) {
 	w.finish(done)
 }
 
-// settleAgain tries to have an outcome recorded that was not, for as long as it takes: the fence keeps a late result from doing harm, and a result
-// given up is work done twice.
+// settleAgain tries again to record an outcome, for as long as it takes: the fence keeps a late result from doing harm, and a
+// result given up is work done twice.
 func (w *Worker) settleAgain(r *run, err error) {
+	settle := w.settle
 	switch {
 	case errors.Is(err, jobs.ErrRejected) && (r.outcome.Result != nil || r.outcome.Error != ""):
 		// The Store cannot hold what we checked. The outcome counts, its text does not.
@@ -67,14 +68,26 @@ func (w *Worker) settleAgain(r *run, err error) {
 	default:
 		w.tell(r, slog.LevelWarn, "result not recorded, trying again", slog.Any("error", err))
 		r.wait = min(max(2*r.wait, settlePauseMin), settlePauseMax)
+		if errors.Is(err, jobs.ErrBusy) {
+			settle = w.settleAlone
+		}
 	}
 	w.repeats.Go(func() {
 		if r.wait > 0 && !pause(w.recording, r.wait) {
 			w.finish([]*run{r})
 			return
 		}
-		w.settle(r)
+		settle(r)
 	})
+}
+
+// settleAlone records one outcome outside of the batches. Its row is locked, perhaps by a transaction of the handler's that goes on
+// after the handler has returned, and the other outcomes of a batch would wait for that lock as well.
+func (w *Worker) settleAlone(r *run) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	answers, err := w.record(ctx, []*run{r})
+	w.answered([]*run{r}, answers, err)
 }
 
 // settled tells of a recorded outcome.
@@ -87,6 +100,17 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 		return
 	}
 	failure := slog.String("error", firstLine(o.Error))
+	if s.Result == store.Already && s.Status == jobs.Completed && o.Verb != store.VerbComplete {
+		w.counters.completed.Add(1)
+		w.counters.completedAt.Store(int64(now.Sub(start)))
+		if o.Error == errRolledBack.Error() {
+			w.tell(r, slog.LevelInfo, "job completed", took, inTransaction)
+		} else {
+			// The handler failed, or did not return in time, after its commit.
+			w.tell(r, slog.LevelWarn, "completed in the caller's transaction", took, inTransaction, failure)
+		}
+		return
+	}
 	switch o.Verb {
 	case store.VerbComplete:
 		w.counters.completed.Add(1)

@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,22 +17,27 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// DefaultLeaseTTL is how long a worker may be silent before its jobs are given to others.
-const DefaultLeaseTTL = 30 * time.Second
+const (
+	// DefaultLeaseTTL is how long a worker may be silent before its jobs are given to others.
+	DefaultLeaseTTL = 30 * time.Second
+	// MinLeaseTTL leaves time for a heartbeat to fail and to be repeated.
+	MinLeaseTTL = time.Second
+)
 
 // WorkerOptions are what a Worker needs. Store, Queue, Bus and Registry are required.
 type WorkerOptions struct {
 	Store    store.Worker
 	Queue    queue.Queue
 	Bus      queue.Bus
-	Registry *jobs.Registry
-	Log      *slog.Logger // slog.Default() if nil
+	Registry *jobs.Registry // NewWorker freezes it: add all types before
+	Log      *slog.Logger   // slog.Default() if nil
 
-	Concurrency     int           // jobs at once; 5 if 0
-	Queues          []QueueWeight // empty: every queue there is
-	LeaseTTL        time.Duration // DefaultLeaseTTL if 0; everything about the lease derives from it
-	ShutdownTimeout time.Duration // how long running jobs may go on after the stop; 25 s if 0
-	Version         string        // of the program, for people
+	Concurrency     int               // jobs at once; 5 if 0
+	Queues          []QueueWeight     // empty: every queue there is
+	Middleware      []jobs.Middleware // around every handler, the first one outermost
+	LeaseTTL        time.Duration     // DefaultLeaseTTL if 0, at least MinLeaseTTL; everything about the lease derives from it
+	ShutdownTimeout time.Duration     // how long running jobs may go on after the stop; 25 s if 0
+	Version         string            // of the program, for people
 
 	// ExitWhenStuck makes Run return ErrStuck when more than a quarter of the slots are held by handlers that
 	// did not return 10 s after their context ended, so that a supervisor can start afresh.
@@ -40,17 +47,21 @@ type WorkerOptions struct {
 // QueueWeight is a queue to serve. Of two queues with work, one with twice the weight is asked first twice as often.
 type QueueWeight struct {
 	Name   string
-	Weight int // 1 or more
+	Weight int // 1 to 1,000,000
 }
+
+const maxWeight = 1_000_000
 
 // ErrStuck is what Run returns when handlers ignore the end of their context: see WorkerOptions.ExitWhenStuck.
 var ErrStuck = errors.New("too many handlers ignore the end of their context")
 
 // Worker claims jobs and runs them. Its life is one call of Run.
 type Worker struct {
-	opts  WorkerOptions
-	log   *slog.Logger
-	types []string
+	opts     WorkerOptions
+	log      *slog.Logger
+	handlers map[string]*jobs.Handler // by type, with the middleware around them
+	types    []string                 // their names
+	announce []jobs.Type
 
 	notify   *notifier
 	settler  batcher[*run, store.Settled]
@@ -87,8 +98,40 @@ type WorkerStats struct {
 	LeaseFresh     bool  // whether the worker may claim
 }
 
-// NewWorker returns a Worker.
-func NewWorker(opts WorkerOptions) *Worker {
+func (opts *WorkerOptions) check() error {
+	check := optionCheck{owner: "WorkerOptions"}
+	check.required("Store", opts.Store)
+	check.required("Queue", opts.Queue)
+	check.required("Bus", opts.Bus)
+	check.required("Registry", opts.Registry)
+	notNegative(&check, "Concurrency", opts.Concurrency)
+	check.leaseTTL(opts.LeaseTTL)
+	notNegative(&check, "ShutdownTimeout", opts.ShutdownTimeout)
+	seen := map[string]bool{}
+	for i, q := range opts.Queues {
+		option := fmt.Sprintf("Queues[%d]", i)
+		switch {
+		case !jobs.QueuePattern.MatchString(q.Name):
+			check.fault(option, "has the name %q, which does not match %s", q.Name, jobs.QueuePattern)
+		case seen[q.Name]:
+			check.fault(option, "names %q, which is listed before", q.Name)
+		case q.Weight < 1 || q.Weight > maxWeight:
+			check.fault(option, "(%s) has the weight %d, which must be 1 to %d", q.Name, q.Weight, maxWeight)
+		}
+		seen[q.Name] = true
+	}
+	for i, m := range opts.Middleware {
+		check.required(fmt.Sprintf("Middleware[%d]", i), m)
+	}
+	return check.err()
+}
+
+// NewWorker returns a Worker for the types that the Registry has now, and freezes the Registry. The error is one or more
+// *OptionError.
+func NewWorker(opts WorkerOptions) (*Worker, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
@@ -102,9 +145,16 @@ func NewWorker(opts WorkerOptions) *Worker {
 		opts.ShutdownTimeout = 25 * time.Second
 	}
 	w := &Worker{
-		opts: opts, log: opts.Log, types: opts.Registry.Names(),
+		opts: opts, log: opts.Log, handlers: map[string]*jobs.Handler{},
 		notify: &notifier{queue: opts.Queue, log: opts.Log},
 		stuck:  make(chan struct{}),
+	}
+	opts.Registry.Freeze()
+	for _, h := range opts.Registry.Served() {
+		w.types, w.announce = append(w.types, h.Type.Name), append(w.announce, h.Type)
+		if w.handlers[h.Type.Name] = wrapped(h, opts.Middleware); w.handlers[h.Type.Name].Run == nil {
+			return nil, &OptionError{"WorkerOptions.Middleware", "has an element that returns nil"}
+		}
 	}
 	w.pool = newPool(w.execute)
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
@@ -116,7 +166,21 @@ func NewWorker(opts WorkerOptions) *Worker {
 		weight:    func(r *run) int { return jobWeight + len(r.outcome.Result) + len(r.outcome.Error) },
 		weightMax: batchWeight,
 	}
-	return w
+	return w, nil
+}
+
+// wrapped returns a handler with middleware around its function, the first one outermost.
+func wrapped(h *jobs.Handler, middleware []jobs.Middleware) *jobs.Handler {
+	if len(middleware) == 0 {
+		return h
+	}
+	around := *h
+	for _, m := range slices.Backward(middleware) {
+		if around.Run = m(around.Run); around.Run == nil {
+			break
+		}
+	}
+	return &around
 }
 
 // Stats counts.
@@ -136,6 +200,9 @@ const shutdownGrace = 3 * time.Second
 //
 // The Store may be unreachable at any time, also at the start: Run waits for it.
 func (w *Worker) Run(ctx context.Context) error {
+	if len(w.types) == 0 {
+		w.log.Warn("the worker serves no job type: its registry is empty")
+	}
 	// What keeps the lease, records results and notes progress goes on while jobs run, longer than ctx.
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	var background, fetchers sync.WaitGroup

@@ -79,9 +79,12 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	defer queue.Close()
 	registry := &jobs.Registry{}
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
-	client := engine.NewClient(engine.ClientOptions{
+	client, err := engine.NewClient(engine.ClientOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
 	})
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 
 	var draining atomic.Bool
@@ -101,9 +104,16 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	go func() { failed <- server.Serve(listener) }()
 	log.Info("listening", "url", "http://"+listener.Addr().String())
 
-	var maintenance sync.WaitGroup
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+	})
+	if err != nil {
+		return err
+	}
+	var maintaining sync.WaitGroup
 	chores, stopChores := context.WithCancel(ctx)
-	maintenance.Go(func() { lookAfter(chores, config, log, store, queue) })
+	maintaining.Go(func() { maintain(chores, log, store, queue, maintenance) })
 
 	select {
 	case <-ctx.Done():
@@ -117,23 +127,20 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 		log.Warn("requests cut off", "error", e)
 	}
 	stopChores()
-	maintenance.Wait()
+	maintaining.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return err
 }
 
-// lookAfter brings the database up to date, then takes turns in the maintenance.
-func lookAfter(ctx context.Context, config boot.Config, log *slog.Logger, store *postgres.Store, queue *redis.Queue) {
+// maintain brings the database up to date, then takes turns in the maintenance.
+func maintain(ctx context.Context, log *slog.Logger, store *postgres.Store, queue *redis.Queue, maintenance *engine.Maintenance) {
 	if !boot.Until(ctx, log, "migration", store.Migrate) {
 		return
 	}
 	if warning, err := queue.Check(ctx); err == nil && warning != "" {
 		log.Warn(warning)
 	}
-	engine.NewMaintenance(engine.MaintenanceOptions{
-		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
-		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
-	}).Run(ctx)
+	maintenance.Run(ctx)
 }

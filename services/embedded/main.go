@@ -75,9 +75,12 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 
 	registry := &jobs.Registry{}
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
-	client := engine.NewClient(engine.ClientOptions{
+	client, err := engine.NewClient(engine.ClientOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
 	})
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 	var draining atomic.Bool
 	api, err := httpapi.New(httpapi.Options{
@@ -92,22 +95,26 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	go func() { failed <- apiServer.Serve(apiListener) }()
 	go func() { failed <- webServer.Serve(webListener) }()
 
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+	})
+	if err != nil {
+		return err
+	}
+	worker, err := engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+		Concurrency: config.WorkerConcurrency, Queues: weights(config), LeaseTTL: config.LeaseTTL,
+		ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(),
+	})
+	if err != nil {
+		return err
+	}
 	var working sync.WaitGroup
 	work, stopWork := context.WithCancel(ctx)
 	defer stopWork()
-	working.Go(func() {
-		engine.NewMaintenance(engine.MaintenanceOptions{
-			Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
-			RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
-		}).Run(work)
-	})
-	working.Go(func() {
-		engine.NewWorker(engine.WorkerOptions{
-			Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
-			Concurrency: config.WorkerConcurrency, Queues: weights(config), LeaseTTL: config.LeaseTTL,
-			ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(),
-		}).Run(work)
-	})
+	working.Go(func() { maintenance.Run(work) })
+	working.Go(func() { worker.Run(work) })
 	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(), "data", config.DataDir)
 
 	select {

@@ -63,11 +63,14 @@ func work(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	for _, q := range config.WorkerQueues {
 		queues = append(queues, engine.QueueWeight(q))
 	}
-	worker := engine.NewWorker(engine.WorkerOptions{
+	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
 		Concurrency: config.WorkerConcurrency, Queues: queues, LeaseTTL: config.LeaseTTL,
 		ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(), ExitWhenStuck: true,
 	})
+	if err != nil {
+		return err
+	}
 	closeHealth, err := serveHealth(config, log, worker)
 	if err != nil {
 		return err
@@ -80,10 +83,13 @@ func work(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if warning, err := queue.Check(ctx); err == nil && warning != "" {
 		log.Warn(warning)
 	}
-	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 	})
+	if err != nil {
+		return err
+	}
 	var chores sync.WaitGroup
 	defer chores.Wait()
 	maintaining, stopMaintenance := context.WithCancel(ctx)

@@ -51,7 +51,10 @@ func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	var registry jobs.Registry
 	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })
-	s.client = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
+	s.client, err = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		s.client.Close()
 		queue.Close()

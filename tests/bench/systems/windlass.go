@@ -2,6 +2,7 @@ package systems
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -59,7 +60,10 @@ func openWindlass(ctx context.Context, o Options) (System, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWindlass(o, store, queue, log)
+	w, err := newWindlass(o, store, queue, log)
+	if err != nil {
+		return nil, err
+	}
 	w.closers = []func() error{func() error { queue.Close(); return nil }, func() error { store.Close(); return nil }}
 	w.text = "fsync, " + w.text
 	w.count = func(ctx context.Context) (Count, error) { return countWindlass(ctx, o.Database) }
@@ -69,7 +73,7 @@ func openWindlass(ctx context.Context, o Options) (System, error) {
 
 // newWindlass puts the engine together. A worker's default is 5 slots; some thousands suit jobs that do nothing, for more of them share a commit then. All else is
 // at its default, for latency as well.
-func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logger) *windlass {
+func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logger) (*windlass, error) {
 	slots := or(o.Slots, 4000)
 	if o.Latency != "" {
 		slots = 0
@@ -81,13 +85,14 @@ func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logg
 	})
 	w := &windlass{
 		store: store, queue: queue, text: fmt.Sprintf("%d slots", or(slots, 5)),
-		client: engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log}),
-		worker: engine.NewWorker(engine.WorkerOptions{
-			Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: slots,
-		}),
-		maintenance: engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log}),
 	}
-	return w
+	var errs [3]error
+	w.client, errs[0] = engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	w.worker, errs[1] = engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: slots,
+	})
+	w.maintenance, errs[2] = engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log})
+	return w, errors.Join(errs[:]...)
 }
 
 func (w *windlass) Submit(ctx context.Context, n int) error {

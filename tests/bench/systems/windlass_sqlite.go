@@ -16,7 +16,10 @@ func openWindlassSQLite(ctx context.Context, o Options) (System, error) {
 		return nil, err
 	}
 	queue := memory.New(memory.Options{})
-	w := newWindlass(o, store, queue, quiet())
+	w, err := newWindlass(o, store, queue, quiet())
+	if err != nil {
+		return nil, err
+	}
 	w.closers = []func() error{func() error { queue.Close(); return nil }, store.Close}
 	w.text = sqliteSettings + ", " + w.text
 	w.count = func(ctx context.Context) (c Count, err error) {

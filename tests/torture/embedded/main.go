@@ -58,7 +58,10 @@ func run(ctx context.Context) error {
 	defer queue.Close()
 	registry := &jobs.Registry{}
 	recording.Register(registry, events, nil)
-	client := engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	client, err := engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 	api, err := httpapi.New(httpapi.Options{Client: client, Log: log, Ping: file.Ping})
 	if err != nil {
@@ -68,10 +71,16 @@ func run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
-	worker := engine.NewWorker(engine.WorkerOptions{
+	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: 16, LeaseTTL: ttl, ShutdownTimeout: time.Second,
 	})
-	maintenance := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
+	if err != nil {
+		return err
+	}
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
+	if err != nil {
+		return err
+	}
 	var working sync.WaitGroup
 	working.Go(func() { maintenance.Run(ctx) })
 	working.Go(func() { recording.Count(ctx, worker, events, name) })

@@ -86,16 +86,21 @@ func work(ctx context.Context) error {
 	store := &recording.Store{Store: pg, Log: events}
 	registry := &jobs.Registry{}
 	recording.Register(registry, events, set.types)
-	worker := engine.NewWorker(engine.WorkerOptions{
+	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
 		Concurrency: set.slots, LeaseTTL: set.ttl, ShutdownTimeout: set.grace,
 	})
+	if err != nil {
+		return err
+	}
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl})
+	if err != nil {
+		return err
+	}
 	var beside sync.WaitGroup
 	maintaining, stopMaintenance := context.WithCancel(ctx)
 	if set.maintenance {
-		beside.Go(func() {
-			engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl}).Run(maintaining)
-		})
+		beside.Go(func() { maintenance.Run(maintaining) })
 	}
 	beside.Go(func() { recording.Count(maintaining, worker, events, name) })
 	err = worker.Run(ctx)
