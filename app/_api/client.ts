@@ -1,5 +1,5 @@
 import createClient from "openapi-fetch";
-import { syncClock } from "@/_lib/clock";
+import { syncClock } from "@/_components/time/clock";
 import { ApiDown, failureOf } from "./problem";
 import type { paths } from "./schema";
 

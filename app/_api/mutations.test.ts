@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { curlLine } from "@/_lib/curl";
 import { submissionBody } from "./mutations";
 
 it("sends the payload as it was typed", () => {
@@ -7,8 +6,4 @@ it("sends the payload as it was typed", () => {
   const body = submissionBody({ type: "email", payload, priority: 3, queue: undefined });
   expect(body).toBe(`{"type":"email","priority":3,"payload":${payload}}`);
   expect(() => JSON.parse(body)).not.toThrow();
-});
-
-it("quotes for a shell", () => {
-  expect(curlLine("http://x/api/jobs", `{"a":"it's"}`, "k")).toContain(`-d '{"a":"it'\\''s"}'`);
 });

@@ -1,8 +1,9 @@
 "use client";
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { idTail } from "@/_components/id";
+import { count } from "@/_components/numbers";
 import { toast } from "@/_components/ui/toaster";
-import { count, idTail } from "@/_lib/words";
 import { api, unwrap } from "./client";
 import { failureOf, sentenceOf } from "./problem";
 import { keys } from "./queries";

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { memberSource } from "@/_lib/json";
+import { memberSource } from "@/_components/json/parse";
 import { api, unwrap } from "./client";
 import { ApiDown } from "./problem";
 import type { JobDetail, JobState } from "./types";

@@ -10,7 +10,7 @@ import {
   RotateCw,
 } from "lucide-react";
 import type { JobState } from "@/_api/types";
-import { cx } from "@/_lib/cx";
+import { cx } from "./ui/cx";
 import { TONES, type Tone } from "./ui/tone";
 
 // THE vocabulary of states: what each is called, looks like and means. Nothing else in the window names a state.

@@ -3,7 +3,7 @@
 import { Ban, RotateCw, X } from "lucide-react";
 import { useState } from "react";
 import { useEach, useRedrive } from "@/_api/mutations";
-import { count } from "@/_lib/words";
+import { count } from "../numbers";
 import { Button, IconButton } from "../ui/button";
 import { Confirm } from "../ui/confirm";
 import type { Selection } from "./use-selection";

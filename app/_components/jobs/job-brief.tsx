@@ -1,10 +1,10 @@
 "use client";
 
 import type { JobSummary } from "@/_api/types";
-import { formatDuration } from "@/_lib/time";
-import { firstLine } from "@/_lib/words";
-import { Countdown, Elapsed } from "../time";
+import { formatDuration } from "../time/format";
+import { Countdown, Elapsed } from "../time/relative-time";
 import { ProgressBar } from "../ui/progress-bar";
+import { firstLine } from "./error-line";
 
 /** What there is to say of a job in half a line: how far it is, when it goes on, or what went wrong. */
 export function JobBrief({ job, short = false }: { job: JobSummary; short?: boolean }) {

@@ -5,12 +5,12 @@ import { X } from "lucide-react";
 import { usePolled } from "@/_api/polling";
 import { type JobFilter, jobTypesQuery, metricsQuery, queuesQuery } from "@/_api/queries";
 import type { JobState, Metrics } from "@/_api/types";
-import { cx } from "@/_lib/cx";
-import { isFiltered, listHref } from "@/_lib/search-params";
-import { formatCompact } from "@/_lib/words";
 import { JOB_STATE, JOB_STATES } from "../job-state";
+import { formatCompact } from "../numbers";
 import { Button } from "../ui/button";
+import { cx } from "../ui/cx";
 import { Select } from "../ui/field";
+import { isFiltered, listHref } from "./search-params";
 
 /** How many jobs there are of each state; undefined where nobody counts. */
 export function countOf(state: JobState, m: Metrics): number | undefined {

@@ -5,9 +5,8 @@ import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { usePolledList } from "@/_api/polling";
 import { jobsQuery } from "@/_api/queries";
-import { isFiltered, listHref, readFilter } from "@/_lib/search-params";
-import { formatNumber } from "@/_lib/words";
 import { JOB_STATE } from "../job-state";
+import { formatNumber } from "../numbers";
 import { Button, buttonClass } from "../ui/button";
 import { Card } from "../ui/surface";
 import { EmptyState, ErrorState } from "../ui/view-states";
@@ -15,6 +14,7 @@ import { BulkBar } from "./bulk-bar";
 import { JobFilters } from "./job-filters";
 import { JobRowsSkeleton } from "./job-list-skeleton";
 import { JobTable } from "./job-table";
+import { isFiltered, listHref, readFilter } from "./search-params";
 import { useListKeys } from "./use-list-keys";
 import { useSelection } from "./use-selection";
 

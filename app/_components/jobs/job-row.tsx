@@ -4,13 +4,13 @@ import { RotateCw } from "lucide-react";
 import Link from "next/link";
 import { memo } from "react";
 import type { JobSummary } from "@/_api/types";
-import { idTail } from "@/_lib/words";
+import { idTail } from "../id";
 import { StateBadge } from "../job-state";
-import { Age } from "../time";
+import { Age } from "../time/relative-time";
 import { IconButton } from "../ui/button";
 import { Checkbox } from "../ui/field";
+import { COLUMNS } from "./columns";
 import { JobBrief } from "./job-brief";
-import { COLUMNS } from "./job-table";
 
 type JobRowProps = {
   job: JobSummary;

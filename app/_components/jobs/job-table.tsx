@@ -2,22 +2,11 @@
 
 import { useRetry } from "@/_api/mutations";
 import type { JobSummary } from "@/_api/types";
-import { useNarrow } from "@/_lib/media";
 import { Checkbox } from "../ui/field";
+import { COLUMNS } from "./columns";
 import { JobRow } from "./job-row";
+import { useNarrow } from "./use-narrow";
 import type { Selection } from "./use-selection";
-
-/** The widths of the columns, shared with the skeleton. */
-export const COLUMNS = {
-  select: "hidden w-10 pl-4 sm:table-cell",
-  state: "w-[7.75rem] pl-4 sm:w-[8.5rem] sm:pl-1",
-  job: "px-2 sm:w-[15rem]",
-  queue: "hidden w-28 px-2 lg:table-cell",
-  attempts: "hidden w-24 px-2 md:table-cell",
-  detail: "hidden px-2 sm:table-cell",
-  age: "w-14 px-2 text-right",
-  act: "w-10 pr-2",
-};
 
 export function JobTable({ jobs, selection }: { jobs: JobSummary[]; selection: Selection }) {
   const { mutate: retry } = useRetry();

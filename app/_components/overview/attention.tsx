@@ -4,11 +4,11 @@ import { ArrowRight, CircleCheck, OctagonX, TriangleAlert } from "lucide-react";
 import Link from "next/link";
 import { usePolled } from "@/_api/polling";
 import { metricsQuery, queuesQuery, readinessQuery, workersQuery } from "@/_api/queries";
-import { concerns } from "@/_lib/attention";
-import { serverNow } from "@/_lib/clock";
-import { cx } from "@/_lib/cx";
+import { serverNow } from "../time/clock";
+import { cx } from "../ui/cx";
 import { Card, Skeleton } from "../ui/surface";
 import { TONES } from "../ui/tone";
+import { concerns } from "./concerns";
 
 const SELDOM = 3;
 

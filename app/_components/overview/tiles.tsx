@@ -5,10 +5,10 @@ import type { ReactNode } from "react";
 import { usePolled } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
 import type { Metrics } from "@/_api/types";
-import { cx } from "@/_lib/cx";
-import { listHref } from "@/_lib/search-params";
-import { formatCoarse } from "@/_lib/time";
-import { count, formatCompact, formatNumber } from "@/_lib/words";
+import { listHref } from "../jobs/search-params";
+import { count, formatCompact, formatNumber } from "../numbers";
+import { formatCoarse } from "../time/format";
+import { cx } from "../ui/cx";
 import { Card, Skeleton } from "../ui/surface";
 import { TONES, type Tone } from "../ui/tone";
 

@@ -4,8 +4,8 @@ import { PlugZap } from "lucide-react";
 import { usePolled } from "@/_api/polling";
 import { ApiProblem } from "@/_api/problem";
 import { metricsQuery } from "@/_api/queries";
-import { useTime } from "@/_lib/clock";
-import { formatCoarse } from "@/_lib/time";
+import { useTime } from "../time/clock";
+import { formatCoarse } from "../time/format";
 import { Button } from "../ui/button";
 
 /** Says that the API is gone, above everything and without moving anything. It goes away by itself. */

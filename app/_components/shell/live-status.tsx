@@ -3,7 +3,7 @@
 import { Pause, Play } from "lucide-react";
 import { usePolled, usePolling } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
-import { cx } from "@/_lib/cx";
+import { cx } from "../ui/cx";
 
 /** Whether the page follows the system, and the switch to stop it. */
 export function LiveStatus({ compact = false }: { compact?: boolean }) {

@@ -6,9 +6,9 @@ import { ArrowRight, Hash, Keyboard, Monitor, Moon, Plus, Sun } from "lucide-rea
 import { useRouter } from "next/navigation";
 import { type ReactNode, useState } from "react";
 import { jobTypesQuery } from "@/_api/queries";
-import { listHref } from "@/_lib/search-params";
-import { isJobId } from "@/_lib/words";
+import { isJobId } from "../id";
 import { JOB_STATE, JOB_STATES } from "../job-state";
+import { listHref } from "../jobs/search-params";
 import { PLACES } from "./places";
 import { setTheme } from "./theme-switch";
 

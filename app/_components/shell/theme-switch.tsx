@@ -2,8 +2,8 @@
 
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useSyncExternalStore } from "react";
-import { cx } from "@/_lib/cx";
 import { IconButton } from "../ui/button";
+import { cx } from "../ui/cx";
 
 const THEMES = [
   { name: "system", label: "As the system", icon: Monitor },

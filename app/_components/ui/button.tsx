@@ -1,5 +1,5 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 type Variant = "primary" | "secondary" | "ghost" | "danger";
 type Size = "small" | "medium";

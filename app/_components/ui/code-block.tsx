@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 /** Text in columns that may scroll. What scrolls can be reached by keyboard, and has a name. */
 export function CodeBlock({

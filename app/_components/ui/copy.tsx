@@ -2,7 +2,7 @@
 
 import { Check, Copy } from "lucide-react";
 import { useEffect, useState } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 import { toast } from "./toaster";
 
 const SHOWN_MS = 1500;

@@ -3,7 +3,7 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 type DialogProps = {
   open: boolean;

@@ -1,5 +1,5 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 const CONTROL =
   "w-full rounded-md bg-surface text-ink ring-1 ring-inset ring-line-strong/60 transition-shadow placeholder:text-ink-faint hover:ring-line-strong focus-visible:outline-2 focus-visible:outline-offset-0 focus-visible:outline-focus aria-invalid:ring-red";

@@ -1,4 +1,4 @@
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 export function ProgressBar({
   percent,

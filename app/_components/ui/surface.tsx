@@ -1,5 +1,5 @@
 import type { ComponentProps, ReactNode } from "react";
-import { cx } from "@/_lib/cx";
+import { cx } from "./cx";
 
 /** A sheet on the canvas. */
 export function Card({ className, ...rest }: ComponentProps<"div">) {

@@ -3,14 +3,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRouter, useSearchParams } from "next/navigation";
 import { type FormEvent, useRef, useState } from "react";
+import { newKey } from "@/_api/idempotency-key";
 import { useSubmit } from "@/_api/mutations";
 import { ApiProblem, sentenceOf } from "@/_api/problem";
 import { jobTypesQuery } from "@/_api/queries";
 import type { JobType } from "@/_api/types";
-import { payloadFault } from "@/_components/ui/json-editor";
+import { payloadFault } from "@/_components/json/json-editor";
 import { Card } from "@/_components/ui/surface";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
-import { newKey } from "@/_lib/key";
 import { CreateSkeleton } from "./create-skeleton";
 import { type Draft, draftFaults, newDraft, type ServerFaults, sortFaults, submissionOf } from "./form-state";
 import { OptionFields } from "./option-fields";

@@ -1,6 +1,6 @@
 import type { Fault, JobType, SubmissionText } from "@/_api/types";
-import type { LineFault } from "@/_components/ui/json-editor";
-import { atPointer, parseJson, place } from "@/_lib/json";
+import type { LineFault } from "@/_components/json/json-editor";
+import { atPointer, parseJson, place } from "@/_components/json/parse";
 
 /** What stands in the form: text, as it was typed. Empty means the type's own. */
 export type Draft = {

@@ -1,10 +1,10 @@
 import { useId } from "react";
 import type { JobType } from "@/_api/types";
+import { formatSeconds } from "@/_components/time/format";
 import { Field, Input } from "@/_components/ui/field";
 import { Card } from "@/_components/ui/surface";
-import { describeSchedule, scheduleTotal } from "@/_lib/retry";
-import { formatSeconds } from "@/_lib/time";
 import type { Draft, DraftFaults } from "./form-state";
+import { describeSchedule, scheduleTotal } from "./retry-schedule";
 
 type OptionFieldsProps = {
   types: JobType[];

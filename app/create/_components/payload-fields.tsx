@@ -1,11 +1,11 @@
 import { useMemo } from "react";
 import type { JobType } from "@/_api/types";
-import { JsonEditor, type LineFault, payloadFault } from "@/_components/ui/json-editor";
+import { JsonEditor, type LineFault, payloadFault } from "@/_components/json/json-editor";
+import { setMember } from "@/_components/json/layout";
+import { cx } from "@/_components/ui/cx";
 import { Card } from "@/_components/ui/surface";
-import { cx } from "@/_lib/cx";
-import { setMember } from "@/_lib/json-layout";
-import { schemaFields } from "@/_lib/schema-fields";
 import { type Draft, newDraft } from "./form-state";
+import { schemaFields } from "./schema-fields";
 import { SchemaInput } from "./schema-input";
 
 type PayloadFieldsProps = {

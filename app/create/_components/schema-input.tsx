@@ -1,7 +1,7 @@
 import { useState } from "react";
+import { member, parseJson } from "@/_components/json/parse";
 import { Field, Input, Select } from "@/_components/ui/field";
-import { member, parseJson } from "@/_lib/json";
-import { numberFault, type SchemaField } from "@/_lib/schema-fields";
+import { numberFault, type SchemaField } from "./schema-fields";
 
 type SchemaInputProps = {
   field: SchemaField;

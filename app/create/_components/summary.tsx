@@ -8,7 +8,7 @@ import { Button } from "@/_components/ui/button";
 import { CodeBlock } from "@/_components/ui/code-block";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card } from "@/_components/ui/surface";
-import { curlLine } from "@/_lib/curl";
+import { curlLine } from "./curl";
 import { type Draft, submissionOf } from "./form-state";
 
 type SummaryProps = {

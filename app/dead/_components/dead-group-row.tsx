@@ -4,13 +4,14 @@ import { ChevronRight, RotateCw } from "lucide-react";
 import Link from "next/link";
 import { useId, useState } from "react";
 import type { JobSummary } from "@/_api/types";
+import { idTail } from "@/_components/id";
 import type { Selection } from "@/_components/jobs/use-selection";
-import { RelativeTime } from "@/_components/time";
+import { count, formatCompact } from "@/_components/numbers";
+import { RelativeTime } from "@/_components/time/relative-time";
 import { Button } from "@/_components/ui/button";
+import { cx } from "@/_components/ui/cx";
 import { Checkbox } from "@/_components/ui/field";
-import { cx } from "@/_lib/cx";
-import type { DeadGroup } from "@/_lib/groups";
-import { count, formatCompact, idTail } from "@/_lib/words";
+import type { DeadGroup } from "./groups";
 
 const SHOWN = 20;
 

@@ -3,9 +3,9 @@
 import { useState } from "react";
 import { useRedrive } from "@/_api/mutations";
 import type { RedriveRequest } from "@/_api/types";
+import { count, formatNumber } from "@/_components/numbers";
 import { Confirm } from "@/_components/ui/confirm";
 import { Field, Select } from "@/_components/ui/field";
-import { count, formatNumber } from "@/_lib/words";
 
 export type Redrive = {
   what: string;

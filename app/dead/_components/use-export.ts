@@ -3,8 +3,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { sentenceOf } from "@/_api/problem";
 import { jobText } from "@/_api/queries";
+import { count } from "@/_components/numbers";
 import { toast } from "@/_components/ui/toaster";
-import { count } from "@/_lib/words";
 
 const AT_ONCE = 6;
 

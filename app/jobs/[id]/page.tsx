@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { ClientView } from "@/_components/client-view";
-import { isJobId } from "@/_lib/words";
+import { isJobId } from "@/_components/id";
 import { JobSkeleton } from "./_components/job-skeleton";
 import { JobView } from "./_components/job-view";
 

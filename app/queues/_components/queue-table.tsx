@@ -5,13 +5,13 @@ import Link from "next/link";
 import { usePolled } from "@/_api/polling";
 import { queuesQuery } from "@/_api/queries";
 import type { Queue } from "@/_api/types";
+import { listHref } from "@/_components/jobs/search-params";
+import { formatNumber } from "@/_components/numbers";
+import { formatCoarse } from "@/_components/time/format";
 import { buttonClass } from "@/_components/ui/button";
+import { cx } from "@/_components/ui/cx";
 import { Card, Skeleton } from "@/_components/ui/surface";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
-import { cx } from "@/_lib/cx";
-import { listHref } from "@/_lib/search-params";
-import { formatCoarse } from "@/_lib/time";
-import { formatNumber } from "@/_lib/words";
 
 const OLD_SECONDS = 60;
 

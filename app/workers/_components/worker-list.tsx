@@ -5,15 +5,16 @@ import type { ReactNode } from "react";
 import { usePolled } from "@/_api/polling";
 import { workersQuery } from "@/_api/queries";
 import type { Worker } from "@/_api/types";
-import { RelativeTime } from "@/_components/time";
+import { idTail } from "@/_components/id";
+import { count } from "@/_components/numbers";
+import { SILENT_MS } from "@/_components/overview/concerns";
+import { useTime } from "@/_components/time/clock";
+import { RelativeTime } from "@/_components/time/relative-time";
 import { CopyButton } from "@/_components/ui/copy";
+import { cx } from "@/_components/ui/cx";
 import { Card, Skeleton } from "@/_components/ui/surface";
 import { TONES } from "@/_components/ui/tone";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
-import { SILENT_MS } from "@/_lib/attention";
-import { useTime } from "@/_lib/clock";
-import { cx } from "@/_lib/cx";
-import { count, idTail } from "@/_lib/words";
 
 const MOST_PIPS = 40;
 

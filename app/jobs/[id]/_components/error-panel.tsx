@@ -1,8 +1,8 @@
 import type { JobDetail } from "@/_api/types";
+import { firstLine } from "@/_components/jobs/error-line";
 import { CodeBlock } from "@/_components/ui/code-block";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
-import { firstLine } from "@/_lib/words";
 
 const KINDS: Record<NonNullable<JobDetail["failure_kind"]>, string> = {
   error: "The last attempt failed",

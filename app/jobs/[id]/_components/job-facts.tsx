@@ -3,12 +3,12 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
 import type { JobDetail } from "@/_api/types";
-import { RelativeTime } from "@/_components/time";
+import { idTail } from "@/_components/id";
+import { listHref } from "@/_components/jobs/search-params";
+import { formatSeconds } from "@/_components/time/format";
+import { RelativeTime } from "@/_components/time/relative-time";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
-import { listHref } from "@/_lib/search-params";
-import { formatSeconds } from "@/_lib/time";
-import { idTail } from "@/_lib/words";
 
 /** The small print. */
 export function JobFacts({ job }: { job: JobDetail }) {

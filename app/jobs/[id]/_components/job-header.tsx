@@ -2,11 +2,11 @@
 
 import type { JobDetail } from "@/_api/types";
 import { StateBadge } from "@/_components/job-state";
+import { useTime } from "@/_components/time/clock";
 import { CopyButton } from "@/_components/ui/copy";
 import { ProgressBar } from "@/_components/ui/progress-bar";
-import { useTime } from "@/_lib/clock";
-import { jobSentence } from "@/_lib/sentence";
 import { JobActions } from "./job-actions";
+import { jobSentence } from "./sentence";
 
 /** What it is, how it stands in one sentence, and what can be done. */
 export function JobHeader({ job }: { job: JobDetail }) {

@@ -1,12 +1,12 @@
 "use client";
 
 import { useMemo, useState } from "react";
+import { TOKEN_CLASS } from "@/_components/json/highlight";
+import { layoutJson } from "@/_components/json/layout";
 import { Button } from "@/_components/ui/button";
 import { CodeBlock } from "@/_components/ui/code-block";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
-import { TOKEN_CLASS } from "@/_lib/json-highlight";
-import { layoutJson } from "@/_lib/json-layout";
 
 const SHOWN_LINES = 120;
 

@@ -2,15 +2,15 @@
 
 import { useRouter } from "next/navigation";
 import { useState } from "react";
+import { newKey } from "@/_api/idempotency-key";
 import { useSubmit } from "@/_api/mutations";
 import { ApiProblem, sentenceOf } from "@/_api/problem";
 import type { JobDetail } from "@/_api/types";
+import { JsonEditor, type LineFault, payloadFault } from "@/_components/json/json-editor";
+import { formatJson } from "@/_components/json/layout";
+import { atPointer, parseJson, place } from "@/_components/json/parse";
 import { Button } from "@/_components/ui/button";
 import { Dialog } from "@/_components/ui/dialog";
-import { JsonEditor, type LineFault, payloadFault } from "@/_components/ui/json-editor";
-import { atPointer, parseJson, place } from "@/_lib/json";
-import { formatJson } from "@/_lib/json-layout";
-import { newKey } from "@/_lib/key";
 
 /** A new job like this one, with another payload. The text is sent as it stands. */
 export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void }) {

@@ -12,14 +12,15 @@ import {
   Unplug,
 } from "lucide-react";
 import type { JobDetail } from "@/_api/types";
+import { idTail } from "@/_components/id";
+import { firstLine } from "@/_components/jobs/error-line";
+import { useTime } from "@/_components/time/clock";
+import { formatClock, formatDuration, formatExact, formatSeconds } from "@/_components/time/format";
 import { CodeBlock } from "@/_components/ui/code-block";
+import { cx } from "@/_components/ui/cx";
 import { Card, Section } from "@/_components/ui/surface";
 import { TONES, type Tone } from "@/_components/ui/tone";
-import { useTime } from "@/_lib/clock";
-import { cx } from "@/_lib/cx";
-import { formatClock, formatDuration, formatExact, formatSeconds } from "@/_lib/time";
-import { type Run, type Span, timeline, type Wait } from "@/_lib/timeline";
-import { firstLine, idTail } from "@/_lib/words";
+import { type Run, type Span, timeline, type Wait } from "./spans";
 
 const OUTCOMES: Record<Run["outcome"], { label: string; tone: Tone; icon: LucideIcon; bar: string }> = {
   completed: { label: "Completed", tone: "green", icon: CircleCheck, bar: "bg-green" },

@@ -1,5 +1,5 @@
 import type { JobFilter } from "@/_api/queries";
-import { isJobState } from "@/_components/job-state";
+import { isJobState } from "../job-state";
 
 // The URL is a list's state. What does not fit is left out, as if it was not there: a link of yesterday shall
 // still open a page.

@@ -1,4 +1,4 @@
-import { type JsonNode, member, parseJson } from "./json";
+import { type JsonNode, member, parseJson } from "./parse";
 
 // Layout and edits of JSON text. White space changes, the values' own text never does.
 

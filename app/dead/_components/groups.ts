@@ -1,5 +1,5 @@
 import type { JobSummary } from "@/_api/types";
-import { firstLine } from "./words";
+import { firstLine } from "@/_components/jobs/error-line";
 
 /** Dead jobs that died of the same. */
 export type DeadGroup = { key: string; type: string; error: string; newest: string; jobs: JobSummary[] };

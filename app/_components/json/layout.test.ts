@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { highlight } from "./json-highlight";
-import { formatJson, setMember } from "./json-layout";
+import { highlight } from "./highlight";
+import { formatJson, setMember } from "./layout";
 
 describe("formatJson", () => {
   it("moves white space only", () => {

@@ -1,11 +1,11 @@
 "use client";
 
 import { useId, useMemo } from "react";
-import { cx } from "@/_lib/cx";
-import { parseJson } from "@/_lib/json";
-import { highlight, TOKEN_CLASS } from "@/_lib/json-highlight";
-import { formatJson } from "@/_lib/json-layout";
-import { Button } from "./button";
+import { Button } from "../ui/button";
+import { cx } from "../ui/cx";
+import { highlight, TOKEN_CLASS } from "./highlight";
+import { formatJson } from "./layout";
+import { parseJson } from "./parse";
 
 export type LineFault = { line: number; text: string };
 

@@ -1,4 +1,4 @@
-import type { JsonToken } from "./json-layout";
+import type { JsonToken } from "./layout";
 
 const TOKEN =
   /(?<key>"(?:[^"\\\n]|\\.)*"(?=\s*:))|(?<string>"(?:[^"\\\n]|\\.)*"?)|(?<number>-?\d[\d.eE+-]*)|(?<literal>true|false|null)/g;

@@ -1,7 +1,7 @@
 "use client";
 
-import { useTime } from "@/_lib/clock";
-import { formatCoarse, formatCountdown, formatExact, formatRelative, formatSeconds } from "@/_lib/time";
+import { useTime } from "./clock";
+import { formatCoarse, formatCountdown, formatExact, formatRelative, formatSeconds } from "./format";
 
 /** A moment as people say it: "12 s ago". The exact one is in the title. */
 export function RelativeTime({ at, className }: { at: string; className?: string }) {

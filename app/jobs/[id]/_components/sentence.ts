@@ -1,6 +1,8 @@
 import type { JobDetail } from "@/_api/types";
-import { formatClock, formatDuration, formatSeconds } from "./time";
-import { count, firstLine, idTail, ordinal } from "./words";
+import { idTail } from "@/_components/id";
+import { firstLine } from "@/_components/jobs/error-line";
+import { count } from "@/_components/numbers";
+import { formatClock, formatDuration, formatSeconds } from "@/_components/time/format";
 
 type Told = Pick<
   JobDetail,
@@ -79,4 +81,26 @@ function dead(job: Told, tries: string, reason: string): string {
     default:
       return `Failed for good after ${tries}${reason}`;
   }
+}
+
+const ORDINALS = [
+  "first",
+  "second",
+  "third",
+  "fourth",
+  "fifth",
+  "sixth",
+  "seventh",
+  "eighth",
+  "ninth",
+  "tenth",
+];
+
+/** first, second, … tenth, 11th, … 21st. */
+function ordinal(n: number): string {
+  const word = ORDINALS[n - 1];
+  if (word) return word;
+  const teen = n % 100 >= 11 && n % 100 <= 13;
+  const ending = teen ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
+  return `${n}${ending}`;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { backoffSeconds, describeSchedule, retrySchedule, scheduleTotal } from "./retry";
+import { backoffSeconds, describeSchedule, retrySchedule, scheduleTotal } from "./retry-schedule";
 
 it("doubles from two seconds, up to an hour", () => {
   expect(retrySchedule(4)).toEqual([2, 4, 8]);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Attempt } from "@/_api/types";
-import { timeline } from "./timeline";
+import { timeline } from "./spans";
 
 const START = Date.parse("2030-01-01T12:00:00Z");
 const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();

@@ -1,7 +1,7 @@
 import type { Metrics, Queue, Worker } from "@/_api/types";
-import { listHref } from "./search-params";
-import { formatCoarse } from "./time";
-import { count } from "./words";
+import { listHref } from "../jobs/search-params";
+import { count } from "../numbers";
+import { formatCoarse } from "../time/format";
 
 // What a person should look at. One line and one action each, the worst first.
 

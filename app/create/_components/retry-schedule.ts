@@ -1,4 +1,4 @@
-import { formatSeconds } from "./time";
+import { formatSeconds } from "@/_components/time/format";
 
 // The default curve of the server: 2^n seconds after the n-th attempt, plus up to 10 % at random, at most an hour.
 

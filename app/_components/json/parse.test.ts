@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { atPointer, memberSource, parseJson, place } from "./json";
+import { atPointer, memberSource, parseJson, place } from "./parse";
 
 function faultOf(text: string) {
   const result = parseJson(text);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatCoarse, formatCountdown, formatDuration, formatRelative, formatSeconds } from "./time";
+import { formatCoarse, formatCountdown, formatDuration, formatRelative, formatSeconds } from "./format";
 
 const NOW = Date.parse("2030-01-01T12:00:00Z");
 const at = (ms: number) => new Date(NOW + ms).toISOString();

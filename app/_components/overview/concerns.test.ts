@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Metrics, Worker } from "@/_api/types";
-import { concerns } from "./attention";
+import { concerns } from "./concerns";
 
 const NOW = Date.parse("2030-01-01T12:00:00Z");
 const METRICS: Metrics = {

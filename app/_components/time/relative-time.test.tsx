@@ -1,7 +1,7 @@
 import { act, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { serverNow, syncClock } from "@/_lib/clock";
-import { Countdown, RelativeTime } from "./time";
+import { serverNow, syncClock } from "./clock";
+import { Countdown, RelativeTime } from "./relative-time";
 
 const NOW = Date.parse("2030-01-01T12:00:00Z");
 
