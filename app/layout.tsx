@@ -3,6 +3,7 @@ import localFont from "next/font/local";
 import type { ReactNode } from "react";
 import { Providers } from "./_components/shell/providers";
 import { Shell } from "./_components/shell/shell";
+import { BASE_PATH } from "./base-path";
 import "./globals.css";
 
 const sans = localFont({
@@ -35,7 +36,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
     <html lang="en" className={`${sans.variable} ${mono.variable} font-sans`} suppressHydrationWarning>
       <head>
         {/* It must run before the first paint, so it is neither async nor deferred. */}
-        <script src="/theme.js" />
+        <script src={`${BASE_PATH}/theme.js`} />
       </head>
       <body>
         <Providers>

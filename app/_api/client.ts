@@ -1,10 +1,11 @@
 import createClient from "openapi-fetch";
 import { syncClock } from "@/_components/time/clock";
+import { BASE_PATH } from "@/base-path";
 import { ApiDown, failureOf } from "./problem";
 import type { paths } from "./schema";
 
 /** Where the API is: always on the page's own origin. */
-export const API_BASE = "/api";
+export const API_BASE = `${BASE_PATH}/api`;
 
 const TIMEOUT_MS = 15_000; // the API answers within 5 s or says that it cannot
 

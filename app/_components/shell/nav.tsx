@@ -5,6 +5,7 @@ import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { usePolled } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
+import { BASE_PATH } from "@/base-path";
 import { formatCompact } from "../numbers";
 import { buttonClass, IconButton } from "../ui/button";
 import { cx } from "../ui/cx";
@@ -21,7 +22,7 @@ function Brand() {
       className="flex items-center gap-2.5 rounded-md text-[0.9375rem] font-semibold tracking-tight"
     >
       {/* biome-ignore lint/performance/noImgElement: an SVG of 400 bytes has nothing to optimise */}
-      <img src="/icon.svg" alt="" width={24} height={24} className="rounded-md" />
+      <img src={`${BASE_PATH}/icon.svg`} alt="" width={24} height={24} className="rounded-md" />
       Windlass
     </Link>
   );

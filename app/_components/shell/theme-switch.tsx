@@ -14,6 +14,7 @@ const THEMES = [
 type Theme = (typeof THEMES)[number]["name"];
 
 const CHANGED = "windlass:theme";
+const STORED = "windlass:theme"; // as in theme.js; a program around the window may keep a "theme" of its own
 
 function subscribe(listener: () => void) {
   window.addEventListener(CHANGED, listener);
@@ -30,8 +31,8 @@ export function setTheme(theme: Theme): void {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   try {
-    if (theme === "system") localStorage.removeItem("theme");
-    else localStorage.setItem("theme", theme);
+    if (theme === "system") localStorage.removeItem(STORED);
+    else localStorage.setItem(STORED, theme);
   } catch {
     // No storage: the choice lasts as long as the page.
   }

@@ -52,7 +52,7 @@ export function Select({
       {...rest}
       className={cx(
         CONTROL,
-        "appearance-none bg-[url(/chevron.svg)] bg-[length:1rem] bg-[right_0.5rem_center] bg-no-repeat pr-8",
+        "chevron appearance-none bg-[length:1rem] bg-[right_0.5rem_center] bg-no-repeat pr-8",
         small ? "h-8 pl-2.5 text-xs" : "h-9 pl-3",
         className,
       )}
@@ -68,7 +68,7 @@ export function Checkbox({ className, ...rest }: Omit<ComponentProps<"input">, "
       {...rest}
       type="checkbox"
       className={cx(
-        "size-4 shrink-0 appearance-none rounded bg-surface ring-1 ring-line-strong ring-inset checked:bg-focus checked:bg-[url(/check.svg)] checked:ring-focus",
+        "size-4 shrink-0 appearance-none rounded bg-surface ring-1 ring-line-strong ring-inset checked:bg-focus checked:check-mark checked:ring-focus",
         className,
       )}
     />
