@@ -20,14 +20,18 @@ $(PACKAGES): package-lock.json
 	npm ci
 	@touch $@
 
-# The static export, where the embedded process finds it.
+# The static export, where the package that serves it embeds it.
 export NEXT_TELEMETRY_DISABLED := 1
-UI := services/embedded/ui/index.html
+UI := services/web/ui/index.html
 $(UI): $(PACKAGES) $(shell find app public -type f 2>/dev/null) next.config.ts postcss.config.mjs
 	npm run --silent build:export
-	@find services/embedded/ui -mindepth 1 ! -name placeholder.html -delete
-	@cp -R out/. services/embedded/ui/
+	@find services/web/ui -mindepth 1 ! -name placeholder.html -delete
+	@cp -R out/. services/web/ui/
 	@touch $@
+
+.PHONY: ui-release
+ui-release: $(UI) ## write services/web/release.zip: the pages for programs that import a released module
+	@go run ./services/web/cmd/pack services/web/ui services/web/release.zip
 
 run: $(UI) ## set up and start everything in one process (PORT, WEB_PORT, HOST, DATA_DIR)
 	@$(GOBUILD) -o bin/embedded ./services/embedded
@@ -109,7 +113,7 @@ generate: $(PACKAGES) ## write the files that are made from others: openapi.json
 
 clean: ## remove what was built (not your data)
 	rm -rf bin out .next
-	@find services/embedded/ui -mindepth 1 ! -name placeholder.html -delete
+	@find services/web/ui -mindepth 1 ! -name placeholder.html -delete
 
 env: ## write .env for docker compose, with random passwords (leaves one that is there)
 	@if [ -e .env ]; then echo ".env is there already, and stays as it is"; else \

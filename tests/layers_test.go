@@ -50,8 +50,9 @@ var layers = []layer{
 	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "jobs/engine"}, contracts...), third: []string{huma, prometheus, jsonschema}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
-	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/embedded/ui"}, wired...)},
-	{folder: "services/embedded/ui"},
+	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
+	{folder: "services/web"},
+	{folder: "services/web/cmd/pack"},
 
 	// Tests of the whole, and what they stand on.
 	{folder: "tests"},

@@ -25,6 +25,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 	"github.com/windlass-jobs/windlass/services/internal/boot"
+	"github.com/windlass-jobs/windlass/services/web"
 )
 
 func main() {
@@ -90,7 +91,11 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apiServer, webServer := httpapi.Server(api, log), httpapi.Server(web(api), log)
+	pages, err := web.Pages("")
+	if err != nil {
+		return err
+	}
+	apiServer, webServer := httpapi.Server(api, log), httpapi.Server(site(api, pages), log)
 	failed := make(chan error, 2)
 	go func() { failed <- apiServer.Serve(apiListener) }()
 	go func() { failed <- webServer.Serve(webListener) }()
@@ -136,6 +141,14 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 		err = nil
 	}
 	return err
+}
+
+// site serves the pages, and the API under /api on the same origin.
+func site(api, pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", http.StripPrefix("/api", api))
+	mux.Handle("/", pages)
+	return mux
 }
 
 func weights(config boot.Config) (queues []engine.QueueWeight) {

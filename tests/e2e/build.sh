@@ -9,8 +9,8 @@ exec </dev/null
 [ -d node_modules/next ] || npm ci
 
 npm run --silent build:export
-find services/embedded/ui -mindepth 1 ! -name placeholder.html -delete
-cp -R out/. services/embedded/ui/
+find services/web/ui -mindepth 1 ! -name placeholder.html -delete
+cp -R out/. services/web/ui/
 CGO_ENABLED=0 go build -o bin/e2e/embedded ./services/embedded
 [ "${1:-}" = embedded ] && exit
 

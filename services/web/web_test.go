@@ -1,11 +1,13 @@
-package main
+package web
 
 import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,22 +21,25 @@ const someID = "01a2094c-ea6f-799d-81e5-32ac88ac70d9"
 func export() fstest.MapFS {
 	long := strings.Repeat("/* a long line that packs well */\n", 50)
 	return fstest.MapFS{
-		"placeholder.html":                     {Data: []byte("not built")},
-		"index.html":                           {Data: []byte("<html>overview<script>let a=1</script><script src=\"/a.js\"></script></html>" + long)},
+		"placeholder.html": {Data: []byte("not built")},
+		"index.html": {Data: []byte("<html>overview<script>let a=1</script>" +
+			"<script src=\"/__windlass_base__/a.js\"></script><a href=\"/__windlass_base__/\">home</a></html>" + long)},
 		"create.html":                          {Data: []byte("<html>create</html>")},
 		"404.html":                             {Data: []byte("<html>nothing here</html>")},
-		"jobs/" + nilID + ".html":              {Data: []byte("<html><script>let id=\"" + nilID + "\"</script></html>")},
+		"jobs/" + nilID + ".html":              {Data: []byte("<script>let id=\"/__windlass_base__/" + nilID + "\"</script>")},
 		"jobs/" + nilID + ".txt":               {Data: []byte("flight " + nilID)},
-		"jobs/" + nilID + "/__next._tree.txt":  {Data: []byte("tree " + nilID)},
+		"jobs/" + nilID + "/__next._tree.txt":  {Data: []byte("tree /__windlass_base__/" + nilID)},
 		"_next/static/chunks/app.0123abcd.js":  {Data: []byte(long)},
 		"_next/static/media/geist.4567.woff2":  {Data: []byte(long)},
 		"_next/static/chunks/style.89ab12.css": {Data: []byte("a{}")},
 	}
 }
 
-func served(t *testing.T, files fstest.MapFS) *pages {
+func served(t *testing.T, files fs.FS) *pages { return servedBeneath(t, "", files) }
+
+func servedBeneath(t *testing.T, basePath string, files fs.FS) *pages {
 	t.Helper()
-	p, err := newPages(files)
+	p, err := newPages(files, basePath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +68,7 @@ func TestPages_FindsWhatIsAskedFor(t *testing.T) {
 		{"/jobs/" + someID, someID, "text/html", 200},
 		{"/jobs/" + strings.ToUpper(someID), strings.ToUpper(someID), "text/html", 200},
 		{"/jobs/" + someID + ".txt", "flight " + someID, "text/plain", 200},
-		{"/jobs/" + someID + "/__next._tree.txt", "tree " + someID, "text/plain", 200},
+		{"/jobs/" + someID + "/__next._tree.txt", "tree /" + someID, "text/plain", 200},
 		{"/_next/static/chunks/app.0123abcd.js", "long line", "text/javascript", 200},
 		{"/nothing", "nothing here", "text/html", 404},
 		{"/jobs/" + someID + "x", "nothing here", "text/html", 404},
@@ -75,8 +80,9 @@ func TestPages_FindsWhatIsAskedFor(t *testing.T) {
 		{"/..%2f..%2fetc/passwd", "nothing here", "text/html", 404},
 	} {
 		w := ask(p, "GET", c.target)
-		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) || !strings.HasPrefix(w.Header().Get("Content-Type"), c.kind) {
-			t.Errorf("GET %s: %d %s %.60q, want %d %s with %q", c.target, w.Code, w.Header().Get("Content-Type"), w.Body, c.status, c.kind, c.want)
+		kind := w.Header().Get("Content-Type")
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) || !strings.HasPrefix(kind, c.kind) {
+			t.Errorf("GET %s: %d %s %.60q, want %d %s with %q", c.target, w.Code, kind, w.Body, c.status, c.kind, c.want)
 		}
 		if strings.Contains(w.Body.String(), nilID) {
 			t.Errorf("GET %s leaves the placeholder in the page", c.target)
@@ -104,7 +110,8 @@ func TestPages_PacksWhatGainsByIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, err := io.ReadAll(r); err != nil || !bytes.Equal(plain, export()["_next/static/chunks/app.0123abcd.js"].Data) {
+	script := export()["_next/static/chunks/app.0123abcd.js"].Data
+	if plain, err := io.ReadAll(r); err != nil || !bytes.Equal(plain, script) {
 		t.Errorf("unpacked %.40q, %v", plain, err)
 	}
 	for target, accept := range map[string]string{
@@ -121,7 +128,8 @@ func TestPages_PacksWhatGainsByIt(t *testing.T) {
 
 func TestPages_CachesOnlyWhatIsNamedByItsContent(t *testing.T) {
 	p := served(t, export())
-	if got := ask(p, "GET", "/_next/static/chunks/app.0123abcd.js").Header().Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+	script := ask(p, "GET", "/_next/static/chunks/app.0123abcd.js")
+	if got := script.Header().Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
 		t.Errorf("script: %q", got)
 	}
 	w := ask(p, "GET", "/")
@@ -146,7 +154,7 @@ func TestPages_AllowOnlyTheirOwnScripts(t *testing.T) {
 		sum := sha256.Sum256([]byte(script))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	for target, script := range map[string]string{"/": "let a=1", "/jobs/" + someID: `let id="` + someID + `"`} {
+	for target, script := range map[string]string{"/": "let a=1", "/jobs/" + someID: `let id="/` + someID + `"`} {
 		got := ask(p, "GET", target).Header().Get("Content-Security-Policy")
 		if !strings.Contains(got, "script-src 'self' "+hash(script)+";") {
 			t.Errorf("%s: policy %q lacks %s", target, got, hash(script))
@@ -160,7 +168,8 @@ func TestPages_AllowOnlyTheirOwnScripts(t *testing.T) {
 func TestPages_HeadAndOtherMethods(t *testing.T) {
 	p := served(t, export())
 	get, head := ask(p, "GET", "/create"), ask(p, "HEAD", "/create")
-	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != get.Header().Get("Content-Length") {
+	length := get.Header().Get("Content-Length")
+	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != length {
 		t.Errorf("HEAD: %d, %d bytes, %v", head.Code, head.Body.Len(), head.Header())
 	}
 	if w := ask(p, "HEAD", "/nothing"); w.Code != 404 || w.Body.Len() != 0 {
@@ -181,13 +190,74 @@ func TestPages_SayWhenTheUIIsNotBuilt(t *testing.T) {
 	}
 }
 
-func TestWeb_ServesTheAPIUnderItsPrefix(t *testing.T) {
-	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.Method+" "+r.URL.Path) })
-	h := web(api)
-	if w := ask(h, "POST", "/api/jobs"); w.Body.String() != "api POST /jobs" {
-		t.Errorf("/api/jobs: %d %q", w.Code, w.Body)
+func TestPages_BeneathAPrefix(t *testing.T) {
+	p := servedBeneath(t, "/tools/windlass", export())
+	for _, c := range []struct {
+		target, want string // want: a part of the body, or the Location
+		status       int
+	}{
+		{"/tools/windlass/", `<a href="/tools/windlass/">home</a>`, 200},
+		{"/tools/windlass/?state=dead", "overview", 200},
+		{"/tools/windlass/create", "create", 200},
+		{"/tools/windlass/jobs/" + someID, `let id="/tools/windlass/` + someID + `"`, 200},
+		{"/tools/windlass/jobs/" + someID + "/__next._tree.txt", "tree /tools/windlass/" + someID, 200},
+		{"/tools/windlass/nothing", "nothing here", 404},
+		{"/tools/windlass/tools/windlass/create", "nothing here", 404},
+		{"/create", "nothing here", 404},
+		{"/", "nothing here", 404},
+		{"/tools/windlasscreate", "nothing here", 404},
+		{"/tools/windlass", "/tools/windlass/", 308},
+		{"/tools/windlass?state=dead", "/tools/windlass/?state=dead", 308},
+		{"/tools/windlass/create/?type=email", "/tools/windlass/create?type=email", 308},
+	} {
+		w := ask(p, "GET", c.target)
+		got := w.Body.String()
+		if w.Code == 308 {
+			got = w.Header().Get("Location")
+		}
+		if w.Code != c.status || !strings.Contains(got, c.want) || w.Code == 308 && got != c.want {
+			t.Errorf("GET %s: %d %.200q, want %d with %q", c.target, w.Code, got, c.status, c.want)
+		}
+		if strings.Contains(got, basePathPlaceholder) {
+			t.Errorf("GET %s leaves the placeholder in the page", c.target)
+		}
 	}
-	if w := ask(h, "GET", "/"); w.Code != 200 || !strings.Contains(w.Body.String(), "<html") {
-		t.Errorf("/: %d %.60q", w.Code, w.Body)
+}
+
+func TestPages_DescribeTheFilesAsTheyAreSent(t *testing.T) {
+	page := `<script>go("/__windlass_base__/")</script>` + strings.Repeat("x", 200)
+	files := fstest.MapFS{"index.html": {Data: []byte(page)}}
+	atRoot := ask(served(t, files), "GET", "/")
+	beneath := ask(servedBeneath(t, "/w", files), "GET", "/w/")
+	if one, other := atRoot.Header().Get("ETag"), beneath.Header().Get("ETag"); one == "" || one == other {
+		t.Errorf("tags %s at the root and %s beneath /w", one, other)
+	}
+	sum := sha256.Sum256([]byte(`go("/w/")`))
+	hash := base64.StdEncoding.EncodeToString(sum[:])
+	if policy := beneath.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "'sha256-"+hash+"'") {
+		t.Errorf("policy %q does not let the script of the page run", policy)
+	}
+	packed, err := gzip.NewReader(ask(servedBeneath(t, "/w", files), "GET", "/w/", "Accept-Encoding", "gzip").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := io.ReadAll(packed); err != nil || !bytes.Equal(plain, beneath.Body.Bytes()) {
+		t.Errorf("compressed %.80q, plain %.80q, %v", plain, beneath.Body, err)
+	}
+}
+
+func TestPages_RefuseABadBasePath(t *testing.T) {
+	for _, bad := range []string{
+		"/", "windlass", "/windlass/", "//windlass", "/a//b", "/..", "/a/../b", "/a/.", "https://example.com",
+		"/a b", "/ä", "/a\"b", "/a%2f", "/a?b", "/a\n",
+	} {
+		if _, err := Pages(bad); !errors.Is(err, ErrBasePath) {
+			t.Errorf("%q: %v, want ErrBasePath", bad, err)
+		}
+	}
+	for _, good := range []string{"", "/windlass", "/a/b-c_d.e~1", "/v1.0"} {
+		if _, err := Pages(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
 	}
 }

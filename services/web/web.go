@@ -1,12 +1,17 @@
-package main
+// Package web serves the web interface out of memory: the static export of the Next.js application in app/, beneath any
+// prefix. It serves pages only; the API, which the pages expect at /api beneath the same prefix, is not its part.
+//
+// The pages come from the folder ui, where `make build` puts a fresh export. Where it is empty, as in a module that was
+// downloaded, they come from release.zip, the pages of the last release.
+package web
 
 import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -17,32 +22,44 @@ import (
 	"time"
 )
 
-// ui holds the static export of the web interface, once `make build` has put it there.
-//
-//go:embed all:ui
-var ui embed.FS
+// ErrBasePath is the error of Pages for a prefix that cannot be one.
+var ErrBasePath = errors.New(`a base path is "" or one or more of "/name", with letters, digits and ".", "_", "~", "-"`)
 
-// web serves the UI, and the API under /api on the same origin.
-func web(api http.Handler) http.Handler {
-	files, err := fs.Sub(ui, "ui")
-	if err != nil {
-		panic(err) // it is embedded
+// Pages returns the handler of the pages beneath basePath: "" for the root, "/windlass" for the pages at /windlass/.
+// The handler expects the whole path of a request, the prefix included. It answers GET and HEAD; it never lists a
+// folder. For a program without built pages it serves one page that says so.
+//
+// It reads and compresses all files, which takes about a tenth of a second: call it once, not for each request.
+//
+// The error is ErrBasePath, wrapped, where basePath is not a clean path: it ends with a slash, has empty, "." or ".."
+// elements, or characters that would have to be escaped. Any other error says that the built pages are damaged.
+func Pages(basePath string) (http.Handler, error) {
+	if !isBasePath(basePath) {
+		return nil, fmt.Errorf("%w: not %q", ErrBasePath, basePath)
 	}
-	pages, err := newPages(files)
+	files, err := exported()
 	if err != nil {
-		panic(err) // as above: what is wrong here was wrong at the build
+		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/", http.StripPrefix("/api", api))
-	mux.Handle("/", pages)
-	return mux
+	return newPages(files, basePath)
 }
 
-// nilID stands in the export for the id of a job: there is one page for all jobs. What is asked for is put in its place, which has the same
-// length, so that the lengths that stand within the page stay right.
+// isBasePath is strict for a reason: the prefix is put into HTML, scripts and style sheets as it is. "//" at the
+// beginning would even lead to another host.
+func isBasePath(basePath string) bool {
+	return basePath == "" || basePathPattern.MatchString(basePath) && path.Clean(basePath) == basePath
+}
+
+// basePathPlaceholder stands in the export where the prefix belongs. next.config.ts knows the same word.
+const basePathPlaceholder = "/__windlass_base__"
+
+// nilID stands in the export for the id of a job: there is one page for all jobs. The id of the request replaces it. It
+// has the same length, so that lengths that are written in the page stay right.
 const nilID = "00000000-0000-0000-0000-000000000000"
 
 var (
+	basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
 	jobPath = regexp.MustCompile(`^jobs/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(.*)$`)
 	// inlineScript finds the scripts that stand in a page; those with a src are files of ours.
 	inlineScript = regexp.MustCompile(`(?s)<script(?:\s+[^>]*)?>(.*?)</script>`)
@@ -58,14 +75,17 @@ type asset struct {
 	policy  string // Content-Security-Policy; of pages only
 }
 
-// pages serves an export of Next.js out of memory. It never lists a folder.
+// pages serves an export of Next.js out of memory.
 type pages struct {
-	assets  map[string]*asset // by path without the leading slash
+	base    string            // the prefix
+	assets  map[string]*asset // by path beneath the prefix, without the leading slash
 	missing *asset            // the page for what is not there; nil before the UI is built
 }
 
-func newPages(files fs.FS) (*pages, error) {
-	p := &pages{assets: map[string]*asset{}}
+// newPages puts the prefix into all files before anything is computed from them: tags, hashes and compressed bodies are
+// those of the files as they are sent.
+func newPages(files fs.FS, basePath string) (*pages, error) {
+	p := &pages{base: basePath, assets: map[string]*asset{}}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -74,6 +94,7 @@ func newPages(files fs.FS) (*pages, error) {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
+		body = bytes.ReplaceAll(body, []byte(basePathPlaceholder), []byte(basePath))
 		p.assets[name] = newAsset(name, body, gzip.BestCompression)
 		return nil
 	})
@@ -108,7 +129,8 @@ func newAsset(name string, body []byte, level int) *asset {
 func mediaType(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".html", ".css", ".txt":
-		return map[string]string{".html": "text/html", ".css": "text/css", ".txt": "text/plain"}[ext] + "; charset=utf-8"
+		kinds := map[string]string{".html": "text/html", ".css": "text/css", ".txt": "text/plain"}
+		return kinds[ext] + "; charset=utf-8"
 	case ".js":
 		return "text/javascript; charset=utf-8"
 	case ".json":
@@ -125,8 +147,9 @@ func mediaType(name string) string {
 	}
 }
 
-// policy lets a page run its own files and the very scripts that stand in it, and talk to its own origin. Scripts that somebody brought in with a
-// payload would not run, if ever one got through. Styles may stand in the page: React writes widths and the toasts their style sheet that way.
+// policy lets a page run its own files and the inline scripts it was built with, and talk to its own origin. A script
+// that came with the payload of a job would not run, if ever one got into the page. Inline styles are allowed: React
+// writes widths that way, and the toasts their style sheet.
 func policy(page []byte) string {
 	var hashes strings.Builder
 	seen := map[string]bool{}
@@ -140,8 +163,9 @@ func policy(page []byte) string {
 			hashes.WriteString(" 'sha256-" + hash + "'")
 		}
 	}
-	return "default-src 'none'; script-src 'self'" + hashes.String() + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
-		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	return "default-src 'none'; script-src 'self'" + hashes.String() + "; style-src 'self' 'unsafe-inline'; " +
+		"img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; " +
+		"frame-ancestors 'none'"
 }
 
 func pack(body []byte, level int) []byte {
@@ -161,11 +185,18 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Only GET and HEAD are served here.", http.StatusMethodNotAllowed)
 		return
 	}
-	name := strings.TrimPrefix(r.URL.Path, "/")
-	a := p.find(name)
-	if bare := strings.TrimRight(name, "/"); a == nil && bare != name && p.find(bare) != nil {
-		http.Redirect(w, r, "/"+bare, http.StatusPermanentRedirect) // bare is a page of ours: this leads nowhere else
+	name, beneath := strings.CutPrefix(r.URL.Path, p.base+"/")
+	if r.URL.Path == p.base {
+		redirect(w, r, p.base+"/")
 		return
+	}
+	var a *asset
+	if beneath {
+		a = p.find(name)
+		if bare := strings.TrimRight(name, "/"); a == nil && bare != name && p.find(bare) != nil {
+			redirect(w, r, p.base+"/"+bare) // bare is a page of ours: this leads nowhere else
+			return
+		}
 	}
 	switch {
 	case a != nil:
@@ -177,7 +208,15 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// find returns what is at a path, or nil.
+// redirect keeps the query, which holds the filters of a list.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	http.Redirect(w, r, to, http.StatusPermanentRedirect)
+}
+
+// find returns what is at a path beneath the prefix, or nil.
 func (p *pages) find(name string) *asset {
 	if name == "" {
 		name = "index"
