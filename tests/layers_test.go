@@ -59,6 +59,7 @@ var layers = []layer{
 	{folder: "tests/servers", third: []string{pgx, goredis}},
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
 	{folder: "tests/pipeline"},
+	{folder: "tests/e2e/mounted", ours: []string{"services/web"}},
 	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
 	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
 }

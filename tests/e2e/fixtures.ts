@@ -20,7 +20,7 @@ export const test = base.extend<TestFixtures & { quiet: undefined }, WorkerFixtu
     },
     { scope: "worker", timeout: 60_000 },
   ],
-  baseURL: async ({ system }, use) => use(system.url),
+  baseURL: async ({ system }, use) => use(`${system.url}/`),
   allow: async ({ page }, use) => {
     const errors: string[] = [];
     // Chromium's word for an interface that came or went on this machine, such as a container's. It asks again.

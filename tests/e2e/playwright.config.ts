@@ -1,7 +1,9 @@
 import { defineConfig } from "@playwright/test";
 import type { Build } from "./system";
 
-// One suite for both builds of the window. One worker: each has its own processes, on fixed ports.
+// One suite for both builds of the window, and a small one for a window beneath a prefix. One worker: each has its own processes, on fixed ports.
+
+const PREFIX = "prefix.spec.ts";
 
 export const launchOptions = {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -32,7 +34,8 @@ export default defineConfig<{ build: Build }>({
     acceptDownloads: true,
   },
   projects: [
-    { name: "embedded", use: { build: "embedded" } },
-    { name: "node", use: { build: "node" } },
+    { name: "embedded", testIgnore: PREFIX, use: { build: "embedded" } },
+    { name: "node", testIgnore: PREFIX, use: { build: "node" } },
+    { name: "mounted", testMatch: PREFIX, use: { build: "mounted" } },
   ],
 });

@@ -4,25 +4,36 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-/** Which build of the window is looked at: the export in the embedded process, or the Node server. */
-export type Build = "embedded" | "node";
+/**
+ * Which window is looked at: the export in the embedded process, the Node server, or the export beneath a prefix in a
+ * program of somebody else.
+ */
+export type Build = "embedded" | "node" | "mounted";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const API_PORT = 28000; // known to the Node server since its build
 const WEB_PORT = 23000;
 const NODE_PORT = 23001;
+const MOUNTED_PORT = 23002;
 const PATIENCE_MS = 30_000;
+
+const URLS: Record<Build, string> = {
+  embedded: `http://localhost:${WEB_PORT}`,
+  node: `http://localhost:${NODE_PORT}`,
+  mounted: `http://localhost:${MOUNTED_PORT}/windlass`,
+};
 
 /** The real processes behind a test, on a database of their own. */
 export class System {
   readonly api = `http://127.0.0.1:${API_PORT}`;
+  /** Where the window is, without a slash at the end. */
   readonly url: string;
   private backend: ChildProcess | undefined;
   private web: ChildProcess | undefined;
   private data = "";
 
   constructor(private readonly build: Build) {
-    this.url = `http://localhost:${build === "node" ? NODE_PORT : WEB_PORT}`;
+    this.url = URLS[build];
   }
 
   async start(): Promise<void> {
@@ -31,8 +42,11 @@ export class System {
     if (this.build === "node") {
       const env = { PORT: String(NODE_PORT), HOSTNAME: "127.0.0.1" };
       this.web = run(process.execPath, [path.join(ROOT, "bin/e2e/web/server.js")], env);
-      await answering(`${this.url}/`);
+    } else if (this.build === "mounted") {
+      const env = { PORT: String(MOUNTED_PORT), API_URL: this.api };
+      this.web = run(path.join(ROOT, "bin/e2e/mounted"), [], env);
     }
+    await answering(`${this.url}/`);
   }
 
   async startBackend(): Promise<void> {
