@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -33,10 +34,13 @@ type ClientOptions struct {
 // Client submits jobs and looks after them. Many goroutines may share one, and should: what they submit at the same time is
 // stored in one commit.
 type Client struct {
-	opts   ClientOptions
-	log    *slog.Logger
-	insert batcher[*submission, jobs.Receipt]
-	notify *notifier
+	opts    ClientOptions
+	log     *slog.Logger
+	insert  batcher[*submission, jobs.Receipt]
+	notify  *notifier
+	commits commitWatch
+	closed  chan struct{}
+	close   func() // closes it
 
 	calls    singleflight.Group
 	stats    cached[store.Stats]
@@ -62,7 +66,9 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	if opts.MaxPayloadBytes == 0 {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
 	}
-	c := &Client{opts: opts, log: opts.Log, notify: &notifier{queue: opts.Queue, log: opts.Log}}
+	c := &Client{opts: opts, log: opts.Log, notify: &notifier{queue: opts.Queue, log: opts.Log}, closed: make(chan struct{})}
+	c.close = sync.OnceFunc(func() { close(c.closed) })
+	c.commits.client, c.commits.changed = c, make(chan struct{}, 1)
 	c.insert = batcher[*submission, jobs.Receipt]{
 		flush: c.store, answer: answer,
 		weight: func(s *submission) int {
@@ -77,9 +83,11 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	return c, nil
 }
 
-// Close waits until everything handed in has been answered.
+// Close waits until everything handed in has been answered, and ends the calls of Wait. It may be called again.
 func (c *Client) Close() {
+	c.close()
 	c.insert.wait()
+	c.commits.close()
 	c.notify.wait()
 }
 
@@ -128,6 +136,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 		return job, err
 	}
 	if job.Status != jobs.Processing {
+		endings.ended(id)
 		c.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", about(&job)...)
 		return job, nil
 	}
@@ -146,6 +155,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 func (c *Client) Delete(ctx context.Context, id string) error {
 	err := c.opts.Store.Delete(ctx, id)
 	if err == nil {
+		endings.ended(id)
 		c.log.LogAttrs(ctx, slog.LevelInfo, "job deleted", slog.String("job_id", id))
 	}
 	return err

@@ -70,7 +70,9 @@ func (u *Maintenance) reap(ctx context.Context, asOf time.Time) error {
 				u.notify.push(*r.Hint)
 			case r.Job.FailureKind == jobs.KindCancelled:
 				u.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", attrs...)
+				endings.ended(r.Job.ID)
 			default:
+				endings.ended(r.Job.ID)
 				u.log.LogAttrs(ctx, slog.LevelError, "job dead", append(attrs, slog.String("failure_kind", string(r.Job.FailureKind)))...)
 			}
 		}

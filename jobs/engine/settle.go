@@ -48,6 +48,9 @@ func (w *Worker) answered(list []*run, answers []store.Settled, err error) {
 			continue
 		}
 		w.settled(r, answers[i], now)
+		if answers[i].Status.Terminal() {
+			endings.ended(r.job.ID)
+		}
 		done = append(done, r)
 	}
 	w.finish(done)
