@@ -68,19 +68,31 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// The files that this very build carries: the fresh export, or that of the last release.
+// The pages that programs carry: those of this checkout, where they are built, and those of the release.
 func TestExport_WorksBeneathAPrefix(t *testing.T) {
-	files, err := exported()
+	current, err := exported()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const base = "/some/where"
-	h, err := Pages(base)
+	released, err := choose(fstest.MapFS{}, release)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, files := range map[string]fs.FS{"current": current, "release": released} {
+		t.Run(name, func(t *testing.T) { checkExport(t, files) })
+	}
+}
+
+func checkExport(t *testing.T, files fs.FS) {
+	const base = "/some/where"
+	h := servedBeneath(t, base, files)
+	for _, page := range []string{"/", "/create", "/dead", "/queues", "/workers", "/jobs/" + someID} {
+		if w := ask(h, "GET", base+page); w.Code != 200 {
+			t.Errorf("%s: %d", page, w.Code)
+		}
 	}
 	address := regexp.MustCompile(`(?:href|src)=\\?"(/[^"\\]*)`)
-	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || name == "placeholder.html" {
 			return err
 		}
@@ -104,8 +116,9 @@ func TestExport_WorksBeneathAPrefix(t *testing.T) {
 			}
 		}
 		w := ask(h, "GET", base+"/"+name)
-		if w.Code != 200 || strings.Contains(w.Body.String(), basePathPlaceholder) {
-			t.Errorf("%s: %d, placeholder left: %t", name, w.Code, strings.Contains(w.Body.String(), basePathPlaceholder))
+		left := strings.Contains(w.Body.String(), basePathPlaceholder)
+		if w.Code != 200 || left {
+			t.Errorf("%s: %d, placeholder left: %t", name, w.Code, left)
 		}
 		if path.Ext(name) == ".html" {
 			for _, found := range address.FindAllStringSubmatch(w.Body.String(), -1) {
