@@ -256,8 +256,18 @@ func TestPages_RefuseABadBasePath(t *testing.T) {
 		}
 	}
 	for _, good := range []string{"", "/windlass", "/a/b-c_d.e~1", "/v1.0"} {
-		if _, err := Pages(good); err != nil {
-			t.Errorf("%q: %v", good, err)
+		if !isBasePath(good) {
+			t.Errorf("%q is refused", good)
 		}
+	}
+}
+
+func TestPages_CarryAnExport(t *testing.T) {
+	h, err := Pages("/w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := ask(h, "GET", "/w/jobs/"+someID); w.Code != 200 || !strings.Contains(w.Body.String(), someID) {
+		t.Errorf("a job's page: %d %.80q", w.Code, w.Body)
 	}
 }
