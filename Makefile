@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X $(MODULE)/services/internal/boot.version=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FOLDERS := $(wildcard handlers internal jobs services tests)
+GO_FOLDERS := $(wildcard handlers httpclient internal jobs services tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-go test-web verify bench fmt generate clean env test-compose

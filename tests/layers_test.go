@@ -42,6 +42,9 @@ var layers = []layer{
 	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},
 	{folder: "jobs/queue/queuetest", ours: contracts, third: testLibraries},
 
+	// The same over HTTP, for programs without a database.
+	{folder: "httpclient", ours: []string{"jobs", "jobs/store"}},
+
 	// Job types.
 	{folder: "handlers", ours: []string{"jobs"}},
 
@@ -58,6 +61,7 @@ var layers = []layer{
 	{folder: "tests"},
 	{folder: "tests/servers", third: []string{pgx, goredis}},
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
+	{folder: "tests/localapi", ours: []string{"jobs/…", "services/api/httpapi"}},
 	{folder: "tests/pipeline"},
 	{folder: "tests/e2e/mounted", ours: []string{"services/web"}},
 	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
@@ -72,7 +76,7 @@ var wired = []string{"jobs", "jobs/engine", "handlers", "services/api/httpapi", 
 
 // In _test.go files these may be imported as well, and the package under test.
 var (
-	testOurs      = []string{"internal/…", "jobs/…", "handlers", "tests/servers"}
+	testOurs      = []string{"internal/…", "jobs/…", "handlers", "tests/localapi", "tests/servers"}
 	testLibraries = []string{uuid, pgx, goredis, jsonschema,
 		"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/Shopify/toxiproxy/v2"}
 )
@@ -137,6 +141,8 @@ func TestLayersCatchAForgedViolation(t *testing.T) {
 		{"a test imports it", source{path: "jobs/engine/a_test.go", imports: []string{module + "/tests/servers", "go.uber.org/goleak"}}, ""},
 		{"a test imports its own package", source{path: "services/api/httpapi/a_test.go", imports: []string{module + "/services/api/httpapi"}}, ""},
 		{"a test imports a process", source{path: "jobs/engine/a_test.go", imports: []string{module + "/services/api/httpapi"}}, "imports services/api/httpapi"},
+		{"the client opens a database", source{path: "httpclient/a.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
+		{"the client knows the engine", source{path: "httpclient/a.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
 		{"an unknown package", source{path: "jobs/utils/a.go"}, "jobs/utils is not in the table"},
 		{"a folder beneath a known one", source{path: "tests/torture/nemesis/a.go", imports: []string{module + "/jobs/engine"}}, ""},
 		{"a library nobody named", source{path: "services/embedded/main.go", imports: []string{"example.com/left/pad"}}, "imports example.com/left/pad"},
