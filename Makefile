@@ -2,11 +2,11 @@
 
 MODULE  := github.com/windlass-jobs/windlass
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X $(MODULE)/services/internal/boot.version=$(VERSION)
+LDFLAGS := -s -w -X $(MODULE)/services/internal/boot.version=$(VERSION) -X main.version=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FOLDERS := $(wildcard handlers httpclient internal jobs services tests)
+GO_FOLDERS := $(wildcard cmd handlers httpclient internal jobs services tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-go test-web verify bench fmt generate clean env test-compose
@@ -37,10 +37,11 @@ run: $(UI) ## set up and start everything in one process (PORT, WEB_PORT, HOST, 
 	@$(GOBUILD) -o bin/embedded ./services/embedded
 	@exec ./bin/embedded
 
-build: $(UI) ## build bin/api, bin/worker, bin/embedded and the web server in .next/standalone (API_URL)
+build: $(UI) ## build bin/api, bin/worker, bin/embedded, bin/windlass and the web server in .next/standalone (API_URL)
 	$(GOBUILD) -o bin/api ./services/api
 	$(GOBUILD) -o bin/worker ./services/worker
 	$(GOBUILD) -o bin/embedded ./services/embedded
+	$(GOBUILD) -o bin/windlass ./cmd/windlass
 	npm run --silent build
 	@rm -rf .next/standalone/.next/static .next/standalone/public
 	@cp -R .next/static .next/standalone/.next/static && cp -R public .next/standalone/public

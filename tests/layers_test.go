@@ -57,6 +57,9 @@ var layers = []layer{
 	{folder: "services/web"},
 	{folder: "services/web/cmd/pack"},
 
+	// The command line: one binary.
+	{folder: "cmd/windlass", ours: []string{"jobs", "jobs/store", "httpclient"}, third: []string{cobra, pflag}},
+
 	// Tests of the whole, and what they stand on.
 	{folder: "tests"},
 	{folder: "tests/servers", third: []string{pgx, goredis}},
@@ -91,6 +94,8 @@ const (
 	huma       = "github.com/danielgtaylor/huma/v2"
 	prometheus = "github.com/prometheus/client_golang"
 	jsonschema = "github.com/santhosh-tekuri/jsonschema/v6"
+	cobra      = "github.com/spf13/cobra"
+	pflag      = "github.com/spf13/pflag"
 	env        = "github.com/caarlos0/env/v11"
 	tint       = "github.com/lmittmann/tint"
 	term       = "golang.org/x/term"
