@@ -30,6 +30,7 @@ type layer struct {
 var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
+	{folder: "internal/lifecycle"},
 	{folder: "jobs", ours: []string{"internal/canonjson"}, pure: true},
 	{folder: "jobs/store", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/queue", ours: []string{"jobs"}, pure: true},
@@ -49,7 +50,7 @@ var layers = []layer{
 	{folder: "handlers", ours: []string{"jobs"}},
 
 	// The processes: each has one store and one queue.
-	{folder: "services/internal/boot", ours: []string{"jobs"}, third: []string{env, tint, term}},
+	{folder: "services/internal/boot", ours: []string{"jobs", "jobs/engine", "internal/lifecycle"}, third: []string{env, tint, term}},
 	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "jobs/engine"}, contracts...), third: []string{huma, prometheus, jsonschema}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
@@ -75,7 +76,7 @@ var layers = []layer{
 var contracts = []string{"jobs", "jobs/store", "jobs/queue"}
 
 // wired is what every process's main may put together.
-var wired = []string{"jobs", "jobs/engine", "handlers", "services/api/httpapi", "services/internal/boot"}
+var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "services/api/httpapi", "services/internal/boot"}
 
 // In _test.go files these may be imported as well, and the package under test.
 var (

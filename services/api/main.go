@@ -8,18 +8,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/windlass-jobs/windlass/handlers"
+	"github.com/windlass-jobs/windlass/internal/lifecycle"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
@@ -65,8 +59,13 @@ func command(args []string) {
 	}
 }
 
-// serve answers until ctx ends, then sees through what has been begun.
+// serve answers until ctx ends, then finishes what has been begun.
 func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
+	listener, err := boot.Listen(config.Host, config.Port, "PORT")
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Application: "windlass-api", Log: log})
 	if err != nil {
 		return err
@@ -86,24 +85,6 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 		return err
 	}
 	defer client.Close()
-
-	var draining atomic.Bool
-	api, err := httpapi.New(httpapi.Options{
-		Client: client, Log: log, Ping: store.Ping, Draining: draining.Load,
-		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
-	})
-	if err != nil {
-		return err
-	}
-	server := httpapi.Server(api, log)
-	listener, err := net.Listen("tcp", net.JoinHostPort(config.Host, strconv.Itoa(config.Port)))
-	if err != nil {
-		return err
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	log.Info("listening", "url", "http://"+listener.Addr().String())
-
 	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
@@ -111,36 +92,17 @@ func serve(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	var maintaining sync.WaitGroup
-	chores, stopChores := context.WithCancel(ctx)
-	maintaining.Go(func() { maintain(chores, log, store, queue, maintenance) })
-
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	process := boot.Process(config, log, store, queue)
+	api, err := httpapi.New(httpapi.Options{
+		Client: client, Log: log, Ping: store.Ping, Draining: process.Draining,
+		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
+	})
+	if err != nil {
+		return err
 	}
-	draining.Store(true)
-	time.Sleep(config.ShutdownDelay) // a load balancer takes note meanwhile
-	patience, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
-	defer cancel()
-	if e := server.Shutdown(patience); e != nil {
-		log.Warn("requests cut off", "error", e)
-	}
-	stopChores()
-	maintaining.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return err
-}
-
-// maintain brings the database up to date, then takes turns in the maintenance.
-func maintain(ctx context.Context, log *slog.Logger, store *postgres.Store, queue *redis.Queue, maintenance *engine.Maintenance) {
-	if !boot.Until(ctx, log, "migration", store.Migrate) {
-		return
-	}
-	if warning, err := queue.Check(ctx); err == nil && warning != "" {
-		log.Warn(warning)
-	}
-	maintenance.Run(ctx)
+	log.Info("listening", "url", "http://"+listener.Addr().String())
+	return process.Run(ctx,
+		lifecycle.Server("api", httpapi.Server(api, log), listener, config.ShutdownTimeout, log),
+		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
+	)
 }

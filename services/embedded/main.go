@@ -7,18 +7,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/windlass-jobs/windlass/handlers"
+	"github.com/windlass-jobs/windlass/internal/lifecycle"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
@@ -52,13 +47,13 @@ func main() {
 
 // run does everything until ctx ends, then lets running jobs come to an end.
 func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
-	// The ports come first: who starts it twice by mistake should hear of that, and the database be left alone.
-	apiListener, err := listen(config.Host, config.Port, "PORT")
+	// The ports come first: whoever starts it twice by mistake is told so before the database is touched.
+	apiListener, err := boot.Listen(config.Host, config.Port, "PORT")
 	if err != nil {
 		return err
 	}
 	defer apiListener.Close()
-	webListener, err := listen(config.Host, config.WebPort, "WEB_PORT")
+	webListener, err := boot.Listen(config.Host, config.WebPort, "WEB_PORT")
 	if err != nil {
 		return err
 	}
@@ -83,9 +78,24 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 		return err
 	}
 	defer client.Close()
-	var draining atomic.Bool
+	worker, err := engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
+		ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(),
+	})
+	if err != nil {
+		return err
+	}
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+	})
+	if err != nil {
+		return err
+	}
+	process := lifecycle.New(lifecycle.Options{Log: log, ShutdownDelay: config.ShutdownDelay})
 	api, err := httpapi.New(httpapi.Options{
-		Client: client, Log: log, Ping: store.Ping, Draining: draining.Load,
+		Client: client, Log: log, Ping: store.Ping, Draining: process.Draining,
 		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
 	})
 	if err != nil {
@@ -95,52 +105,13 @@ func run(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	apiServer, webServer := httpapi.Server(api, log), httpapi.Server(site(api, pages), log)
-	failed := make(chan error, 2)
-	go func() { failed <- apiServer.Serve(apiListener) }()
-	go func() { failed <- webServer.Serve(webListener) }()
-
-	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
-		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
-		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
-	})
-	if err != nil {
-		return err
-	}
-	worker, err := engine.NewWorker(engine.WorkerOptions{
-		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
-		Concurrency: config.WorkerConcurrency, Queues: weights(config), LeaseTTL: config.LeaseTTL,
-		ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(),
-	})
-	if err != nil {
-		return err
-	}
-	var working sync.WaitGroup
-	work, stopWork := context.WithCancel(ctx)
-	defer stopWork()
-	working.Go(func() { maintenance.Run(work) })
-	working.Go(func() { worker.Run(work) })
 	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(), "data", config.DataDir)
-
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	draining.Store(true)
-	time.Sleep(config.ShutdownDelay)
-	stopWork()
-	patience, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
-	defer cancel()
-	for _, s := range []*http.Server{apiServer, webServer} {
-		if e := s.Shutdown(patience); e != nil {
-			log.Warn("requests cut off", "error", e)
-		}
-	}
-	working.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return err
+	return process.Run(ctx,
+		lifecycle.Server("api", httpapi.Server(api, log), apiListener, config.ShutdownTimeout, log),
+		lifecycle.Server("ui", httpapi.Server(site(api, pages), log), webListener, config.ShutdownTimeout, log),
+		lifecycle.Part{Name: "worker", Run: worker.Run},
+		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
+	)
 }
 
 // site serves the pages, and the API under /api on the same origin.
@@ -149,19 +120,4 @@ func site(api, pages http.Handler) http.Handler {
 	mux.Handle("/api/", http.StripPrefix("/api", api))
 	mux.Handle("/", pages)
 	return mux
-}
-
-func weights(config boot.Config) (queues []engine.QueueWeight) {
-	for _, q := range config.WorkerQueues {
-		queues = append(queues, engine.QueueWeight(q))
-	}
-	return queues
-}
-
-func listen(host string, port int, setting string) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("%w (choose another port with %s)", err, setting)
-	}
-	return l, nil
 }

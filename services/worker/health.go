@@ -2,23 +2,37 @@ package main
 
 import (
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/windlass-jobs/windlass/internal/lifecycle"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
-// health answers /livez (the process runs), /readyz (it may take jobs: its lease is fresh and it is not stopping) and /metrics (the
-// Prometheus text format).
-func health(worker *engine.Worker) http.Handler {
+// healthServer answers until everything else has stopped, so that an operator can watch a worker drain.
+func healthServer(listener net.Listener, process *lifecycle.Process, worker *engine.Worker, log *slog.Logger) lifecycle.Part {
+	server := &http.Server{
+		Handler: health(process, worker), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+	}
+	part := lifecycle.Server("health", server, listener, time.Second, log)
+	part.Last = true
+	return part
+}
+
+// health answers /livez (the process runs), /readyz (it may take jobs: its lease is fresh and it is not stopping) and
+// /metrics (the Prometheus text format).
+func health(process *lifecycle.Process, worker *engine.Worker) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		switch {
-		case worker.Draining():
+		case process.Draining():
 			answer(w, http.StatusServiceUnavailable, "draining")
 		case !worker.Stats().LeaseFresh:
 			answer(w, http.StatusServiceUnavailable, "no lease")

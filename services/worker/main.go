@@ -8,14 +8,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"strconv"
-	"sync"
-	"time"
 
 	"github.com/windlass-jobs/windlass/handlers"
+	"github.com/windlass-jobs/windlass/internal/lifecycle"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
@@ -59,29 +55,13 @@ func work(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	defer queue.Close()
 	registry := &jobs.Registry{}
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
-	var queues []engine.QueueWeight
-	for _, q := range config.WorkerQueues {
-		queues = append(queues, engine.QueueWeight(q))
-	}
 	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
-		Concurrency: config.WorkerConcurrency, Queues: queues, LeaseTTL: config.LeaseTTL,
+		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
 		ShutdownTimeout: config.ShutdownTimeout, Version: boot.Version(), ExitWhenStuck: true,
 	})
 	if err != nil {
 		return err
-	}
-	closeHealth, err := serveHealth(config, log, worker)
-	if err != nil {
-		return err
-	}
-	defer closeHealth()
-
-	if !boot.Until(ctx, log, "migration", store.Migrate) {
-		return nil
-	}
-	if warning, err := queue.Check(ctx); err == nil && warning != "" {
-		log.Warn(warning)
 	}
 	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
@@ -90,35 +70,19 @@ func work(ctx context.Context, config boot.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	var chores sync.WaitGroup
-	defer chores.Wait()
-	maintaining, stopMaintenance := context.WithCancel(ctx)
-	defer stopMaintenance()
-	chores.Go(func() { maintenance.Run(maintaining) })
-	return worker.Run(delayed(ctx, config.ShutdownDelay))
-}
-
-// delayed is a context that ends d after ctx does.
-func delayed(ctx context.Context, d time.Duration) context.Context {
-	late, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() {
-		time.Sleep(d)
-		end(context.Cause(ctx))
-	})
-	return late
-}
-
-// serveHealth answers on HEALTH_PORT, if that is set, until it is closed.
-func serveHealth(config boot.Config, log *slog.Logger, worker *engine.Worker) (closeHealth func(), err error) {
-	if config.HealthPort == 0 {
-		return func() {}, nil
+	process := boot.Process(config, log, store, queue)
+	parts := []lifecycle.Part{
+		{Name: "worker", Run: worker.Run},
+		{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(config.Host, strconv.Itoa(config.HealthPort)))
-	if err != nil {
-		return nil, fmt.Errorf("health port: %w (HEALTH_PORT=0 does without)", err)
+	if config.HealthPort != 0 {
+		listener, err := boot.Listen(config.Host, config.HealthPort, "HEALTH_PORT; 0 does without")
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		log.Info("health", "url", "http://"+listener.Addr().String())
+		parts = append(parts, healthServer(listener, process, worker, log))
 	}
-	server := &http.Server{Handler: health(worker), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
-	go server.Serve(listener)
-	log.Info("health", "url", "http://"+listener.Addr().String())
-	return func() { server.Close() }, nil
+	return process.Run(ctx, parts...)
 }

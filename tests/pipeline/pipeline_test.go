@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -314,4 +316,51 @@ func TestAPITerminated(t *testing.T) {
 	if code := d.apiProc.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// While a load balancer takes note, /readyz fails and everything else goes on.
+func TestShutdownDelay(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	port, health := freePort(t), freePort(t)
+	a := &api{t: t, base: "http://127.0.0.1:" + port}
+	second := launch(t, "api", append(d.env(), "PORT="+port, "SHUTDOWN_DELAY=5s")...)
+	a.awaitReady(http.StatusOK)
+	w := &api{t: t, base: "http://127.0.0.1:" + health}
+	worker := d.worker("HEALTH_PORT="+health, "SHUTDOWN_DELAY=5s")
+	w.awaitReady(http.StatusOK)
+
+	second.cmd.Process.Signal(syscall.SIGTERM)
+	a.awaitReady(http.StatusServiceUnavailable)
+	worker.cmd.Process.Signal(syscall.SIGTERM)
+	w.awaitReady(http.StatusServiceUnavailable)
+	id := a.submit(`{"type":"report","payload":{"duration_ms":0,"fail_rate":0}}`)
+	d.await(id, "completed")
+	if code := second.terminated(); code != 0 {
+		t.Errorf("exit code %d of the api", code)
+	}
+	if code := worker.terminated(); code != 0 {
+		t.Errorf("exit code %d of the worker", code)
+	}
+}
+
+// With AUTO_MIGRATE=false a process waits for somebody else to migrate, and says so.
+func TestAutoMigrateOff(t *testing.T) {
+	t.Parallel()
+	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
+	d.url = d.postgres.Database(t)
+	port, health := freePort(t), freePort(t)
+	d.api = &api{t: t, base: "http://127.0.0.1:" + port}
+	waiting := launch(t, "api", append(d.env(), "PORT="+port, "AUTO_MIGRATE=false")...)
+	worker := launch(t, "worker", append(d.env(), "HEALTH_PORT="+health, "AUTO_MIGRATE=false")...)
+	for _, p := range []*process{waiting, worker} {
+		eventually(t, p.name+" to say what it waits for", func() bool {
+			return strings.Contains(p.log.String(), "windlass migrate up")
+		})
+	}
+	d.awaitReady(http.StatusServiceUnavailable)
+
+	launch(t, "api", append(d.env(), "PORT=0")...) // which migrates
+	d.awaitReady(http.StatusOK)
+	d.await(d.submit(`{"type":"report","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
 }

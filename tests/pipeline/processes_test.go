@@ -109,6 +109,12 @@ func (p *process) kill() {
 func (p *process) terminate() int {
 	p.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
+	return p.terminated()
+}
+
+// terminated waits for the end of a process and returns its exit code.
+func (p *process) terminated() int {
+	p.t.Helper()
 	select {
 	case <-p.exited:
 	case <-time.After(patience):

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
 // Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or empty has the default
@@ -35,13 +37,18 @@ type Config struct {
 
 	// Where the data is.
 	DatabaseURL string `env:"DATABASE_URL" for:"api worker" secret:"true"` // postgres://…
-	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"`    // redis://…, rediss://…
+	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
+	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker"`
+	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until somebody else
+	// has done so.
+	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" for:"api worker"`
+	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"` // redis://…, rediss://…
 	DataDir     string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
 
 	// What a worker takes on.
-	WorkerConcurrency int           `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..10000
-	WorkerQueues      []QueueWeight `env:"-" for:"worker embedded"`                                 // from WORKER_QUEUES; empty: all, alike
-	FailRate          float64       `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`        // of the built-in job types, 0..1
+	WorkerConcurrency int                  `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..10000
+	WorkerQueues      []engine.QueueWeight `env:"-" for:"worker embedded"`                                 // from WORKER_QUEUES; empty: all, alike
+	FailRate          float64              `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`        // of the built-in job types, 0..1
 
 	// Limits in size and time.
 	MaxPayloadBytes    int           `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"` // of one job, 1 KiB..1 MiB
@@ -189,7 +196,7 @@ func (c Config) LogValue() slog.Value {
 		switch field := v.Field(s.index).Interface().(type) {
 		case []string:
 			text = strings.Join(field, ",")
-		case []QueueWeight:
+		case []engine.QueueWeight:
 			text = formatQueues(field)
 		}
 		if s.secret {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
 // minimal is what each service cannot do without.
@@ -28,8 +30,9 @@ func TestLoadDefaults(t *testing.T) {
 			want := Config{
 				Service: service,
 				Host:    "127.0.0.1", Port: 8000, WebPort: 3000, HealthPort: 8001,
-				AllowedHosts: []string{"localhost", "127.0.0.1", "[::1]"},
-				DataDir:      "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10,
+				AllowedHosts:   []string{"localhost", "127.0.0.1", "[::1]"},
+				DatabaseSchema: "windlass", AutoMigrate: true,
+				DataDir: "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10,
 				RetentionCompleted: 7 * 24 * time.Hour, RetentionFailed: 90 * 24 * time.Hour,
 				LeaseTTL: 30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
 			}
@@ -64,7 +67,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{Embedded, "DATA_DIR=/var/lib/windlass", func(c *Config) { c.DataDir = "/var/lib/windlass" }},
 		{Worker, "WORKER_CONCURRENCY=10000", func(c *Config) { c.WorkerConcurrency = 10_000 }},
 		{Worker, "WORKER_QUEUES=critical:6,default:3, low", func(c *Config) {
-			c.WorkerQueues = []QueueWeight{{"critical", 6}, {"default", 3}, {"low", 1}}
+			c.WorkerQueues = []engine.QueueWeight{{Name: "critical", Weight: 6}, {Name: "default", Weight: 3}, {Name: "low", Weight: 1}}
 		}},
 		{Worker, "FAIL_RATE=0", func(c *Config) { c.FailRate = 0 }},
 		{API, "MAX_PAYLOAD_BYTES=1048576", func(c *Config) { c.MaxPayloadBytes = 1 << 20 }},
@@ -79,6 +82,8 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "REDIS_URL=rediss://sentinel:26379/0?master_name=m&addr=b:26379", func(c *Config) {
 			c.RedisURL = "rediss://sentinel:26379/0?master_name=m&addr=b:26379"
 		}},
+		{API, "DATABASE_SCHEMA=jobs_of_shop", func(c *Config) { c.DatabaseSchema = "jobs_of_shop" }},
+		{Worker, "AUTO_MIGRATE=false", func(c *Config) { c.AutoMigrate = false }},
 		{API, "PORT=", func(*Config) {}},                   // empty is unset
 		{API, "FAIL_RATE=nonsense", func(*Config) {}},      // not the api's
 		{Embedded, "REDIS_URL=nonsense", func(*Config) {}}, // not embedded's
@@ -126,6 +131,10 @@ func TestLoadRefuses(t *testing.T) {
 		{API, "DATABASE_URL=host=db password=hush", "DATABASE_URL must be a URL"},
 		{API, "DATABASE_URL=postgres://u:hu%sh@db/w", "DATABASE_URL must be a URL"},
 		{API, "DATABASE_URL=mysql://u:hush@db/w", "DATABASE_URL must be a URL"},
+		{API, "DATABASE_SCHEMA=pg_jobs", "DATABASE_SCHEMA must be a name"},
+		{API, "DATABASE_SCHEMA=Jobs", "DATABASE_SCHEMA must be a name"},
+		{Worker, "DATABASE_SCHEMA=1st", "DATABASE_SCHEMA must be a name"},
+		{Worker, "AUTO_MIGRATE=later", "AUTO_MIGRATE must be true or false"},
 		{API, "REDIS_URL=hush@cache:6379", "REDIS_URL must be a URL"},
 		{Worker, "WORKER_CONCURRENCY=0", "WORKER_CONCURRENCY must be 1 to 10000"},
 		{Worker, "WORKER_CONCURRENCY=10001", "WORKER_CONCURRENCY must be 1 to 10000"},

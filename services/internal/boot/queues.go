@@ -6,21 +6,16 @@ import (
 	"strings"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
-// QueueWeight is a queue that a worker serves. A queue with twice the weight of another is asked first twice as often.
-type QueueWeight struct {
-	Name   string
-	Weight int // 1..1000
-}
-
-// ParseQueues reads a list like critical:6,default:3,low:1. A weight that is left out is 1.
-func ParseQueues(text string) ([]QueueWeight, error) {
-	var queues []QueueWeight
+// ParseQueues reads a list like critical:6,default:3,low:1. A weight is 1 to 1000; one that is left out is 1.
+func ParseQueues(text string) ([]engine.QueueWeight, error) {
+	var queues []engine.QueueWeight
 	seen := map[string]bool{}
 	for item := range strings.SplitSeq(text, ",") {
 		name, weight, weighted := strings.Cut(strings.TrimSpace(item), ":")
-		q := QueueWeight{Name: strings.TrimSpace(name), Weight: 1}
+		q := engine.QueueWeight{Name: strings.TrimSpace(name), Weight: 1}
 		if !jobs.QueuePattern.MatchString(q.Name) {
 			return nil, fmt.Errorf("must be a list like critical:6,default:3,low:1: %q is not the name of a queue", q.Name)
 		}
@@ -40,7 +35,7 @@ func ParseQueues(text string) ([]QueueWeight, error) {
 	return queues, nil
 }
 
-func formatQueues(queues []QueueWeight) string {
+func formatQueues(queues []engine.QueueWeight) string {
 	if len(queues) == 0 {
 		return "all"
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -107,6 +108,8 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.DatabaseURL != "", "DATABASE_URL", "is needed: postgres://user:password@host:5432/database")
 	check(c.DatabaseURL == "" || scheme(c.DatabaseURL, "postgres", "postgresql"), "DATABASE_URL",
 		"must be a URL like postgres://user:password@host:5432/database (special characters in the password are written as %%40 and so on)")
+	check(schemaPattern.MatchString(c.DatabaseSchema) && !strings.HasPrefix(c.DatabaseSchema, "pg_"), "DATABASE_SCHEMA",
+		"must be a name of 1 to 63 lower-case letters, digits and underscores that does not begin with a digit or with pg_")
 	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
 	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "must be a URL like redis://user:password@host:6379/0")
 
@@ -122,6 +125,9 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.LogFormat == "" || c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT", "must be json or text")
 	return found
 }
+
+// schemaPattern is what a schema may be called, so that its name needs no quotes in SQL.
+var schemaPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 // loopback tells that only this machine can reach a listener on host.
 func loopback(host string) bool {
