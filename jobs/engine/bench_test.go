@@ -49,6 +49,8 @@ func (s *weightless) Heartbeat(context.Context, store.Heartbeat) (store.Heartbea
 	return store.HeartbeatReply{Alive: true}, nil
 }
 
+func (s *weightless) Led(context.Context, string) (bool, error) { return true, nil }
+
 // Claim serves the worker's way without a queue, so that no queue is measured.
 func (s *weightless) Claim(_ context.Context, c store.Claim) (store.Claimed, error) {
 	n := s.left.Add(-int64(c.Next)) + int64(c.Next)

@@ -152,7 +152,7 @@ func (u *Maintenance) beginShift(ctx context.Context) (end func()) {
 func (u *Maintenance) lead(ctx context.Context) (held, known bool) {
 	call, cancel := context.WithTimeout(ctx, choreTimeout)
 	defer cancel()
-	l, err := u.opts.Store.Lead(call, "maintenance", u.holder, leadTTL)
+	l, err := u.opts.Store.Lead(call, maintenanceRole, u.holder, leadTTL)
 	if u.failed(ctx, "lead", err) {
 		return false, false
 	}
@@ -167,7 +167,7 @@ func (u *Maintenance) resign(ctx context.Context) {
 	// It outlives ctx, which has ended: the next one need not wait for the lease to run out.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_, err := u.opts.Store.Lead(call, "maintenance", u.holder, 0)
+	_, err := u.opts.Store.Lead(call, maintenanceRole, u.holder, 0)
 	u.failed(ctx, "resign", err)
 }
 

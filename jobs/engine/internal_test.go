@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -196,6 +197,60 @@ func TestWaitLooks(t *testing.T) {
 		if over.Load() != 1000 || endings.count.Load() != 0 || len(endings.calls) != 0 {
 			t.Errorf("%d of 1,000 were woken, %d still wait", over.Load(), endings.count.Load())
 		}
+	})
+}
+
+// roleStore says whether somebody has the role.
+type roleStore struct {
+	store.Store
+	held atomic.Bool
+	down atomic.Bool
+}
+
+func (s *roleStore) Led(context.Context, string) (bool, error) {
+	if s.down.Load() {
+		return false, jobs.ErrUnavailable
+	}
+	return s.held.Load(), nil
+}
+
+// A worker warns once when nobody has done the maintenance for 30 s, and says when somebody does again. A Store that is out of
+// reach proves nothing.
+func TestNobodyDoesTheMaintenance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, lines := &roleStore{}, &strings.Builder{}
+		w := &Worker{opts: WorkerOptions{Store: s}, log: slog.New(slog.NewTextHandler(lines, nil))}
+		ctx, stop := context.WithCancel(t.Context())
+		go w.watchMaintenance(ctx)
+		expect := func(after time.Duration, warnings, repairs int) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			text := lines.String()
+			if n, m := strings.Count(text, "nobody does the maintenance"), strings.Count(text, "done again"); n != warnings || m != repairs {
+				t.Fatalf("%d warnings and %d repairs, want %d and %d:\n%s", n, m, warnings, repairs, text)
+			}
+		}
+		expect(29*time.Second, 0, 0)
+		expect(30*time.Second, 1, 0)
+		expect(time.Hour, 1, 0)
+		s.held.Store(true)
+		expect(time.Minute, 1, 1)
+		expect(time.Hour, 1, 1)
+		s.held.Store(false) // while another takes over
+		expect(7*time.Second, 1, 1)
+		s.held.Store(true)
+		expect(time.Hour, 1, 1)
+		s.down.Store(true)
+		s.held.Store(false)
+		expect(time.Hour, 1, 1)
+		s.down.Store(false)
+		s.held.Store(true)
+		expect(time.Hour, 1, 1)
+		s.held.Store(false)
+		expect(time.Minute, 2, 1)
+		stop()
+		synctest.Wait()
 	})
 }
 

@@ -26,7 +26,9 @@ const (
 
 // WorkerOptions are what a Worker needs. Store, Queue, Bus and Registry are required.
 type WorkerOptions struct {
-	Store    store.Worker
+	Store store.Worker
+	// Queue makes jobs start at once. Where it is local (queue.Local) and several processes use the Store (store.Shared), jobs of other
+	// processes start within about a second: the worker asks the Store once a second.
 	Queue    queue.Queue
 	Bus      queue.Bus
 	Registry *jobs.Registry // NewWorker freezes it: add all types before
@@ -67,6 +69,7 @@ type Worker struct {
 	settler  batcher[*run, store.Settled]
 	repeats  sync.WaitGroup // outcomes that wait to be tried again
 	slots    slots
+	looks    looks
 	lease    lease
 	runs     runs
 	pool     *pool
@@ -160,6 +163,7 @@ func NewWorker(opts WorkerOptions) (*Worker, error) {
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
+	w.looks.on = looksFor(opts.Store, opts.Queue)
 	w.lease.wake = make(chan struct{}, 1)
 	w.settler = batcher[*run, store.Settled]{
 		flush: w.record, answer: w.answered,
@@ -214,6 +218,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.hearCancels(beating) })
 	background.Go(func() { w.writeProgress(beating) })
 	background.Go(func() { w.patrol(beating) })
+	background.Go(func() { w.watchMaintenance(beating) })
 	fetching, stopFetching := context.WithCancel(ctx)
 	for range batchesInFlight {
 		fetchers.Go(func() { w.fetch(fetching) })

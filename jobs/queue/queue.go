@@ -44,6 +44,10 @@ type Queue interface {
 	Depths(ctx context.Context) (Depths, error)
 }
 
+// Local is a Queue that holds only what was pushed in this process. Other processes may have submitted jobs to the same Store that
+// it does not know of: see store.Shared.
+type Local interface{ Local() bool }
+
 // Pop says what to take from a Queue.
 type Pop struct {
 	Queues   []string      // in this order; empty: every queue there is, in random order

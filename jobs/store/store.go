@@ -87,6 +87,9 @@ type Worker interface {
 	// Settled). Outcomes are at most one for each job.
 	Settle(ctx context.Context, outcomes []Outcome) ([]Settled, error)
 
+	// Led reports whether somebody has the lease on a role now; see Maintenance.Lead. It changes nothing.
+	Led(ctx context.Context, role string) (bool, error)
+
 	// Progress notes how far jobs are, where they are still processing with this fence and session; the others are passed over.
 	Progress(ctx context.Context, notes []ProgressNote) error
 }
@@ -137,6 +140,10 @@ type Transactional interface {
 	// Committed returns hints, with In set, for those of the ids that are pending. Ids whose transaction is not committed are not.
 	Committed(ctx context.Context, ids []string) ([]jobs.Hint, error)
 }
+
+// Shared is a Store that several processes may use at once. Jobs that one of them has submitted are in no other's memory, so a worker
+// whose Queue is local (queue.Local) looks into such a Store every second.
+type Shared interface{ Shared() bool }
 
 // ErrForeignTx is the answer to a transaction that the Store cannot write in; nothing was written.
 var ErrForeignTx = errors.New("not a transaction of this store's database")

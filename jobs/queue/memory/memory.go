@@ -70,6 +70,9 @@ func New(o Options) *Queue {
 	return q
 }
 
+// Local reports that the Queue reaches no other process; see queue.Local.
+func (q *Queue) Local() bool { return true }
+
 // Ping fails once the Queue is closed.
 func (q *Queue) Ping(context.Context) error {
 	q.mu.Lock()

@@ -84,6 +84,14 @@ const (
 	serverClock = `clock_timestamp(), (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000000)::bigint`
 )
 
+// Led looks for a lease on a role.
+func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
+	err = s.work.read(ctx, "look for role "+role, statement{
+		`SELECT EXISTS (SELECT FROM leases l WHERE l.role = $1::text AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
+	})
+	return held, err
+}
+
 // Lead asks for a lease on a role, renews it, or gives it back. A lease is a row, so it works through a pooler.
 func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (store.Lead, error) {
 	ask := statement{askLead, []any{role, holder, micros(ttl)}, nil}
@@ -100,3 +108,6 @@ func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration
 	}
 	return lead, nil
 }
+
+// Shared reports that several processes may use the database at once; see store.Shared.
+func (s *Store) Shared() bool { return true }

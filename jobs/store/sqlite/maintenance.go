@@ -156,6 +156,15 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 // up is what Lead answers for the time that the Store's server has been running: there is none that could have been down.
 const up = 365 * 24 * time.Hour
 
+// Led implements store.Worker.
+func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
+	err = s.view(ctx, "look for role "+role, func(q query) error {
+		_, err := first(q, []any{&held}, `SELECT EXISTS (SELECT 1 FROM leases WHERE role = ?1 AND expires_at > ?2)`, role, s.now())
+		return err
+	})
+	return held, err
+}
+
 // Lead implements store.Maintenance.
 func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration) (lead store.Lead, err error) {
 	err = s.change(ctx, "lead "+role, func(tx *tx) error {

@@ -16,6 +16,13 @@ var leading = area{name: "Lead", cases: []behaviour{
 	{"ConcurrentHoldersAreOne", leadRace},
 }}
 
+func (f *fixture) led(role string, want bool) {
+	f.Helper()
+	held, err := f.store.Led(f.Context(), role)
+	f.check(err, "led")
+	is(f, "led", held, want)
+}
+
 func (f *fixture) lead(role, holder string, ttl time.Duration) store.Lead {
 	f.Helper()
 	lead, err := f.store.Lead(f.Context(), role, holder, ttl)
@@ -43,8 +50,12 @@ func leadRenew(f *fixture) {
 }
 
 func leadExpiry(f *fixture) {
+	f.led("maintenance", false)
 	is(f, "one", f.lead("maintenance", "one", 10*time.Second).Held, true)
+	f.led("maintenance", true)
+	f.led("feed", false)
 	f.age(11 * time.Second)
+	f.led("maintenance", false)
 	is(f, "two", f.lead("maintenance", "two", 10*time.Second).Held, true)
 	is(f, "one, late", f.lead("maintenance", "one", 10*time.Second).Held, false)
 }
@@ -54,6 +65,7 @@ func leadGiveBack(f *fixture) {
 	is(f, "two gives back what it has not", f.lead("maintenance", "two", 0).Held, false)
 	is(f, "two", f.lead("maintenance", "two", time.Hour).Held, false)
 	is(f, "one gives back", f.lead("maintenance", "one", 0).Held, false)
+	f.led("maintenance", false)
 	is(f, "two, then", f.lead("maintenance", "two", time.Hour).Held, true)
 }
 
