@@ -53,6 +53,7 @@ type Handler struct {
 	Backoff BackoffFunc
 	Run     RunFunc                             // decodes the payload of run.Job and calls the HandlerFunc; nil: not served here
 	Check   func(payload json.RawMessage) error // an *InvalidError where the payload, in canonical form, does not decode
+	Plain   bool                                // the payload's Go type demands nothing that Type.Schema does not say
 
 	err error // the first mistake in an option
 }
@@ -110,22 +111,15 @@ func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Optio
 // until WithFunc gives it a function. The error says which option is not valid. NewHandler panics where T is no payload (see
 // SchemaOf).
 func NewHandler[T any](name string, fn HandlerFunc[T], options ...Option) (*Handler, error) {
-	schema := SchemaOf[T]()
-	var shape *Shape
-	if shaped(reflect.TypeFor[T](), nil) {
-		shape = ShapeOf(schema)
-	}
 	numbers := keepsDigits[T]()
 	h := &Handler{
 		Type: Type{
 			Name: name, Queue: DefaultQueue, MaxAttempts: DefaultMaxAttempts, Timeout: DefaultTimeout,
-			Schema: schema, Example: json.RawMessage(`{}`),
+			Schema: SchemaOf[T](), Example: json.RawMessage(`{}`),
 		},
 		Backoff: Backoff,
+		Plain:   plain(reflect.TypeFor[T](), nil),
 		Check: func(payload json.RawMessage) error {
-			if shape.Fits(payload) {
-				return nil
-			}
 			_, err := decode[T](payload, numbers)
 			return err
 		},

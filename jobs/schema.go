@@ -288,3 +288,36 @@ func (n *schemaNode) annotate(owner reflect.Type, f reflect.StructField) {
 		n.Examples = append(n.Examples, value("example", text))
 	}
 }
+
+// plain reports whether encoding/json decodes into a t whatever fits t's schema for certain (package shape). It does not where a
+// type decodes itself, where a number may be out of the type's range, and where the schema says less than the type.
+func plain(t reflect.Type, within []reflect.Type) bool {
+	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return true
+	case slices.Contains(within, t), t == reflect.TypeFor[json.Number](), decodesJSON(t), decodesText(t):
+		return false
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64:
+		return true
+	case reflect.Int, reflect.Int64:
+		return t.Size() == 8
+	case reflect.Interface:
+		return t.NumMethod() == 0
+	case reflect.Pointer:
+		return plain(t.Elem(), within)
+	case reflect.Slice:
+		return t.Elem().Kind() != reflect.Uint8 && plain(t.Elem(), within)
+	case reflect.Map:
+		return t.Key().Kind() == reflect.String && !decodesText(t.Key()) && plain(t.Elem(), within)
+	case reflect.Struct:
+		for _, f := range jsonFields(t) {
+			if f.quoted || len(f.Index) > 1 || !plain(f.Type, append(slices.Clone(within), t)) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

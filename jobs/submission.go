@@ -22,16 +22,13 @@ type New struct {
 type Submission struct {
 	Jobs []New // 1 to MaxBulk
 	Key  *Key  // nil: always new
-
-	// Canonical says that the payloads are objects that Canonical has written, within the engine's limit: it does not look again.
-	Canonical bool
 }
 
 // Key makes a submission idempotent: for KeyTTL the same key in the same scope stands for the same jobs.
 type Key struct {
 	Scope       string
 	Key         string
-	Fingerprint [32]byte // of the request; tells a repetition from a mistake
+	Fingerprint [32]byte // of the request; tells a repetition from a mistake. Zero: the engine takes that of the jobs as given
 }
 
 // KeyTTL is how long an idempotency key is remembered after its submission.

@@ -31,11 +31,13 @@ var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
 	{folder: "internal/lifecycle"},
-	{folder: "jobs", ours: []string{"internal/canonjson"}, pure: true},
+	{folder: "internal/shape", ours: []string{"internal/canonjson"}, pure: true},
+	{folder: "internal/fields", ours: []string{"jobs"}, pure: true},
+	{folder: "jobs", pure: true},
 	{folder: "jobs/store", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/queue", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
-	{folder: "jobs/engine", ours: append([]string{"internal/canonjson", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync}},
+	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync, jsonschema}},
 	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx, goose}},
 	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite, goose}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
@@ -51,7 +53,7 @@ var layers = []layer{
 
 	// The processes: each has one store and one queue.
 	{folder: "services/internal/boot", ours: []string{"jobs", "jobs/engine", "internal/lifecycle"}, third: []string{env, tint, term}},
-	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "jobs/engine"}, contracts...), third: []string{huma, prometheus, jsonschema}},
+	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...), third: []string{huma, prometheus}},
 	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
 	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},

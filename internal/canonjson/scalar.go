@@ -238,7 +238,7 @@ func (c *canonicalizer) invalid(format string, args ...any) bool {
 
 // within puts the error beneath a key or an index. A key that is more than a plain name is not repeated: the pointer ends before it.
 func (c *canonicalizer) within(name string) bool {
-	if !plainName(name) {
+	if !PlainName(name) {
 		c.err.Pointer = ""
 		return false
 	}
@@ -246,8 +246,8 @@ func (c *canonicalizer) within(name string) bool {
 	return false
 }
 
-// plainName reports whether a key may be repeated in an error: no markup, no escapes, no length.
-func plainName(name string) bool {
+// PlainName reports whether a key may be repeated in an error: it is short, and has no markup and nothing to escape.
+func PlainName(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""
 }

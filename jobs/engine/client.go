@@ -42,6 +42,7 @@ type Client struct {
 	closed  chan struct{}
 	close   func() // closes it
 
+	schemas  schemas
 	calls    singleflight.Group
 	stats    cached[store.Stats]
 	sessions cached[[]store.Session]
@@ -66,7 +67,10 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	if opts.MaxPayloadBytes == 0 {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
 	}
-	c := &Client{opts: opts, log: opts.Log, notify: &notifier{queue: opts.Queue, log: opts.Log}, closed: make(chan struct{})}
+	c := &Client{
+		opts: opts, log: opts.Log, schemas: schemas{log: opts.Log},
+		notify: &notifier{queue: opts.Queue, log: opts.Log}, closed: make(chan struct{}),
+	}
 	c.close = sync.OnceFunc(func() { close(c.closed) })
 	c.commits.client, c.commits.changed = c, make(chan struct{}, 1)
 	c.insert = batcher[*submission, jobs.Receipt]{

@@ -47,7 +47,7 @@ func TestSubmitRefuses(t *testing.T) {
 		"run_at":   {jobs.New{Type: "mail", RunAt: time.Now().Add(400 * 24 * time.Hour)}, "/1/run_at"},
 		"array":    {jobs.New{Type: "mail", Payload: []byte(`[]`)}, "/1/payload"},
 		"broken":   {jobs.New{Type: "mail", Payload: []byte(`{`)}, "/1/payload"},
-		"large":    {jobs.New{Type: "mail", Payload: fmt.Appendf(nil, `{"x":%q}`, strings.Repeat("x", jobs.MaxPayloadBytes))}, "/1/payload"},
+		"large":    {jobs.New{Type: "mail", Payload: fmt.Appendf(nil, `{"x":%q}`, strings.Repeat("x", jobs.MaxPayloadBytes))}, "/1/payload/x"},
 	} {
 		_, err := s.client.Submit(t.Context(), jobs.Submission{Jobs: []jobs.New{{Type: "mail"}, c.job}})
 		var invalid *jobs.InvalidError

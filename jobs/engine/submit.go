@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,18 +12,24 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
-// Submit stores jobs, all or none, and returns when they are durable. It fills in ids and what is zero of queue, attempts and timeout (as the
-// job's type has it), and brings payloads into canonical form; an empty payload is {}. It changes s.Jobs.
+// Submit stores jobs, all or none, and returns when they are durable. What is left out of queue, attempts and timeout is as
+// the job's type has it. An empty payload is {}. Payloads are kept in canonical form. A key without a fingerprint gets the
+// fingerprint of s as it was given. Submit does not change s, so s can be submitted again with the same key.
 //
-// Errors: *jobs.InvalidError with pointers that begin with the job's index ("/0/queue"); jobs.ErrKeyReused, jobs.ErrKeyGone, jobs.ErrBusy,
-// jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else wraps jobs.ErrOutcomeUnknown: repeat it with the
-// same key to find out.
+// It is the one place where submissions are checked, those from the HTTP API too: fields by package fields, payloads by the
+// JSON Schema of their type and, for types of this process, by decoding.
+//
+// Errors: *jobs.InvalidError with pointers that begin with the job's index ("/0/queue"); jobs.ErrKeyReused, jobs.ErrKeyGone,
+// jobs.ErrBusy, jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else wraps
+// jobs.ErrOutcomeUnknown: repeat it with the same key to find out.
 func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error) {
-	if err := c.complete(ctx, s.Jobs, s.Canonical); err != nil {
+	s, err := c.complete(ctx, s)
+	if err != nil {
 		return jobs.Receipt{}, err
 	}
 	under := &submission{Submission: s, done: make(chan struct{})}
@@ -66,95 +73,99 @@ func known(err error) error {
 	return fmt.Errorf("%w: %w", jobs.ErrOutcomeUnknown, err)
 }
 
-// complete checks jobs and fills in what they leave open.
-func (c *Client) complete(ctx context.Context, list []jobs.New, canonical bool) error {
-	if len(list) == 0 || len(list) > jobs.MaxBulk {
-		return &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
+// maxFaults is how many faults of a submission are listed.
+const maxFaults = 100
+
+// complete checks a submission and returns a copy in which nothing is left out.
+func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submission, error) {
+	if len(s.Jobs) == 0 || len(s.Jobs) > jobs.MaxBulk {
+		return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
+	}
+	if s.Key != nil {
+		if detail := fields.CheckKey(s.Key.Key); detail != "" {
+			return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: "the idempotency key " + detail}}}
+		}
+	}
+	s.Jobs = slices.Clone(s.Jobs)
+	var sum *fields.Fingerprint
+	if s.Key != nil && s.Key.Fingerprint == [32]byte{} {
+		sum = fields.NewFingerprint("")
 	}
 	var faults []jobs.FieldError
-	for i := range list {
-		n := &list[i]
-		fault := func(field, detail string) {
-			faults = append(faults, jobs.FieldError{Pointer: fmt.Sprintf("/%d/%s", i, field), Detail: detail})
-		}
-		t, err := c.typeOf(ctx, n.Type)
+	for i := range s.Jobs {
+		n := &s.Jobs[i]
+		t, wrong, err := c.check(ctx, n)
 		if err != nil {
-			return err
+			return s, err
 		}
-		if t == nil {
-			fault("type", "is not a known job type")
+		for _, fault := range wrong {
+			if len(faults) < maxFaults {
+				fault.Pointer = fmt.Sprintf("/%d%s", i, fault.Pointer)
+				faults = append(faults, fault)
+			}
+		}
+		if faults != nil {
 			continue
 		}
-		if n.Queue == "" {
-			n.Queue = t.Queue
+		if sum != nil {
+			sum.Add(n)
 		}
-		if n.MaxAttempts == 0 {
-			n.MaxAttempts = t.MaxAttempts
-		}
-		if n.Timeout == 0 {
-			n.Timeout = t.Timeout
-		}
-		if n.Queue != t.Queue && !jobs.QueuePattern.MatchString(n.Queue) {
-			fault("queue", "must match "+jobs.QueuePattern.String())
-		}
-		if n.MaxAttempts < 1 || n.MaxAttempts > jobs.MaxMaxAttempts {
-			fault("max_attempts", fmt.Sprintf("must be 1 to %d", jobs.MaxMaxAttempts))
-		}
-		if n.Priority < jobs.MinPriority || n.Priority > jobs.MaxPriority {
-			fault("priority", fmt.Sprintf("must be %d to %d", jobs.MinPriority, jobs.MaxPriority))
-		}
-		if n.Timeout < time.Second || n.Timeout > jobs.MaxTimeout || n.Timeout%time.Second != 0 {
-			fault("timeout_seconds", fmt.Sprintf("must be whole seconds, 1 to %d", jobs.MaxTimeout/time.Second))
-		}
-		if n.Delay < 0 || n.Delay > jobs.MaxDelay {
-			fault("delay_seconds", fmt.Sprintf("must be 0 to %d", jobs.MaxDelay/time.Second))
-		}
-		if !n.RunAt.IsZero() && n.RunAt.After(time.Now().Add(jobs.MaxDelay)) {
-			fault("run_at", "must be at most 366 days ahead")
-		}
-		faults = append(faults, c.payload(i, n, canonical)...)
+		n.Queue = cmp.Or(n.Queue, t.Queue)
+		n.MaxAttempts = cmp.Or(n.MaxAttempts, t.MaxAttempts)
+		n.Timeout = cmp.Or(n.Timeout, t.Timeout)
 		if n.ID == "" {
 			n.ID = newID()
 		}
 	}
 	if faults != nil {
-		return &jobs.InvalidError{Fields: faults}
+		return s, &jobs.InvalidError{Fields: faults}
 	}
-	return nil
+	if sum != nil {
+		key := *s.Key // the caller's stays as it is
+		key.Fingerprint = sum.Sum()
+		s.Key = &key
+	}
+	return s, nil
 }
 
-// payload brings the i-th job's payload into canonical form, unless it is, and holds it against the job's type.
-func (c *Client) payload(i int, n *jobs.New, canonical bool) []jobs.FieldError {
-	at := func(fields ...jobs.FieldError) []jobs.FieldError {
-		for k := range fields {
-			fields[k].Pointer = fmt.Sprintf("/%d/payload%s", i, fields[k].Pointer)
-		}
-		return fields
-	}
+// check returns a job's type and what is wrong with the job, with pointers into it. It brings the payload into canonical form
+// and run_at to what the Store keeps.
+func (c *Client) check(ctx context.Context, n *jobs.New) (*jobs.Type, []jobs.FieldError, error) {
+	var faults []jobs.FieldError
 	if len(n.Payload) == 0 {
 		n.Payload = []byte(`{}`)
 	}
-	if !canonical {
-		payload, err := canonjson.Canonical(n.Payload, canonjson.Limits{Bytes: c.opts.MaxPayloadBytes})
-		if err != nil {
-			return at(jobs.FieldError{Detail: err.Error()})
-		}
-		if payload[0] != '{' {
-			return at(jobs.FieldError{Detail: "must be a JSON object"})
-		}
-		n.Payload = payload
+	payload, err := canonjson.Canonical(n.Payload, canonjson.Limits{Bytes: c.opts.MaxPayloadBytes})
+	var unreadable *canonjson.Error
+	if errors.As(err, &unreadable) {
+		faults = append(faults, jobs.FieldError{Pointer: "/payload" + unreadable.Pointer, Detail: unreadable.Detail})
 	}
-	handler := c.opts.Registry.Lookup(n.Type)
-	if handler == nil {
-		return nil
-	}
-	if err := handler.Check(n.Payload); err != nil {
-		var wrong *jobs.InvalidError
-		if errors.As(err, &wrong) {
-			return at(slices.Clone(wrong.Fields)...)
+	n.Payload = payload
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		if detail := f.Check(n); detail != "" {
+			faults = append(faults, jobs.FieldError{Pointer: "/" + f.Name, Detail: detail})
 		}
 	}
-	return nil
+	t, err := c.typeOf(ctx, n.Type)
+	if err != nil { // nothing was stored
+		return nil, nil, fmt.Errorf("submit: look up the type of a job: %w: %w", jobs.ErrUnavailable, err)
+	}
+	if t == nil {
+		if fields.Named("type").Check(n) == "" {
+			faults = append(faults, jobs.FieldError{Pointer: "/type", Detail: "is not a known job type"})
+		}
+		return nil, faults, nil
+	}
+	if len(n.Payload) > 0 && n.Payload[0] == '{' {
+		for _, fault := range c.schemas.check(t, c.opts.Registry.Lookup(n.Type), n.Payload) {
+			faults = append(faults, jobs.FieldError{Pointer: "/payload" + fault.Pointer, Detail: fault.Detail})
+		}
+	}
+	if !n.RunAt.IsZero() {
+		n.RunAt = n.RunAt.UTC().Truncate(time.Microsecond)
+	}
+	return t, faults, nil
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -12,7 +12,7 @@ import (
 )
 
 // SubmitTx stores jobs in a transaction of the caller's: they are there once it is committed, and never were where it is rolled
-// back. It checks what Submit checks, and changes s.Jobs as Submit does. The Store says which transactions it takes: PostgreSQL a
+// back. It checks what Submit checks and, like Submit, does not change s. The Store says which transactions it takes: PostgreSQL a
 // pgx.Tx or a *sql.Tx of the same database, SQLite that of its own Tx method.
 //
 // Workers hear of the jobs in one of three ways. The Client looks for the commit, for 10 s after the call, first after 2 ms and
@@ -39,7 +39,8 @@ func (c *Client) submitTx(ctx context.Context, tx any, s jobs.Submission) (jobs.
 	case isNil(tx):
 		return jobs.Receipt{}, fmt.Errorf("no transaction: %w", store.ErrForeignTx)
 	}
-	if err := c.complete(ctx, s.Jobs, s.Canonical); err != nil {
+	s, err := c.complete(ctx, s)
+	if err != nil {
 		return jobs.Receipt{}, err
 	}
 	receipts, err := st.InsertTx(ctx, tx, []jobs.Submission{s})

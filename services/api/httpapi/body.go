@@ -9,11 +9,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
+	"github.com/windlass-jobs/windlass/internal/fields"
 )
 
 const (
@@ -109,7 +112,7 @@ func (f *form) members(pointer string, value []byte, each func(name string, valu
 		name := string(value[i+1 : colon-1]) // as escaped; the names that we know need no escapes
 		end := colon + 1 + canonjson.Measure(value[colon+1:])
 		if !each(name, value[colon+1:end:end]) {
-			if plainName(name) {
+			if canonjson.PlainName(name) {
 				f.fault(pointer+"/"+name, "is not a known field")
 			} else {
 				f.fault(pointer, "has a field that is not known")
@@ -137,38 +140,53 @@ func (f *form) elements(pointer string, value []byte, each func(i int, value []b
 	return n
 }
 
-// text reads a string.
-func (f *form) text(pointer string, value []byte) (s string) {
-	if value[0] != '"' {
-		f.fault(pointer, "must be a string")
-		return ""
+// text reads a string and checks it as a value of the field.
+func (f *form) text(pointer string, value []byte, field *fields.Field) (s string, ok bool) {
+	if s, ok = f.quoted(pointer, value); !ok {
+		return "", false
 	}
-	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1])
-	}
-	if err := json.Unmarshal(value, &s); err != nil {
-		f.fault(pointer, "must be a string")
-	}
-	return s
+	return s, f.check(pointer, field.CheckText(s))
 }
 
-// whole reads a number without fraction or exponent, from least to most.
-func (f *form) whole(pointer string, value []byte, least, most int) int {
-	n, err := strconv.Atoi(string(value))
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-	case err != nil:
-		f.fault(pointer, "must be a whole number, written without fraction, exponent or quotes")
-		return 0
-	case least <= n && n <= most:
-		return n
+// quoted reads a string.
+func (f *form) quoted(pointer string, value []byte) (s string, ok bool) {
+	if value[0] != '"' || json.Unmarshal(value, &s) != nil {
+		return "", f.check(pointer, "must be a string")
 	}
-	f.fault(pointer, "must be "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
-	return 0
+	return s, true
 }
 
-// plainName reports whether a field's name may be repeated in an answer.
-func plainName(name string) bool {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""
+// number reads a number without fraction or exponent and checks it as a value of the field.
+func (f *form) number(pointer string, value []byte, field *fields.Field) (n int64, ok bool) {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // a number that is out of int64's range becomes its nearest
+		return 0, f.check(pointer, "must be a whole number, written without fraction, exponent or quotes")
+	}
+	return n, f.check(pointer, field.CheckNumber(n))
+}
+
+// rfc3339 is what time.Time's own parser is not strict about: two digits for the hour, a point before the fraction, and an
+// offset that exists.
+var rfc3339 = regexp.MustCompile(
+	`^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// moment reads a time of RFC 3339 and checks it as a value of the field.
+func (f *form) moment(pointer string, value []byte, field *fields.Field) (t time.Time, ok bool) {
+	text, ok := f.quoted(pointer, value)
+	if !ok {
+		return t, false
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || !rfc3339.MatchString(text) {
+		return t, f.check(pointer, "must be a time like 2030-01-31T12:00:00Z, with its zone")
+	}
+	return t, f.check(pointer, field.CheckMoment(t))
+}
+
+// check notes a fault. It reports whether there is none.
+func (f *form) check(pointer, detail string) bool {
+	if detail != "" {
+		f.fault(pointer, detail)
+	}
+	return detail == ""
 }

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -48,14 +47,9 @@ type Options struct {
 	TrustedOrigins  []string // origins (scheme://host[:port]) of other sites whose pages may send requests that change something
 }
 
-// answerTimeout is how long the store may take for an answer. The promise is 5 s.
-const answerTimeout = 4500 * time.Millisecond
-
 type api struct {
-	opts     Options
-	log      *slog.Logger
-	schemas  schemas
-	patience patience
+	opts Options
+	log  *slog.Logger
 }
 
 // New returns the API. The error is about the options.
@@ -75,7 +69,7 @@ func New(opts Options) (http.Handler, error) {
 	if len(opts.AllowedHosts) == 0 {
 		opts.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}
 	}
-	a := &api{opts: opts, log: opts.Log, schemas: schemas{log: opts.Log}}
+	a := &api{opts: opts, log: opts.Log}
 	mux := http.NewServeMux()
 	document := a.operations(mux)
 	serveDocs(mux, document)
@@ -115,7 +109,7 @@ func newHuma(mux *http.ServeMux) huma.API {
 	config.DefaultFormat = "application/json"    // whatever Accept says
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": format, "json": format} // json is for problem+json
-	h := huma.NewAPI(config, newAdapter(mux))
+	h := huma.NewAPI(config, humago.NewAdapter(mux, ""))
 	h.UseMiddleware(strictQuery(h))
 	return h
 }
@@ -129,8 +123,6 @@ type Request struct {
 
 // Resolve is called by Huma before the operation.
 func (q *Request) Resolve(ctx huma.Context) []error {
-	q.take(humago.Unwrap(ctx))
+	q.r, q.w = humago.Unwrap(ctx)
 	return nil
 }
-
-func (q *Request) take(r *http.Request, w http.ResponseWriter) { q.r, q.w = r, w }

@@ -1,19 +1,16 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"io"
 	"net/http"
 	"strings"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// keyHeader makes a submission repeatable. The draft of the IETF's httpapi group has it as a quoted string; a bare word is as good.
-const (
-	keyHeader   = "Idempotency-Key"
-	maxKeyBytes = 255
-)
+// keyHeader makes a submission repeatable. In the draft of the IETF's httpapi group its value is a quoted string. We take a
+// bare word as well.
+const keyHeader = "Idempotency-Key"
 
 // idempotencyKey reads the header. It returns "" where there is none.
 func idempotencyKey(header http.Header) (string, *Problem) {
@@ -33,18 +30,13 @@ func idempotencyKey(header http.Header) (string, *Problem) {
 			return bad("begins with a quote, but is no quoted string")
 		}
 	}
-	if key == "" || len(key) > maxKeyBytes {
-		return bad("must have 1 to 255 characters")
-	}
-	for i := range len(key) {
-		if key[i] <= ' ' || key[i] >= 0x7f {
-			return bad("must consist of visible ASCII characters")
-		}
+	if detail := fields.CheckKey(key); detail != "" {
+		return bad(detail)
 	}
 	return key, nil
 }
 
-// unquote reads a string of RFC 8941: in it, a backslash stands before a quote or another backslash and nowhere else.
+// unquote reads a string of RFC 8941: a backslash comes before a quote or another backslash only.
 func unquote(s string) (string, bool) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
@@ -62,15 +54,14 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
-// keyOf binds a key to the request that it came with: the body in canonical form, so that the order of its fields does not count.
-func keyOf(key, method, path string, canonical []byte) *jobs.Key {
+// keyOf binds a key to the request that it came with, and to the path: one job means something else to /jobs/bulk.
+func keyOf(key, path string, list []jobs.New) *jobs.Key {
 	if key == "" {
 		return nil
 	}
-	h := sha256.New()
-	_, _ = io.WriteString(h, method+"|"+path+"|")
-	_, _ = h.Write(canonical)
-	k := &jobs.Key{Key: key}
-	h.Sum(k.Fingerprint[:0])
-	return k
+	sum := fields.NewFingerprint(path)
+	for i := range list {
+		sum.Add(&list[i])
+	}
+	return &jobs.Key{Key: key, Fingerprint: sum.Sum()}
 }

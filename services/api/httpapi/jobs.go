@@ -65,8 +65,6 @@ func (a *api) page(ctx context.Context, name string, in *ListInput, status jobs.
 			return nil, invalidParameter.problem("A parameter is not valid: see errors.", Fault{Detail: err.Error(), Parameter: "cursor"})
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	page, err := a.opts.Client.List(ctx, q)
 	if err != nil {
 		return nil, problemOfRead(err)
@@ -75,12 +73,31 @@ func (a *api) page(ctx context.Context, name string, in *ListInput, status jobs.
 	now := time.Now()
 	out.Body.Jobs = make([]JobSummary, len(page.Jobs))
 	for i := range page.Jobs {
-		out.Body.Jobs[i] = viewSummary(&page.Jobs[i], now)
+		out.Body.Jobs[i] = JobSummary{view{&page.Jobs[i], now}}
 	}
 	if page.Next != "" {
 		out.Body.NextCursor = orNull(encodeCursor(page.Next, filter))
 	}
 	return &out, nil
+}
+
+// Attempt is one unsuccessful attempt.
+type Attempt struct {
+	Attempt    int       `json:"attempt" doc:"Counted from 1; a number may occur again after a retry by hand"`
+	Fence      int64     `json:"fence" doc:"Grows from attempt to attempt"`
+	WorkerID   *string   `json:"worker_id"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	Outcome    string    `json:"outcome" enum:"failed,timeout,cancelled,lease_lost,released"`
+	Error      *string   `json:"error"`
+}
+
+func viewHistory(attempts []jobs.Attempt) []Attempt {
+	history := make([]Attempt, len(attempts))
+	for i, a := range attempts {
+		history[i] = Attempt{a.Attempt, a.Fence, orNull(a.WorkerID), a.StartedAt, a.FinishedAt, string(a.Outcome), orNull(a.Error)}
+	}
+	return history
 }
 
 type got struct{ Body JobDetail }
@@ -90,13 +107,11 @@ func (a *api) get(ctx context.Context, in *JobPath) (*got, error) {
 	if bad != nil {
 		return nil, bad
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	j, attempts, err := a.opts.Client.Get(ctx, id)
 	if err != nil {
 		return nil, problemOfRead(err)
 	}
-	return &got{JobDetail{viewJob(&j, time.Now()), viewHistory(attempts)}}, nil
+	return &got{JobDetail{view{&j, time.Now()}, viewHistory(attempts)}}, nil
 }
 
 // ActInput is an operation on a job that needs no body. An empty object is taken for none.
@@ -130,7 +145,7 @@ func (a *api) retry(ctx context.Context, in *ActInput) (*acted, error) {
 
 func (a *api) cancel(ctx context.Context, in *ActInput) (*acted, error) {
 	out, err := a.act(ctx, in, a.opts.Client.Cancel, "only a job that is not over can be cancelled")
-	if err == nil && out.Body.Status == string(jobs.Processing) {
+	if err == nil && out.Body.job.Status == jobs.Processing {
 		out.Status = http.StatusAccepted // its worker has yet to hear of it
 	}
 	return out, err
@@ -144,8 +159,6 @@ func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, 
 	if bad != nil {
 		return nil, bad
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	j, err := verb(ctx, id)
 	if err != nil {
 		p := problemOf(err, whole)
@@ -154,7 +167,7 @@ func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, 
 		}
 		return nil, p
 	}
-	return &acted{http.StatusOK, viewJob(&j, time.Now())}, nil
+	return &acted{http.StatusOK, Job{view{&j, time.Now()}}}, nil
 }
 
 func (a *api) delete(ctx context.Context, in *JobPath) (*struct{}, error) {
@@ -162,8 +175,6 @@ func (a *api) delete(ctx context.Context, in *JobPath) (*struct{}, error) {
 	if bad != nil {
 		return nil, bad
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	if err := a.opts.Client.Delete(ctx, id); err != nil {
 		p := problemOf(err, whole)
 		if p.kind == conflict {

@@ -34,8 +34,6 @@ type Metrics struct {
 type metricsOut struct{ Body Metrics }
 
 func (a *api) metrics(ctx context.Context, _ *struct{}) (*metricsOut, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	s, err := a.opts.Client.Stats(ctx)
 	if err != nil {
 		return nil, problemOfRead(err)

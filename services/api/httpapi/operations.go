@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -53,6 +54,9 @@ func (a *api) operations(mux *http.ServeMux) *huma.OpenAPI {
 	return r.h.OpenAPI()
 }
 
+// answerTimeout is how long an operation may wait for the store. The promise is an answer within 5 s.
+const answerTimeout = 4500 * time.Millisecond
+
 type routes struct {
 	a *api
 	h huma.API
@@ -67,7 +71,9 @@ func add[I, O any](
 	for _, option := range options {
 		option(&op)
 	}
-	logged := func(ctx context.Context, in *I) (*O, error) {
+	handle := func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
 		out, err := do(ctx, in)
 		var p *Problem
 		if errors.As(err, &p) && p.cause != nil && p.Status >= http.StatusInternalServerError {
@@ -75,10 +81,7 @@ func add[I, O any](
 		}
 		return out, err
 	}
-	if handler := direct(logged); handler != nil {
-		op.Metadata = map[string]any{inPlace: handler}
-	}
-	huma.Register(r.h, op, logged)
+	huma.Register(r.h, op, handle)
 	item := r.h.OpenAPI().Paths[path]
 	registered := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
 	if !slices.Contains(op.Errors, http.StatusUnprocessableEntity) {

@@ -4,6 +4,8 @@ import (
 	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/internal/canonjson"
 )
 
 // strictQuery refuses query strings that Huma would read kindly: with parameters that the operation does not know, with one of them
@@ -34,7 +36,7 @@ func checkQuery(query string, parameters []*huma.Param) *Problem {
 			known = known || p.In == "query" && p.Name == name
 		}
 		switch {
-		case !known && plainName(name):
+		case !known && canonjson.PlainName(name):
 			faults = append(faults, Fault{Detail: "is not a known parameter", Parameter: name})
 		case !known:
 			faults = append(faults, Fault{Detail: "a parameter is not known"})

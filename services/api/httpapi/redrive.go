@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
-	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
@@ -15,6 +16,11 @@ const (
 	maxRedrive       = 1000
 	maxSpreadSeconds = 86_400
 	maxErrorFilter   = 200 // characters
+)
+
+var (
+	redriveLimit  = &fields.Field{Min: 1, Max: maxRedrive}
+	redriveSpread = &fields.Field{Min: 0, Max: maxSpreadSeconds}
 )
 
 // RedriveRequest is the body of POST /dlq/retry, for the documentation: readRedrive reads it.
@@ -54,8 +60,6 @@ func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) 
 	if f.faults != nil {
 		return nil, invalidBody(f.faults)
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	n, err := a.opts.Client.Redrive(ctx, r)
 	if err != nil {
 		return nil, problemOf(err, whole)
@@ -78,9 +82,11 @@ func readRedrive(f *form, doc []byte) store.Redrive {
 			readFilter(f, value, &r)
 		case "limit":
 			limit = true
-			r.Limit = f.whole("/limit", value, 1, maxRedrive)
+			n, _ := f.number("/limit", value, redriveLimit)
+			r.Limit = int(n)
 		case "spread_seconds":
-			r.Spread = time.Duration(f.whole("/spread_seconds", value, 0, maxSpreadSeconds)) * time.Second
+			n, _ := f.number("/spread_seconds", value, redriveSpread)
+			r.Spread = time.Duration(n) * time.Second
 		default:
 			return false
 		}
@@ -100,8 +106,8 @@ func readIDs(f *form, value []byte) (ids []string) {
 	n := f.elements("/ids", value, func(i int, value []byte) {
 		var raw [16]byte
 		pointer := fmt.Sprintf("/ids/%d", i)
-		switch text := f.text(pointer, value); {
-		case value[0] != '"' || i >= maxRedrive:
+		switch text, ok := f.quoted(pointer, value); {
+		case !ok || i >= maxRedrive:
 		case !parseID(raw[:], text):
 			f.fault(pointer, "must be a UUID in its usual form")
 		default:
@@ -120,17 +126,15 @@ func readFilter(f *form, value []byte, r *store.Redrive) {
 		pointer := "/filter/" + name
 		switch name {
 		case "type":
-			if r.Type = f.text(pointer, value); value[0] == '"' && !jobs.TypePattern.MatchString(r.Type) {
-				f.fault(pointer, "must match "+jobs.TypePattern.String())
-			}
+			r.Type, _ = f.text(pointer, value, fields.Named("type"))
 		case "queue":
-			if r.Queue = f.text(pointer, value); value[0] == '"' && !jobs.QueuePattern.MatchString(r.Queue) {
-				f.fault(pointer, "must match "+jobs.QueuePattern.String())
-			}
+			r.Queue, _ = f.text(pointer, value, fields.Named("queue"))
 		case "error":
-			if r.Error = f.text(pointer, value); value[0] == '"' && (r.Error == "" || len([]rune(r.Error)) > maxErrorFilter) {
+			text, ok := f.quoted(pointer, value)
+			if ok && (text == "" || utf8.RuneCountInString(text) > maxErrorFilter) {
 				f.fault(pointer, fmt.Sprintf("must have 1 to %d characters", maxErrorFilter))
 			}
+			r.Error = text
 		default:
 			return false
 		}

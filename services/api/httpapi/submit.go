@@ -2,30 +2,58 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/windlass-jobs/windlass/internal/canonjson"
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
 // Submission is the body of POST /jobs, for the documentation: readNew reads it.
-type Submission struct {
-	Type           string  `json:"type" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$" example:"email" doc:"A job type: see GET /job-types"`
-	Payload        *object `json:"payload,omitempty" doc:"What the handler gets; {} if left out. At most 256 KiB in canonical form, 32 levels deep, 10,000 values. Fields that the type's schema names are checked against it"`
-	Queue          *string `json:"queue,omitempty" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" doc:"The type's own queue if left out"`
-	Priority       *int    `json:"priority,omitempty" minimum:"-10" maximum:"10" doc:"The higher is served first; 0 if left out"`
-	MaxAttempts    *int    `json:"max_attempts,omitempty" minimum:"1" maximum:"100" doc:"The type's own number if left out"`
-	TimeoutSeconds *int    `json:"timeout_seconds,omitempty" minimum:"1" maximum:"86400" doc:"For one attempt; the type's own limit if left out"`
-	RunAt          *string `json:"run_at,omitempty" format:"date-time" doc:"Not to be started before; at most 366 days ahead; in the past: at once. Not together with delay_seconds"`
-	DelaySeconds   *int    `json:"delay_seconds,omitempty" minimum:"0" maximum:"31622399" doc:"Not to be started sooner than so many seconds from now, less than 366 days. Not together with run_at"`
+type Submission struct{}
+
+// Schema describes the body by the table of fields.
+func (Submission) Schema(r huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{}}
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		s.Properties[f.Name] = submissionField(f)
+		if f.Required {
+			s.Required = append(s.Required, f.Name)
+		}
+	}
+	return component(r, "Submission", s)
 }
 
-// BulkSubmission is the body of POST /jobs/bulk, for the documentation.
+func submissionField(f *fields.Field) *huma.Schema {
+	s := &huma.Schema{Description: f.Doc}
+	switch {
+	case f.Text != nil:
+		s.Type = huma.TypeString
+	case f.Whole != nil, f.Span != nil:
+		low, high := float64(f.Min), float64(f.Max)
+		s.Type, s.Format, s.Minimum, s.Maximum = huma.TypeInteger, "int64", &low, &high
+	case f.Moment != nil:
+		s.Type, s.Format = huma.TypeString, "date-time"
+	default:
+		s.Type, s.AdditionalProperties = huma.TypeObject, true
+	}
+	if f.Pattern != nil {
+		s.Pattern = f.Pattern.String()
+	}
+	if f.Example != "" {
+		s.Examples = []any{f.Example}
+	}
+	return s
+}
+
+// BulkSubmission is the body of POST /jobs/bulk, for the documentation: readBulk reads it.
 type BulkSubmission struct {
 	Jobs []Submission `json:"jobs" minItems:"1" maxItems:"1000" nullable:"false" doc:"Stored all or none"`
 }
@@ -63,78 +91,50 @@ func readBulk(f *form, doc []byte) (list []jobs.New) {
 	return list
 }
 
-// farPast is before anything that a submitter can have meant by run_at.
-var farPast = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// readNew reads one submission. What only the engine knows (which types there are) is left to it.
+// readNew reads one submission by the table of fields. The engine checks what it returns. What is checked here as well is
+// what jobs.New cannot tell: a field that is there with the value that stands for a field left out.
 func readNew(f *form, at string, doc []byte) (n jobs.New) {
-	var typed, delayed bool
+	var given []*fields.Field
 	f.members(at, doc, func(name string, value []byte) bool {
-		pointer := at + "/" + name
-		if value[0] == 'n' && slices.Contains(submissionFields, name) {
-			typed = typed || name == "type"
-			f.fault(pointer, "must not be null: leave it out for its default")
-			return true
-		}
-		switch name {
-		case "type":
-			typed = true
-			n.Type = f.text(pointer, value)
-		case "payload":
-			if n.Payload = value; value[0] != '{' {
-				f.fault(pointer, "must be an object")
-			}
-		case "queue":
-			if n.Queue = f.text(pointer, value); value[0] == '"' && !jobs.QueuePattern.MatchString(n.Queue) {
-				f.fault(pointer, "must match "+jobs.QueuePattern.String())
-			}
-		case "priority":
-			n.Priority = f.whole(pointer, value, jobs.MinPriority, jobs.MaxPriority)
-		case "max_attempts":
-			n.MaxAttempts = f.whole(pointer, value, 1, jobs.MaxMaxAttempts)
-		case "timeout_seconds":
-			n.Timeout = time.Duration(f.whole(pointer, value, 1, int(jobs.MaxTimeout/time.Second))) * time.Second
-		case "delay_seconds":
-			delayed = true
-			n.Delay = time.Duration(f.whole(pointer, value, 0, int(jobs.MaxDelay/time.Second)-1)) * time.Second
-		case "run_at":
-			n.RunAt = f.time(pointer, value)
-		default:
+		field := fields.Named(name)
+		if field == nil {
 			return false
 		}
+		given = append(given, field)
+		readField(f, at+"/"+name, value, field, &n)
 		return true
 	})
-	if !typed && doc[0] == '{' {
-		f.fault(at+"/type", "is required")
-	}
-	if delayed && !n.RunAt.IsZero() {
-		f.fault(at+"/delay_seconds", "cannot be given together with run_at")
-	}
-	if n.Payload == nil {
-		n.Payload = json.RawMessage(`{}`)
+	for _, field := range given {
+		if field.Excludes != "" && slices.Contains(given, fields.Named(field.Excludes)) {
+			f.check(at+"/"+field.Name, field.Conflict())
+		}
 	}
 	return n
 }
 
-// submissionFields are the fields of a submission, sorted.
-var submissionFields = []string{"delay_seconds", "max_attempts", "payload", "priority", "queue", "run_at", "timeout_seconds", "type"}
-
-// time reads a moment of RFC 3339.
-func (f *form) time(pointer string, value []byte) (t time.Time) {
-	text := f.text(pointer, value)
-	if value[0] != '"' {
-		return t
+func readField(f *form, pointer string, value []byte, field *fields.Field, n *jobs.New) {
+	if value[0] == 'n' {
+		f.fault(pointer, "must not be null: leave it out for its default")
+		return
 	}
-	// UnmarshalText is strict, unlike time.Parse, which takes a comma for a point.
-	if err := t.UnmarshalText([]byte(text)); err != nil {
-		f.fault(pointer, "must be a time like 2030-01-31T12:00:00Z, with its zone")
-		return time.Time{}
+	switch {
+	case field.Text != nil:
+		*field.Text(n), _ = f.text(pointer, value, field)
+	case field.Whole != nil:
+		if v, ok := f.number(pointer, value, field); ok {
+			*field.Whole(n) = int(v)
+		}
+	case field.Span != nil:
+		if v, ok := f.number(pointer, value, field); ok {
+			*field.Span(n) = time.Duration(v) * time.Second
+		}
+	case field.Moment != nil:
+		*field.Moment(n), _ = f.moment(pointer, value, field)
+	default:
+		if f.check(pointer, field.CheckObject(value)) {
+			*field.Object(n) = value
+		}
 	}
-	if t = t.UTC().Truncate(time.Microsecond); t.Before(farPast) {
-		f.fault(pointer, "must not be before the year 2000")
-		return time.Time{}
-	}
-	return t
 }
 
 // created answers POST /jobs.
@@ -145,27 +145,8 @@ type created struct {
 	Body     Job
 }
 
-func (c *created) respond(w http.ResponseWriter) {
-	w.Header()["Location"] = []string{c.Location}
-	begin(w, c.Status, c.Replayed)
-	_ = writeJSON(w, &c.Body)
-}
-
-// begin sends what precedes the body of an answer to a submission.
-func begin(w http.ResponseWriter, status int, replayed string) {
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	if replayed != "" {
-		h["Idempotency-Replayed"] = []string{replayed}
-	}
-	w.WriteHeader(status)
-}
-
-// jsonType is shared by answers: see always.
-var jsonType = []string{"application/json"}
-
-func (a *api) submit(_ context.Context, in *SubmitInput) (*created, error) {
-	receipt, err := a.store(in, a.bodyLimit(), canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
+func (a *api) submit(ctx context.Context, in *SubmitInput) (*created, error) {
+	receipt, err := a.store(ctx, in, a.bodyLimit(), canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 1}, readOne, func(pointer string) string {
 		return strings.TrimPrefix(pointer, "/0") // the engine counts a single job, too
 	})
 	if err != nil {
@@ -173,7 +154,7 @@ func (a *api) submit(_ context.Context, in *SubmitInput) (*created, error) {
 	}
 	status, replayed := receiptStatus(receipt)
 	stored := &receipt.Jobs[0]
-	return &created{status, "/jobs/" + stored.ID, replayed, viewJob(stored, time.Now())}, nil
+	return &created{status, "/jobs/" + stored.ID, replayed, Job{view{stored, time.Now()}}}, nil
 }
 
 // bulkCreated answers POST /jobs/bulk.
@@ -185,14 +166,9 @@ type bulkCreated struct {
 	}
 }
 
-func (c *bulkCreated) respond(w http.ResponseWriter) {
-	begin(w, c.Status, c.Replayed)
-	_ = writeJSON(w, jobList(c.Body.Jobs))
-}
-
-func (a *api) submitBulk(_ context.Context, in *SubmitInput) (*bulkCreated, error) {
+func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, error) {
 	limits := canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 3}
-	receipt, err := a.store(in, max(maxBulkBodyBytes, a.bodyLimit()), limits, readBulk, func(pointer string) string {
+	receipt, err := a.store(ctx, in, max(maxBulkBodyBytes, a.bodyLimit()), limits, readBulk, func(pointer string) string {
 		return "/jobs" + pointer
 	})
 	if err != nil {
@@ -203,7 +179,7 @@ func (a *api) submitBulk(_ context.Context, in *SubmitInput) (*bulkCreated, erro
 	now := time.Now()
 	out.Body.Jobs = make([]Job, len(receipt.Jobs))
 	for i := range receipt.Jobs {
-		out.Body.Jobs[i] = viewJob(&receipt.Jobs[i], now)
+		out.Body.Jobs[i] = Job{view{&receipt.Jobs[i], now}}
 	}
 	return &out, nil
 }
@@ -215,9 +191,10 @@ func receiptStatus(r jobs.Receipt) (status int, replayed string) {
 	return http.StatusCreated, ""
 }
 
-// store reads a body, checks payloads and submits. at turns the engine's pointers, which begin with a job's index, into pointers into the body.
+// store reads a body and submits what it says. The engine's pointers begin with a job's index; at turns them into pointers into
+// the body.
 func (a *api) store(
-	in *SubmitInput, limit int64, limits canonjson.Limits, read func(*form, []byte) []jobs.New, at func(string) string,
+	ctx context.Context, in *SubmitInput, limit int64, limits canonjson.Limits, read func(*form, []byte) []jobs.New, at func(string) string,
 ) (jobs.Receipt, error) {
 	none := jobs.Receipt{}
 	key, bad := idempotencyKey(in.r.Header)
@@ -237,24 +214,7 @@ func (a *api) store(
 		return none, invalidBody(f.faults)
 	}
 
-	ctx := a.patience.context()
-	types, err := a.opts.Client.Types(ctx)
-	if err != nil {
-		return none, problemOfRead(err)
-	}
-	for i := range list {
-		for t := range types {
-			if types[t].Name == list[i].Type {
-				a.schemas.check(&types[t], list[i].Payload, func(pointer, detail string) {
-					f.fault(at(fmt.Sprintf("/%d/payload", i))+pointer, detail)
-				})
-			}
-		}
-	}
-	if f.faults != nil {
-		return none, invalidBody(f.faults)
-	}
-	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, in.r.Method, in.r.URL.Path, doc), Canonical: true})
+	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, in.r.URL.Path, list)})
 	if err == nil {
 		return receipt, nil
 	}

@@ -2,7 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -26,8 +29,6 @@ type typesListed struct {
 }
 
 func (a *api) types(ctx context.Context, _ *struct{}) (*typesListed, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	types, err := a.opts.Client.Types(ctx)
 	if err != nil {
 		return nil, problemOfRead(err)
@@ -65,8 +66,6 @@ type queuesListed struct {
 }
 
 func (a *api) queues(ctx context.Context, _ *struct{}) (*queuesListed, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	stats, err := a.opts.Client.Stats(ctx)
 	if err != nil {
 		return nil, problemOfRead(err)
@@ -102,8 +101,6 @@ type workersListed struct {
 }
 
 func (a *api) workers(ctx context.Context, _ *struct{}) (*workersListed, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	sessions, err := a.opts.Client.Sessions(ctx)
 	if err != nil {
 		return nil, problemOfRead(err)
@@ -171,3 +168,17 @@ func (a *api) ready(ctx context.Context, _ *struct{}) (*ready, error) {
 	}
 	return &out, nil
 }
+
+// object is a JSON object in canonical form, written as it is.
+type object json.RawMessage
+
+// MarshalJSON returns the object.
+func (o object) MarshalJSON() ([]byte, error) { return json.RawMessage(o).MarshalJSON() }
+
+// Schema describes any object.
+func (object) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+// seconds is a span as the API writes it.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

@@ -1,10 +1,14 @@
-package jobs
+// Package shape tells in passing whether a JSON value fits a JSON Schema of the plain kind that jobs.SchemaOf writes.
+//
+// It reads the canonical form and decodes nothing. It never says that a value fits where a validator would not, so a value
+// that fits needs no validator; of any other it can say nothing. Most payloads fit. What it saves is in
+// docs/decisions/0007-one-table-for-a-field.md.
+package shape
 
 import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,28 +17,27 @@ import (
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 )
 
-// Shape is what can be told of a payload's validity in passing: by a JSON Schema's plainest keywords, those that SchemaOf writes, without decoding
-// anything. It never errs on the side of the payload. Most payloads are in order, so few are left for a validator, which knows all
-// keywords and can say what is wrong.
+// Shape is the plain part of a JSON Schema.
 type Shape struct {
 	kind        byte // '{', '[', '"', 't', 'n' for a number, 'i' for a whole one; 0 for anything
 	least, most float64
 	min, max    int      // characters or elements
 	enum        [][]byte // in canonical form; nil: any value
-	properties  []shapeProperty
+	properties  []property
 	required    int    // how many properties must be there
 	items       *Shape // nil: anything
 	others      *Shape // of properties that are not named; nil: anything
 }
 
-type shapeProperty struct {
+type property struct {
 	name     string
 	shape    *Shape // nil: anything
 	required bool
 }
 
-// ShapeOf reads a JSON Schema (2020-12). It returns nil, which fits nothing for certain, where it does not understand all of the schema.
-func ShapeOf(schema json.RawMessage) *Shape {
+// Of reads a JSON Schema (2020-12). It returns nil, which nothing fits for certain, where it does not understand all of the
+// schema.
+func Of(schema json.RawMessage) *Shape {
 	var keywords map[string]json.RawMessage // a struct would take other spellings of the names
 	if json.Unmarshal(schema, &keywords) != nil || keywords == nil {
 		return nil
@@ -43,7 +46,7 @@ func ShapeOf(schema json.RawMessage) *Shape {
 	ok, limits := true, 0
 	read := func(raw json.RawMessage, to any) { ok = ok && json.Unmarshal(raw, to) == nil && string(raw) != "null" }
 	part := func(raw json.RawMessage) *Shape {
-		p := ShapeOf(raw)
+		p := Of(raw)
 		ok = ok && p != nil
 		return p
 	}
@@ -58,7 +61,7 @@ func ShapeOf(schema json.RawMessage) *Shape {
 		case "type":
 			var text string
 			read(raw, &text)
-			s.kind = shapeKinds[text]
+			s.kind = kinds[text]
 			ok = ok && s.kind != 0
 		case "minimum":
 			s.least, ok = exact(raw, ok)
@@ -89,13 +92,13 @@ func ShapeOf(schema json.RawMessage) *Shape {
 			var parts map[string]json.RawMessage
 			read(raw, &parts)
 			for name, raw := range parts {
-				s.property(name).shape = part(raw)
+				s.named(name).shape = part(raw)
 			}
 		case "required":
 			var names []string
 			read(raw, &names)
 			for _, name := range names {
-				s.property(name).required = true
+				s.named(name).required = true
 			}
 		default:
 			return nil
@@ -112,14 +115,14 @@ func ShapeOf(schema json.RawMessage) *Shape {
 	return s
 }
 
-var shapeKinds = map[string]byte{"object": '{', "array": '[', "string": '"', "boolean": 't', "number": 'n', "integer": 'i'}
+var kinds = map[string]byte{"object": '{', "array": '[', "string": '"', "boolean": 't', "number": 'n', "integer": 'i'}
 
-// property returns a property for change.
-func (s *Shape) property(name string) *shapeProperty {
-	i := slices.IndexFunc(s.properties, func(p shapeProperty) bool { return p.name == name })
+// named returns a property, for change. It adds one where there is none.
+func (s *Shape) named(name string) *property {
+	i := slices.IndexFunc(s.properties, func(p property) bool { return p.name == name })
 	if i < 0 {
 		i = len(s.properties)
-		s.properties = append(s.properties, shapeProperty{name: name})
+		s.properties = append(s.properties, property{name: name})
 	}
 	return &s.properties[i]
 }
@@ -132,8 +135,8 @@ func exact(number []byte, so bool) (float64, bool) {
 	return v, so && err == nil && len(number) <= maxExactDigits && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0
 }
 
-// Fits reports whether a value in canonical form (see Canonical) fits the schema for certain. Where not, it may fit all the same. Of what is not in
-// canonical form it may say either.
+// Fits reports whether a value in canonical form (package canonjson) fits the schema for certain. Where it says no, the value
+// may fit all the same. For a value that is not in canonical form the answer means nothing.
 func (s *Shape) Fits(canonical []byte) bool {
 	return s != nil && s.fit(canonical) == len(canonical)
 }
@@ -228,9 +231,9 @@ func (s *Shape) fitObject(doc []byte) int {
 	return i + 1
 }
 
-// find returns what is said of a property. A name that a property of a Go struct could take for its own, but for its spelling, or that has
-// escapes, is not certain to be no such property.
-func (s *Shape) find(name []byte) (shapeProperty, bool) {
+// find returns what the schema says of a property. It is false where that is not certain: encoding/json matches the names of
+// struct fields without regard to case, and a name with escapes may be the name of a property.
+func (s *Shape) find(name []byte) (property, bool) {
 	for _, p := range s.properties {
 		if p.name == string(name) {
 			return p, true
@@ -238,41 +241,8 @@ func (s *Shape) find(name []byte) (shapeProperty, bool) {
 	}
 	for _, p := range s.properties {
 		if strings.EqualFold(p.name, string(name)) {
-			return shapeProperty{}, false
+			return property{}, false
 		}
 	}
-	return shapeProperty{shape: s.others}, bytes.IndexByte(name, '\\') < 0
-}
-
-// shaped reports whether encoding/json decodes into a t whatever fits the shape of t's schema. It does not where a type decodes itself, where a number may
-// be out of range, and where the schema says less than the type.
-func shaped(t reflect.Type, within []reflect.Type) bool {
-	switch {
-	case t == reflect.TypeFor[json.RawMessage]():
-		return true
-	case slices.Contains(within, t), t == reflect.TypeFor[json.Number](), decodesJSON(t), decodesText(t):
-		return false
-	}
-	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64:
-		return true
-	case reflect.Int, reflect.Int64:
-		return t.Size() == 8
-	case reflect.Interface:
-		return t.NumMethod() == 0
-	case reflect.Pointer:
-		return shaped(t.Elem(), within)
-	case reflect.Slice:
-		return t.Elem().Kind() != reflect.Uint8 && shaped(t.Elem(), within)
-	case reflect.Map:
-		return t.Key().Kind() == reflect.String && !decodesText(t.Key()) && shaped(t.Elem(), within)
-	case reflect.Struct:
-		for _, f := range jsonFields(t) {
-			if f.quoted || len(f.Index) > 1 || !shaped(f.Type, append(slices.Clone(within), t)) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
+	return property{shape: s.others}, bytes.IndexByte(name, '\\') < 0
 }

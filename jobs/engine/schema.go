@@ -1,4 +1,4 @@
-package httpapi
+package engine
 
 import (
 	"bytes"
@@ -13,11 +13,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	keyword "github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/windlass-jobs/windlass/internal/canonjson"
+	"github.com/windlass-jobs/windlass/internal/shape"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// schemas checks payloads against the JSON Schemas of their types. A schema comes from a worker, so it is compiled once for each text of it, never
-// loads anything, and one that does not compile checks nothing.
+// schemas checks payloads against the JSON Schemas of their types. A worker announces its schemas, so each text of one is
+// compiled once, loads nothing from elsewhere, and checks nothing where it does not compile.
 type schemas struct {
 	log *slog.Logger
 
@@ -28,24 +30,32 @@ type schemas struct {
 type compiledSchema struct {
 	source []byte
 	schema *jsonschema.Schema // nil: nothing to check
-	shape  *jobs.Shape
+	shape  *shape.Shape
 }
 
-// check calls fault for what is wrong with a payload in canonical form, with pointers into the payload.
-func (s *schemas) check(t *jobs.Type, payload []byte, fault func(pointer, detail string)) {
+// check returns what is wrong with a payload in canonical form, with pointers into the payload. handler is that of a type of
+// this process, else nil.
+func (s *schemas) check(t *jobs.Type, handler *jobs.Handler, payload []byte) []jobs.FieldError {
 	known := s.of(t)
-	if known.schema == nil || known.shape.Fits(payload) {
-		return
+	fits := known.schema == nil || known.shape.Fits(payload)
+	if !fits {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(payload)) // numbers keep their digits
+		if err != nil {
+			return []jobs.FieldError{{Detail: "is not JSON"}}
+		}
+		var wrong *jsonschema.ValidationError
+		if err := known.schema.Validate(value); errors.As(err, &wrong) {
+			return explain(wrong)
+		}
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(payload)) // numbers keep their digits
-	if err != nil {
-		fault("", "is not JSON")
-		return
+	if handler == nil || handler.Plain && known.schema != nil && fits {
+		return nil
 	}
-	var wrong *jsonschema.ValidationError
-	if err := known.schema.Validate(value); errors.As(err, &wrong) {
-		explain(wrong, fault)
+	var wrong *jobs.InvalidError
+	if err := handler.Check(payload); errors.As(err, &wrong) {
+		return wrong.Fields
 	}
+	return nil
 }
 
 func (s *schemas) of(t *jobs.Type) compiledSchema {
@@ -64,7 +74,7 @@ func (s *schemas) of(t *jobs.Type) compiledSchema {
 	if s.compiled == nil {
 		s.compiled = map[string]compiledSchema{}
 	}
-	known = compiledSchema{bytes.Clone(t.Schema), schema, jobs.ShapeOf(t.Schema)}
+	known = compiledSchema{bytes.Clone(t.Schema), schema, shape.Of(t.Schema)}
 	s.compiled[t.Name] = known
 	return known
 }
@@ -93,32 +103,35 @@ func compile(source []byte) (*jsonschema.Schema, error) {
 	return c.Compile(name)
 }
 
-// explain reports the innermost faults. Where alternatives have failed (anyOf, oneOf) it reports the place, not each alternative.
-func explain(e *jsonschema.ValidationError, fault func(pointer, detail string)) {
+// explain lists the innermost faults. Where alternatives have failed (anyOf, oneOf) it names the place, not each alternative.
+func explain(e *jsonschema.ValidationError) (faults []jobs.FieldError) {
 	detail, leaf := sentence(e.ErrorKind)
 	if len(e.Causes) > 0 && !leaf {
 		for _, cause := range e.Causes {
-			explain(cause, fault)
+			faults = append(faults, explain(cause)...)
 		}
-		return
+		return faults
 	}
 	var pointer strings.Builder
 	for _, name := range e.InstanceLocation {
-		if !plainName(name) { // the nearest value around it whose name may be repeated
+		if !canonjson.PlainName(name) { // the pointer ends before a name that is not to be repeated
 			break
 		}
 		pointer.WriteString("/" + name)
 	}
 	if missing, ok := e.ErrorKind.(*keyword.Required); ok {
-		for _, name := range missing.Missing { // the schema's word, not the submitter's
-			fault(pointer.String()+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(name), "is required")
+		escaped := strings.NewReplacer("~", "~0", "/", "~1")
+		for _, name := range missing.Missing { // a name from the schema, not from the submission
+			faults = append(faults, jobs.FieldError{
+				Pointer: pointer.String() + "/" + escaped.Replace(name), Detail: "is required",
+			})
 		}
-		return
+		return faults
 	}
-	fault(pointer.String(), detail)
+	return []jobs.FieldError{{Pointer: pointer.String(), Detail: detail}}
 }
 
-// sentence says what a fault is without the value at fault. leaf tells that what lies beneath it does not help.
+// sentence says what a fault is, without the value. leaf is true where the faults beneath it say nothing more.
 func sentence(k jsonschema.ErrorKind) (detail string, leaf bool) {
 	switch k := k.(type) {
 	case *keyword.Type:

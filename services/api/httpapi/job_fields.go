@@ -1,0 +1,223 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// jobField is one field of a job in answers. Every answer has all of its fields, null where a job has no value.
+type jobField struct {
+	name   string
+	schema *huma.Schema
+	value  func(j *jobs.Job, now time.Time) any // for encoding/json
+	large  bool                                 // lists leave it out
+}
+
+// jobFields is the one table of what answers say about a job, in their order. To add a field, add an entry. What a
+// submission may say is in package fields.
+var jobFields = []jobField{
+	{name: "id", schema: textSchema("UUIDv7: sorts by creation", "uuid"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.ID }},
+	{name: "type", schema: textSchema("", ""),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Type }},
+	{name: "queue", schema: textSchema("", ""),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Queue }},
+	{name: "status", schema: enumSchema("", jobs.Pending, jobs.Processing, jobs.Completed, jobs.Failed),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Status }},
+	{name: "state", schema: enumSchema("The status as people see it", jobs.StateScheduled, jobs.StateWaiting, jobs.StateRetrying,
+		jobs.StateRunning, jobs.StateCancelling, jobs.StateCompleted, jobs.StateCancelled, jobs.StateDead),
+		value: func(j *jobs.Job, now time.Time) any { return j.State(now) }},
+	{name: "priority", schema: integerSchema("-10 to 10, the higher is served first"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Priority }},
+	{name: "attempts", schema: integerSchema("Begun so far"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Attempts }},
+	{name: "max_attempts", schema: integerSchema(""),
+		value: func(j *jobs.Job, _ time.Time) any { return j.MaxAttempts }},
+	{name: "timeout_seconds", schema: integerSchema("Of one attempt"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.Timeout / time.Second }},
+	{name: "run_at", schema: textSchema("Not to be started before", "date-time"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.RunAt }},
+	{name: "error_message", schema: nullable(textSchema("Of the newest unsuccessful attempt; null once completed", "")),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.Error) }},
+	{name: "failure_kind", schema: nullable(enumSchema("Why it failed; null unless the status is failed",
+		jobs.KindError, jobs.KindTimeout, jobs.KindWorkerLost, jobs.KindPermanent, jobs.KindCancelled)),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.FailureKind) }},
+	{name: "progress", schema: nullable(progressSchema),
+		value: func(j *jobs.Job, _ time.Time) any { return (*progress)(j.Progress) }},
+	{name: "worker_id", schema: nullable(textSchema("Who runs it, or ran it last", "")),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.WorkerID) }},
+	{name: "cancel_requested_at", schema: nullable(textSchema("", "date-time")),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.CancelRequestedAt) }},
+	{name: "started_at", schema: nullable(textSchema("Of the newest attempt", "date-time")),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.StartedAt) }},
+	{name: "finished_at", schema: nullable(textSchema("", "date-time")),
+		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.FinishedAt) }},
+	{name: "created_at", schema: textSchema("", "date-time"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.CreatedAt }},
+	{name: "updated_at", schema: textSchema("", "date-time"),
+		value: func(j *jobs.Job, _ time.Time) any { return j.UpdatedAt }},
+	{name: "payload", large: true, schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true},
+		value: func(j *jobs.Job, _ time.Time) any { return j.Payload }},
+	{name: "result", large: true, schema: &huma.Schema{
+		Description: "What the handler returned, any JSON; null unless completed with one"},
+		value: func(j *jobs.Job, _ time.Time) any { return j.Result }},
+}
+
+// progress is a jobs.Progress in JSON.
+type progress struct {
+	Percent float64   `json:"percent"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at"`
+}
+
+var progressSchema = &huma.Schema{
+	Type: huma.TypeObject, Description: "The newest word of the handler", AdditionalProperties: false,
+	Properties: map[string]*huma.Schema{
+		"percent": {Type: huma.TypeNumber, Format: "double", Minimum: new(float64(0)), Maximum: new(float64(100))},
+		"message": textSchema("", ""),
+		"at":      textSchema("", "date-time"),
+	},
+	Required: []string{"percent", "message", "at"},
+}
+
+func textSchema(doc, format string) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: doc, Format: format}
+}
+
+func integerSchema(doc string) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger, Description: doc, Format: "int64"}
+}
+
+func enumSchema[T ~string](doc string, values ...T) *huma.Schema {
+	s := textSchema(doc, "")
+	for _, v := range values {
+		s.Enum = append(s.Enum, string(v))
+	}
+	return s
+}
+
+// nullable makes null one of the values.
+func nullable(s *huma.Schema) *huma.Schema {
+	s.Nullable = true
+	if s.Enum != nil {
+		s.Enum = append(s.Enum, nil)
+	}
+	return s
+}
+
+// A job in answers: in lists, whole, and with its history.
+type (
+	JobSummary struct{ view }
+	Job        struct{ view }
+	JobDetail  struct {
+		view
+		history []Attempt
+	}
+)
+
+// view is a job as it is at a moment.
+type view struct {
+	job *jobs.Job
+	now time.Time
+}
+
+// Schema describes the fields by their table.
+func (JobSummary) Schema(r huma.Registry) *huma.Schema {
+	return component(r, "JobSummary", jobSchema(false))
+}
+
+// Schema describes the fields by their table.
+func (Job) Schema(r huma.Registry) *huma.Schema { return component(r, "Job", jobSchema(true)) }
+
+// Schema describes the fields by their table, and the history.
+func (JobDetail) Schema(r huma.Registry) *huma.Schema {
+	s := jobSchema(true)
+	history := r.Schema(reflect.TypeFor[[]Attempt](), true, "")
+	history.Nullable, history.Description = false, "The unsuccessful attempts, oldest first"
+	s.Properties["history"] = history
+	s.Required = append([]string{"history"}, s.Required...)
+	return component(r, "JobDetail", s)
+}
+
+func jobSchema(whole bool) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{}}
+	for _, large := range []bool{true, false} {
+		for _, f := range jobFields {
+			if f.large == large && (whole || !large) {
+				s.Properties[f.name] = f.schema
+				s.Required = append(s.Required, f.name)
+			}
+		}
+	}
+	return s
+}
+
+// component adds a schema to those of the document and returns a reference to it.
+func component(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
+	r.Map()[name] = s
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
+}
+
+// MarshalJSON writes the fields by their table.
+func (j JobSummary) MarshalJSON() ([]byte, error) { return j.marshal(false) }
+
+// MarshalJSON writes the fields by their table.
+func (j Job) MarshalJSON() ([]byte, error) { return j.marshal(true) }
+
+// MarshalJSON writes the fields by their table, and the history.
+func (j JobDetail) MarshalJSON() ([]byte, error) {
+	b, err := j.marshal(true)
+	if err != nil {
+		return nil, err
+	}
+	history, err := json.Marshal(j.history)
+	if err != nil {
+		return nil, err
+	}
+	b = append(bytes.TrimSuffix(b, []byte("}")), `,"history":`...)
+	return append(append(b, history...), '}'), nil
+}
+
+func (v view) marshal(whole bool) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(1 << 10)
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i := range jobFields {
+		f := &jobFields[i]
+		if f.large && !whole {
+			continue
+		}
+		if i == 0 {
+			b.WriteByte('{')
+		} else {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		b.WriteString(f.name)
+		b.WriteString(`":`)
+		if err := enc.Encode(f.value(v.job, v.now)); err != nil {
+			return nil, err
+		}
+		b.Truncate(b.Len() - 1) // the newline
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// orNull is nil where v is zero.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	p := new(T) // and not &v, which would be allocated for a zero v too
+	*p = v
+	return p
+}
