@@ -18,11 +18,31 @@ func writeJSON(w io.Writer, v any) error {
 			writers.Put(b)
 		}
 	}()
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false) // the content type and nosniff keep browsers from reading it as HTML
-	if err := enc.Encode(v); err != nil {
+	err := encode(b, v)
+	if err == nil {
+		b.WriteByte('\n')
+		_, _ = w.Write(b.Bytes())
+	}
+	return err
+}
+
+// writer is a value that writes itself. It could do so by MarshalJSON, but encoding/json reads all that such a method returns
+// once more, which took more than the writing.
+type writer interface{ writeTo(*bytes.Buffer) error }
+
+func encode(b *bytes.Buffer, v any) error {
+	if w, ok := v.(writer); ok {
+		return w.writeTo(b)
+	}
+	if err := encoder(b).Encode(v); err != nil {
 		return err
 	}
-	_, _ = w.Write(b.Bytes())
+	b.Truncate(b.Len() - len("\n"))
 	return nil
+}
+
+func encoder(b *bytes.Buffer) *json.Encoder {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false) // the content type and nosniff keep browsers from reading it as HTML
+	return enc
 }

@@ -164,31 +164,28 @@ func component(r huma.Registry, name string, s *huma.Schema) *huma.Schema {
 	return &huma.Schema{Ref: "#/components/schemas/" + name}
 }
 
-// MarshalJSON writes the fields by their table.
-func (j JobSummary) MarshalJSON() ([]byte, error) { return j.marshal(false) }
+// writeTo writes the fields by their table, in JSON.
+func (j JobSummary) writeTo(b *bytes.Buffer) error { return j.write(b, false) }
 
-// MarshalJSON writes the fields by their table.
-func (j Job) MarshalJSON() ([]byte, error) { return j.marshal(true) }
+// writeTo writes the fields by their table, in JSON.
+func (j Job) writeTo(b *bytes.Buffer) error { return j.write(b, true) }
 
-// MarshalJSON writes the fields by their table, and the history.
-func (j JobDetail) MarshalJSON() ([]byte, error) {
-	b, err := j.marshal(true)
-	if err != nil {
-		return nil, err
+// writeTo writes the fields by their table and the history, in JSON.
+func (j JobDetail) writeTo(b *bytes.Buffer) error {
+	if err := j.write(b, true); err != nil {
+		return err
 	}
-	history, err := json.Marshal(j.history)
-	if err != nil {
-		return nil, err
+	b.Truncate(b.Len() - len("}"))
+	b.WriteString(`,"history":`)
+	if err := encode(b, j.history); err != nil {
+		return err
 	}
-	b = append(bytes.TrimSuffix(b, []byte("}")), `,"history":`...)
-	return append(append(b, history...), '}'), nil
+	b.WriteByte('}')
+	return nil
 }
 
-func (v view) marshal(whole bool) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(1 << 10)
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+func (v view) write(b *bytes.Buffer, whole bool) error {
+	enc := encoder(b)
 	for i := range jobFields {
 		f := &jobFields[i]
 		if f.large && !whole {
@@ -202,13 +199,33 @@ func (v view) marshal(whole bool) ([]byte, error) {
 		b.WriteByte('"')
 		b.WriteString(f.name)
 		b.WriteString(`":`)
-		if err := enc.Encode(f.value(v.job, v.now)); err != nil {
-			return nil, err
+		value := f.value(v.job, v.now)
+		if raw, ok := value.(json.RawMessage); ok && raw != nil {
+			b.Write(raw) // it is in canonical form
+			continue
 		}
-		b.Truncate(b.Len() - 1) // the newline
+		if err := enc.Encode(value); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - len("\n"))
 	}
 	b.WriteByte('}')
-	return b.Bytes(), nil
+	return nil
+}
+
+// writeList writes an array.
+func writeList[T writer](b *bytes.Buffer, list []T) error {
+	b.WriteByte('[')
+	for i, v := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := v.writeTo(b); err != nil {
+			return err
+		}
+	}
+	b.WriteByte(']')
+	return nil
 }
 
 // orNull is nil where v is zero.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -16,7 +17,7 @@ var inner = []string{"DeadlineAt", "Fence", "LeaseLosses"}
 // TestEveryFieldIsShown changes one field of a job after the other: the answer has to change.
 func TestEveryFieldIsShown(t *testing.T) {
 	now := time.Now()
-	empty, err := json.Marshal(Job{view{&jobs.Job{}, now}})
+	empty, err := inJSON(Job{view{&jobs.Job{}, now}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestEveryFieldIsShown(t *testing.T) {
 				t.Fatalf("%s has a type that this test does not know", f.Name)
 			}
 		}
-		got, err := json.Marshal(Job{view{&j, now}})
+		got, err := inJSON(Job{view{&j, now}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +51,12 @@ func TestEveryFieldIsShown(t *testing.T) {
 			t.Errorf("%s is shown: %v, want %v", f.Name, shown, want)
 		}
 	}
+}
+
+func inJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := writeJSON(&b, v)
+	return b.Bytes(), err
 }
 
 // TestJobsFitTheirSchema compares what answers hold with what the documentation says they hold.
@@ -64,8 +71,9 @@ func TestJobsFitTheirSchema(t *testing.T) {
 	for _, j := range []*jobs.Job{full, {Status: jobs.Pending, Payload: json.RawMessage(`{}`)}} {
 		for name, answer := range map[string]any{
 			"JobSummary": JobSummary{view{j, now}}, "Job": Job{view{j, now}}, "JobDetail": JobDetail{view{j, now}, []Attempt{}},
+			"ListedBody": ListedBody{Jobs: []JobSummary{{view{j, now}}}}, "BulkCreatedBody": BulkCreatedBody{[]Job{{view{j, now}}}},
 		} {
-			raw, err := json.Marshal(answer)
+			raw, err := inJSON(answer)
 			if err != nil {
 				t.Fatal(err)
 			}

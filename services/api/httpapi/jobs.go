@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -41,11 +42,25 @@ type StatusInput struct {
 }
 
 // listed answers with a page.
-type listed struct {
-	Body struct {
-		Jobs       []JobSummary `json:"jobs" nullable:"false" doc:"Newest first. With a filter there may be fewer than limit, or none, and still a next_cursor"`
-		NextCursor *string      `json:"next_cursor" doc:"null at the end"`
+type listed struct{ Body ListedBody }
+
+// ListedBody is a page of a list.
+type ListedBody struct {
+	Jobs       []JobSummary `json:"jobs" nullable:"false" doc:"Newest first. With a filter there may be fewer than limit, or none, and still a next_cursor"`
+	NextCursor *string      `json:"next_cursor" doc:"null at the end"`
+}
+
+func (l ListedBody) writeTo(b *bytes.Buffer) error {
+	b.WriteString(`{"jobs":`)
+	if err := writeList(b, l.Jobs); err != nil {
+		return err
 	}
+	b.WriteString(`,"next_cursor":`)
+	if err := encode(b, l.NextCursor); err != nil {
+		return err
+	}
+	b.WriteByte('}')
+	return nil
 }
 
 func (a *api) list(ctx context.Context, in *StatusInput) (*listed, error) {

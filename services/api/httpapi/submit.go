@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -161,9 +162,21 @@ func (a *api) submit(ctx context.Context, in *SubmitInput) (*created, error) {
 type bulkCreated struct {
 	Status   int
 	Replayed string `header:"Idempotency-Replayed" doc:"true where an earlier request with this key has stored the jobs; else absent"`
-	Body     struct {
-		Jobs []Job `json:"jobs" nullable:"false" doc:"In the order of the request"`
+	Body     BulkCreatedBody
+}
+
+// BulkCreatedBody holds the jobs of a submission.
+type BulkCreatedBody struct {
+	Jobs []Job `json:"jobs" nullable:"false" doc:"In the order of the request"`
+}
+
+func (c BulkCreatedBody) writeTo(b *bytes.Buffer) error {
+	b.WriteString(`{"jobs":`)
+	if err := writeList(b, c.Jobs); err != nil {
+		return err
 	}
+	b.WriteByte('}')
+	return nil
 }
 
 func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, error) {
