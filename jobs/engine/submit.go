@@ -141,20 +141,22 @@ func (c *Client) check(ctx context.Context, n *jobs.New) (*jobs.Type, []jobs.Fie
 		faults = append(faults, jobs.FieldError{Pointer: "/payload" + unreadable.Pointer, Detail: unreadable.Detail})
 	}
 	n.Payload = payload
-	for i := range fields.Submission {
-		f := &fields.Submission[i]
-		if detail := f.Check(n); detail != "" {
-			faults = append(faults, jobs.FieldError{Pointer: "/" + f.Name, Detail: detail})
-		}
-	}
 	t, err := c.typeOf(ctx, n.Type)
 	if err != nil { // nothing was stored
 		return nil, nil, fmt.Errorf("submit: look up the type of a job: %w: %w", jobs.ErrUnavailable, err)
 	}
-	if t == nil {
-		if fields.Named("type").Check(n) == "" {
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		if t != nil && f.Name == "type" {
+			continue // a type that is known has a proper name
+		}
+		if detail := f.Check(n); detail != "" {
+			faults = append(faults, jobs.FieldError{Pointer: "/" + f.Name, Detail: detail})
+		} else if f.Name == "type" {
 			faults = append(faults, jobs.FieldError{Pointer: "/type", Detail: "is not a known job type"})
 		}
+	}
+	if t == nil {
 		return nil, faults, nil
 	}
 	if len(n.Payload) > 0 && n.Payload[0] == '{' {

@@ -46,3 +46,14 @@ func encoder(b *bytes.Buffer) *json.Encoder {
 	enc.SetEscapeHTML(false) // the content type and nosniff keep browsers from reading it as HTML
 	return enc
 }
+
+// orNull is nil where v is zero.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	p := new(T) // and not &v, which would be allocated for a zero v too
+	*p = v
+	return p
+}

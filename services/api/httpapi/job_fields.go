@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,7 +16,7 @@ import (
 type jobField struct {
 	name   string
 	schema *huma.Schema
-	value  func(j *jobs.Job, now time.Time) any // for encoding/json
+	value  func(j *jobs.Job, now time.Time) any // for encoding/json; json.RawMessage is in canonical form; nil is null
 	large  bool                                 // lists leave it out
 }
 
@@ -40,33 +41,33 @@ var jobFields = []jobField{
 	{name: "max_attempts", schema: integerSchema(""),
 		value: func(j *jobs.Job, _ time.Time) any { return j.MaxAttempts }},
 	{name: "timeout_seconds", schema: integerSchema("Of one attempt"),
-		value: func(j *jobs.Job, _ time.Time) any { return j.Timeout / time.Second }},
+		value: func(j *jobs.Job, _ time.Time) any { return int(j.Timeout / time.Second) }},
 	{name: "run_at", schema: textSchema("Not to be started before", "date-time"),
 		value: func(j *jobs.Job, _ time.Time) any { return j.RunAt }},
 	{name: "error_message", schema: nullable(textSchema("Of the newest unsuccessful attempt; null once completed", "")),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.Error) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.Error) }},
 	{name: "failure_kind", schema: nullable(enumSchema("Why it failed; null unless the status is failed",
 		jobs.KindError, jobs.KindTimeout, jobs.KindWorkerLost, jobs.KindPermanent, jobs.KindCancelled)),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.FailureKind) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.FailureKind) }},
 	{name: "progress", schema: nullable(progressSchema),
-		value: func(j *jobs.Job, _ time.Time) any { return (*progress)(j.Progress) }},
+		value: func(j *jobs.Job, _ time.Time) any { return progressOf(j) }},
 	{name: "worker_id", schema: nullable(textSchema("Who runs it, or ran it last", "")),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.WorkerID) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.WorkerID) }},
 	{name: "cancel_requested_at", schema: nullable(textSchema("", "date-time")),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.CancelRequestedAt) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.CancelRequestedAt) }},
 	{name: "started_at", schema: nullable(textSchema("Of the newest attempt", "date-time")),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.StartedAt) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.StartedAt) }},
 	{name: "finished_at", schema: nullable(textSchema("", "date-time")),
-		value: func(j *jobs.Job, _ time.Time) any { return orNull(j.FinishedAt) }},
+		value: func(j *jobs.Job, _ time.Time) any { return valueOrNull(j.FinishedAt) }},
 	{name: "created_at", schema: textSchema("", "date-time"),
 		value: func(j *jobs.Job, _ time.Time) any { return j.CreatedAt }},
 	{name: "updated_at", schema: textSchema("", "date-time"),
 		value: func(j *jobs.Job, _ time.Time) any { return j.UpdatedAt }},
 	{name: "payload", large: true, schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true},
-		value: func(j *jobs.Job, _ time.Time) any { return j.Payload }},
+		value: func(j *jobs.Job, _ time.Time) any { return rawOrNull(j.Payload) }},
 	{name: "result", large: true, schema: &huma.Schema{
 		Description: "What the handler returned, any JSON; null unless completed with one"},
-		value: func(j *jobs.Job, _ time.Time) any { return j.Result }},
+		value: func(j *jobs.Job, _ time.Time) any { return rawOrNull(j.Result) }},
 }
 
 // progress is a jobs.Progress in JSON.
@@ -74,6 +75,13 @@ type progress struct {
 	Percent float64   `json:"percent"`
 	Message string    `json:"message"`
 	At      time.Time `json:"at"`
+}
+
+func progressOf(j *jobs.Job) any {
+	if j.Progress == nil {
+		return nil
+	}
+	return (*progress)(j.Progress)
 }
 
 var progressSchema = &huma.Schema{
@@ -109,6 +117,22 @@ func nullable(s *huma.Schema) *huma.Schema {
 		s.Enum = append(s.Enum, nil)
 	}
 	return s
+}
+
+// valueOrNull is nil where v is zero.
+func valueOrNull[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+func rawOrNull(raw json.RawMessage) any {
+	if raw == nil {
+		return nil
+	}
+	return raw
 }
 
 // A job in answers: in lists, whole, and with its history.
@@ -199,15 +223,21 @@ func (v view) write(b *bytes.Buffer, whole bool) error {
 		b.WriteByte('"')
 		b.WriteString(f.name)
 		b.WriteString(`":`)
-		value := f.value(v.job, v.now)
-		if raw, ok := value.(json.RawMessage); ok && raw != nil {
-			b.Write(raw) // it is in canonical form
-			continue
+		switch value := f.value(v.job, v.now).(type) {
+		case int:
+			b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(value), 10))
+		case time.Time:
+			b.Write(value.AppendFormat(b.AvailableBuffer(), `"`+time.RFC3339Nano+`"`))
+		case json.RawMessage:
+			b.Write(value) // it is in canonical form
+		case nil:
+			b.WriteString("null")
+		default:
+			if err := enc.Encode(value); err != nil {
+				return err
+			}
+			b.Truncate(b.Len() - len("\n"))
 		}
-		if err := enc.Encode(value); err != nil {
-			return err
-		}
-		b.Truncate(b.Len() - len("\n"))
 	}
 	b.WriteByte('}')
 	return nil
@@ -226,15 +256,4 @@ func writeList[T writer](b *bytes.Buffer, list []T) error {
 	}
 	b.WriteByte(']')
 	return nil
-}
-
-// orNull is nil where v is zero.
-func orNull[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	p := new(T) // and not &v, which would be allocated for a zero v too
-	*p = v
-	return p
 }
