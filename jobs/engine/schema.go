@@ -48,7 +48,7 @@ func (s *schemas) check(t *jobs.Type, handler *jobs.Handler, payload []byte) []j
 			return explain(wrong)
 		}
 	}
-	if handler == nil || handler.Plain && known.schema != nil && fits {
+	if handler == nil || handler.Check == nil || handler.Plain && known.schema != nil && fits {
 		return nil
 	}
 	var wrong *jobs.InvalidError

@@ -39,7 +39,10 @@ func (nullStore) Insert(_ context.Context, subs []jobs.Submission) ([]jobs.Recei
 	return receipts, nil
 }
 
-type nullQueue struct{ queue.Queue }
+type nullQueue struct {
+	queue.Queue
+	queue.Bus
+}
 
 func (nullQueue) Push(_ context.Context, hints []jobs.Hint) (int, error) { return len(hints), nil }
 
@@ -56,9 +59,12 @@ func BenchmarkPOST(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			var registry jobs.Registry
 			handlers.Register(&registry, handlers.Options{})
-			client := engine.NewClient(engine.ClientOptions{
-				Store: nullStore{}, Queue: nullQueue{}, Registry: &registry, Log: slog.New(slog.DiscardHandler),
+			client, err := engine.NewClient(engine.ClientOptions{
+				Store: nullStore{}, Queue: nullQueue{}, Bus: nullQueue{}, Registry: &registry, Log: slog.New(slog.DiscardHandler),
 			})
+			if err != nil {
+				b.Fatal(err)
+			}
 			defer client.Close()
 			ping := func(context.Context) error { return nil }
 			handler, err := httpapi.New(httpapi.Options{Client: client, Ping: ping, Log: slog.New(slog.DiscardHandler)})
