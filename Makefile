@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X $(MODULE)/services/internal/boot.version=$(VERSION) -X main.
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FOLDERS := $(wildcard cmd handlers httpclient internal jobs services tests)
+GO_FOLDERS := $(wildcard cmd deploy handlers httpclient internal jobs services tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-go test-web verify bench fmt generate clean env test-compose
@@ -63,6 +63,7 @@ verify: $(PACKAGES) ## check formatting, vet, linters, types, go.mod, generated 
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
+	@go run ./deploy/release/notice -check NOTICE $(PROGRAMS)
 	cd tests/bench && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff && go test ./...
 	@mkdir -p bin
 	@go run ./services/api openapi > bin/openapi.json
@@ -111,6 +112,15 @@ generate: $(PACKAGES) ## write the files that are made from others: openapi.json
 	@go run ./services/api openapi > bin/openapi.json
 	@mv bin/openapi.json services/api/openapi.json
 	npm run --silent generate:api
+
+# What a release holds.
+PROGRAMS := $(addprefix ./,$(wildcard cmd/windlass services/api services/worker services/embedded))
+
+.PHONY: notice
+notice: $(PACKAGES) ## write NOTICE: the licences of the Go modules and npm packages in a release
+	@mkdir -p bin
+	@go run ./deploy/release/notice $(PROGRAMS) > bin/NOTICE
+	@mv bin/NOTICE NOTICE
 
 clean: ## remove what was built (not your data)
 	rm -rf bin out .next

@@ -63,6 +63,9 @@ var layers = []layer{
 	// The command line: one binary.
 	{folder: "cmd/windlass", ours: []string{"jobs", "jobs/store", "httpclient"}, third: []string{cobra, pflag}},
 
+	// What a release is made with.
+	{folder: "deploy/release/…"},
+
 	// Tests of the whole, and what they stand on.
 	{folder: "tests"},
 	{folder: "tests/servers", third: []string{pgx, goredis}},
