@@ -113,17 +113,21 @@ generate: $(PACKAGES) ## write the files that are made from others: openapi.json
 	@mv bin/openapi.json services/api/openapi.json
 	npm run --silent generate:api
 
-# What a release holds.
-PROGRAMS := $(addprefix ./,$(wildcard cmd/windlass services/api services/worker services/embedded))
+# What a release holds, and for which systems.
+PROGRAMS := ./cmd/windlass ./services/api ./services/worker ./services/embedded
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: notice
+.PHONY: dist notice
+dist: $(UI) ## write dist/: an archive for each of PLATFORMS, checksums, bills of materials (PLATFORMS=linux/amd64)
+	@VERSION='$(VERSION)' GOBUILD="$(GOBUILD)" PLATFORMS='$(PLATFORMS)' ./deploy/release/dist.sh $(PROGRAMS)
+
 notice: $(PACKAGES) ## write NOTICE: the licences of the Go modules and npm packages in a release
 	@mkdir -p bin
 	@go run ./deploy/release/notice $(PROGRAMS) > bin/NOTICE
 	@mv bin/NOTICE NOTICE
 
 clean: ## remove what was built (not your data)
-	rm -rf bin out .next
+	rm -rf bin dist out .next
 	@find services/web/ui -mindepth 1 ! -name placeholder.html -delete
 
 env: ## write .env for docker compose, with random passwords (leaves one that is there)
