@@ -17,10 +17,11 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// These show what the engine itself spends on a job, time and allocations: the Store behind it costs nothing. Drivers have
-// benchmarks of their own.
+// These show what the engine itself spends on a job, time and allocations: the Store behind it costs nothing. Drivers
+// have benchmarks of their own.
 
-// weightless is a Store that agrees to everything and keeps nothing. It hands out a thousand jobs at a time until left is used up.
+// weightless is a Store that agrees to everything and keeps nothing. It hands out a thousand jobs at a time until left
+// is used up.
 type weightless struct {
 	store.Store
 	left    atomic.Int64
@@ -111,8 +112,9 @@ func BenchmarkAttempt(b *testing.B) {
 	queue := memory.New(memory.Options{})
 	defer queue.Close()
 	worker := must(engine.NewWorker(engine.WorkerOptions{
-		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler), Concurrency: 1000,
-		LeaseTTL: time.Hour, // a beat would find that the Store knows of no attempt, and end them
+		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler),
+		Concurrency: 1000,
+		LeaseTTL:    time.Hour, // a heartbeat would find that the Store knows of no attempt, and end them
 	}))
 	ctx, stop := context.WithCancel(b.Context())
 	b.ReportAllocs()
@@ -133,7 +135,8 @@ func BenchmarkSubmit(b *testing.B) {
 			queue := memory.New(memory.Options{})
 			defer queue.Close()
 			client := must(engine.NewClient(engine.ClientOptions{
-				Store: &weightless{}, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler),
+				Store: &weightless{}, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(),
+				Log: slog.New(slog.DiscardHandler),
 			}))
 			defer client.Close()
 			b.ReportAllocs()

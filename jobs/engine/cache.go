@@ -25,16 +25,19 @@ func (c *cached[T]) put(value T, asked time.Time) {
 	c.value, c.at = value, asked
 }
 
-// look answers from the cache while that is younger than ttl, else asks, once for all who want to know at the time. Whoever comes in the last
-// fifth of that time has it asked ahead: where people ask often, nobody waits.
-func look[T any](ctx context.Context, c *Client, name string, cache *cached[T], ttl time.Duration, ask func(context.Context) (T, error)) (T, error) {
+// look answers from the cache while the answer is younger than ttl. Otherwise it asks, once for all callers of that
+// moment. A call in the last fifth of that time gets the cached answer and has a new one asked for, so frequent callers
+// never wait.
+func look[T any](
+	ctx context.Context, c *Client, name string, cache *cached[T], ttl time.Duration, ask func(context.Context) (T, error),
+) (T, error) {
 	known, age, ok := cache.get()
 	if ok && age < ttl-ttl/5 {
 		return known, nil
 	}
 	ch := c.calls.DoChan(name, func() (any, error) {
 		asked := time.Now()
-		// It outlives a caller that gives up: others wait for the same answer.
+		// Not bound to this caller's context: other callers wait for the same answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
 		value, err := ask(ctx)

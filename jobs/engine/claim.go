@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,16 +15,18 @@ import (
 
 const (
 	popWait = time.Second
-	// suspectWait is how long a Pop waits while the place of the suspect is taken: soon that may be free, and the next suspect be had.
+	// suspectWait is how long a Pop waits while a suspect runs here. It is short, so that the next suspect is looked
+	// for soon after that one has ended.
 	suspectWait = 100 * time.Millisecond
 	// storePoll is how often a worker asks the Store for due jobs while the Queue is out of reach.
 	storePoll = 250 * time.Millisecond
-	// storeLook is how often it does so beside a Queue that knows only of the jobs of its own process.
+	// storeLook is how often a worker asks the Store for due jobs where its Queue knows only of jobs of the same
+	// process.
 	storeLook = time.Second
 	claimMax  = 1000
 )
 
-// fetch fills free slots until ctx ends: pop hints, claim their jobs, start them. Where the Queue is out of reach it claims what is due next.
+// fetch fills free slots until ctx ends: it pops hints, claims their jobs and starts them.
 func (w *Worker) fetch(ctx context.Context) {
 	for ctx.Err() == nil {
 		n := w.slots.take(ctx, claimMax)
@@ -41,23 +44,23 @@ func (w *Worker) fetch(ctx context.Context) {
 	}
 }
 
-// fill tries to start up to n jobs and returns how many it did; ok is false where a pause is in order.
+// fill tries to start up to n jobs and returns how many it started. Without hints, because the Queue is out of reach or
+// does not know all jobs, it claims the next due ones. ok is false where the caller should pause.
 func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
-	suspect := w.runs.reserveSuspect()
-	want := store.Claim{Types: w.types}
-	suspects, wait := 0, suspectWait
-	if suspect {
-		suspects, wait = 1, popWait
-	}
+	place := w.runs.reserveSuspect()
+	defer place.Release()
 	var hints []jobs.Hint
 	look := w.looks.due()
 	if w.notify.ok() && !look {
+		wait := suspectWait
+		if place.count() > 0 {
+			wait = popWait
+		}
 		var err error
-		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{Queues: w.order(), N: n, Suspects: suspects, Wait: wait})
+		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{Queues: w.order(), N: n, Suspects: place.count(), Wait: wait})
 		switch {
 		case ctx.Err() != nil:
-			// What was popped goes back; where the answer itself was lost, the Store repairs it.
-			w.runs.returnSuspect(suspect)
+			// What was popped goes back. Where the answer itself was lost, the maintenance finds the jobs in the Store.
 			w.notify.push(hints...)
 			return 0, true
 		case err != nil:
@@ -65,26 +68,22 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 		default:
 			w.notify.works()
 			if len(hints) == 0 {
-				w.runs.returnSuspect(suspect)
 				return 0, true
 			}
 		}
 	}
-	if len(hints) == 0 {
-		want.Next, want.Queues, want.Suspects = n, w.order(), suspects
-	} else {
-		want.IDs = make([]string, len(hints))
-	}
+	want := store.Claim{Types: w.types, IDs: make([]string, len(hints)), Suspects: place.count()}
 	for i, h := range hints {
 		want.IDs[i] = h.ID
-		if h.Suspect {
-			want.Suspects = suspects
-		}
 	}
-	if suspect && want.Suspects == 0 {
-		w.runs.returnSuspect(true)
+	switch {
+	case len(hints) == 0:
+		want.Next, want.Queues = n, w.order()
+	case !slices.ContainsFunc(hints, func(h jobs.Hint) bool { return h.Suspect }):
+		want.Suspects = 0
+		place.Release() // now, and not after the claim: another fetcher may look for a suspect meanwhile
 	}
-	started, ok = w.claim(want)
+	started, ok = w.claim(want, &place)
 	if !ok {
 		w.notify.push(hints...)
 	}
@@ -97,15 +96,50 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 	return started, ok
 }
 
-// looks says when to ask the Store for due jobs although the Queue is there: once in storeLook where the Queue is local and other
-// processes use the Store. Their jobs start within about a second then, and so do retries and delayed jobs whose hints are in the
-// memory of another process. It costs an idle worker about three transactions a second on PostgreSQL.
+// claim takes jobs and starts them. A suspect among them uses the place.
+func (w *Worker) claim(want store.Claim, place *suspectPlace) (started int, ok bool) {
+	w.lease.claiming(func(session string) {
+		want.Session = session
+		// Not bound to the fetcher's context: a claim that is under way when the worker stops is finished.
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
+		_ = fault.Point("before-claim")
+		claimed, err := w.opts.Store.Claim(ctx, want)
+		if err == nil {
+			err = fault.Point("after-claim-commit")
+		}
+		if err != nil {
+			// The claim may have been stored all the same. Nothing may start then: the next heartbeats hand such jobs
+			// back.
+			w.log.Warn("claim failed", "error", err)
+			return
+		}
+		ok = true
+		w.notify.push(claimed.Later...)
+		if !w.lease.fresh(w.opts.LeaseTTL) {
+			return // the process was held up for so long that other workers may have the jobs by now
+		}
+		for i := range claimed.Jobs {
+			if claimed.Jobs[i].Suspect() {
+				place.use() // before the start: the job may end before this function does
+			}
+		}
+		w.start(claimed.Jobs, session)
+		started = len(claimed.Jobs)
+	})
+	return started, ok
+}
+
+// looks says when to ask the Store for due jobs although the Queue works: once in storeLook where the Queue is local
+// and other processes use the Store. So jobs of other processes start within about a second, and so do retries and
+// delayed jobs whose hints are in the memory of another process. It costs an idle worker about three transactions a
+// second on PostgreSQL.
 type looks struct {
 	on   bool
 	next atomic.Int64 // see since
 }
 
-// due reports whether the caller is to look now. Of several callers one is.
+// due reports whether the caller is to look now. It tells that to one of several callers.
 func (l *looks) due() bool {
 	if !l.on {
 		return false
@@ -117,52 +151,17 @@ func (l *looks) due() bool {
 // again makes the next caller look at once.
 func (l *looks) again() { l.next.Store(0) }
 
-// looksFor is on where the Queue cannot know of all jobs.
-func looksFor(st any, q any) bool {
+// mustLook reports whether a Queue cannot know of all jobs in a Store.
+func mustLook(st store.Worker, q queue.Queue) bool {
 	local, ok := q.(queue.Local)
-	shared, also := st.(store.Shared)
-	return ok && also && local.Local() && shared.Shared()
+	if !ok || !local.Local() {
+		return false
+	}
+	shared, ok := st.(store.Shared)
+	return ok && shared.Shared()
 }
 
-// claim takes jobs and starts them. The suspect's place that was reserved is used, or given back.
-func (w *Worker) claim(want store.Claim) (started int, ok bool) {
-	w.lease.claiming(func(session string) {
-		want.Session = session
-		// Not bound to the fetcher's context: a claim that is under way when the worker stops is seen through.
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		defer cancel()
-		_ = fault.Point("before-claim")
-		claimed, err := w.opts.Store.Claim(ctx, want)
-		if err == nil {
-			err = fault.Point("after-claim-commit")
-		}
-		if err != nil {
-			// The claim may have been stored all the same. Nothing may start then: the next beats hand such jobs back.
-			w.runs.returnSuspect(want.Suspects > 0)
-			w.log.Warn("claim failed", "error", err)
-			return
-		}
-		ok = true
-		w.notify.push(claimed.Later...)
-		if !w.lease.fresh(w.opts.LeaseTTL) {
-			// The process was held up for so long that others may have the jobs by now.
-			w.runs.returnSuspect(want.Suspects > 0)
-			return
-		}
-		suspects := 0
-		for i := range claimed.Jobs {
-			if claimed.Jobs[i].Suspect() {
-				suspects++
-			}
-		}
-		w.start(claimed.Jobs, session)
-		w.runs.returnSuspect(want.Suspects > 0 && suspects == 0)
-		started = len(claimed.Jobs)
-	})
-	return started, ok
-}
-
-// order draws the order in which to ask the queues: each next one at random by weight. Nil means every queue.
+// order draws the order in which to ask the queues, at random by weight. Nil means every queue.
 func (w *Worker) order() []string {
 	left := append([]QueueWeight(nil), w.opts.Queues...)
 	var names []string

@@ -31,8 +31,8 @@ type ClientOptions struct {
 	MaxPayloadBytes int // of one payload's canonical form; jobs.MaxPayloadBytes if 0
 }
 
-// Client submits jobs and looks after them. Many goroutines may share one, and should: what they submit at the same time is
-// stored in one commit.
+// Client submits jobs and looks after them. Many goroutines may share one, and should: what they submit at the same
+// time is stored in one commit.
 type Client struct {
 	opts    ClientOptions
 	log     *slog.Logger
@@ -82,7 +82,7 @@ func NewClient(opts ClientOptions) (*Client, error) {
 			}
 			return w
 		},
-		weightMax: batchWeight, crowd: insertCrowd,
+		weightMax: batchWeight, parallelFrom: insertParallelFrom,
 	}
 	return c, nil
 }
@@ -132,8 +132,8 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 	return len(hints), nil
 }
 
-// Cancel ends a pending job, or asks the worker of a processing one to stop; the job tells which. Repeating it is no error. Errors:
-// jobs.ErrNotFound; jobs.ErrConflict when the job is completed or dead.
+// Cancel ends a pending job, or asks the worker of a processing one to stop; the job tells which. Repeating it is no
+// error. Errors: jobs.ErrNotFound; jobs.ErrConflict when the job is completed or dead.
 func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	job, err := c.opts.Store.Cancel(ctx, id)
 	if err != nil {
@@ -148,7 +148,7 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	c.log.LogAttrs(ctx, slog.LevelInfo, "cancel requested", about(&job)...)
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
-	// Only for speed: the worker hears of it at its next beat in any case.
+	// Only for speed: the worker hears of it with its next heartbeat in any case.
 	if err := c.opts.Bus.Publish(ctx, queue.Event{Kind: queue.EventCancel, JobID: id}); err != nil {
 		c.notify.failed(err)
 	}
@@ -181,8 +181,8 @@ func (c *Client) Sessions(ctx context.Context) ([]store.Session, error) {
 	return look(ctx, c, "sessions", &c.sessions, countsTTL, c.opts.Store.Sessions)
 }
 
-// Types returns the job types that can be submitted, by name: the Client's own and those that workers have announced. The answer
-// is at most 5 s old. When the Store is unavailable it is the last one known.
+// Types returns the job types that can be submitted, by name: the Client's own and those that workers have announced.
+// The answer is at most 5 s old. When the Store is unavailable it is the last one known.
 func (c *Client) Types(ctx context.Context) ([]jobs.Type, error) { return c.typesSince(ctx, typesTTL) }
 
 func (c *Client) typesSince(ctx context.Context, ttl time.Duration) ([]jobs.Type, error) {
@@ -228,7 +228,8 @@ func (c *Client) typeOf(ctx context.Context, name string) (*jobs.Type, error) {
 	return nil, nil
 }
 
-// Degraded reports whether the Queue is out of reach, as of at most 2 s ago. Nothing is lost then; jobs may start a moment later.
+// Degraded reports whether the Queue is out of reach, as of at most 2 s ago. Nothing is lost then; jobs may start a
+// moment later.
 func (c *Client) Degraded() bool {
 	if c.notify.degraded() && !c.notify.ok() {
 		return true

@@ -11,10 +11,10 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// A handler may complete its job in a transaction of its own (jobs.Run.CompleteTx). The Store's guard, in that transaction, decides:
-// the job is processing, with this fence and this session. What the worker does afterwards only finds out how it went. It settles
-// the attempt as it would without the commit, as a retry where the handler returned nil, and the Store answers Already where the
-// transaction has completed the job.
+// A handler may complete its job in a transaction of its own (jobs.Run.CompleteTx). The Store's guard, in that
+// transaction, decides: the job is processing, with this fence and this session. What the worker does afterwards only
+// finds out how it went. It settles the attempt as it would without the commit, as a retry where the handler returned
+// nil, and the Store answers Already where the transaction has completed the job.
 //
 //	what happens                        transaction was committed        transaction was rolled back
 //	handler returns nil                 completed                        retried: errRolledBack
@@ -26,10 +26,10 @@ import (
 //	reaped before CompleteTx            does not occur: ErrStale         another worker has the job
 //	process killed                      completed                        the reaper takes the job back
 //
-// While the transaction is open the row is locked. The reaper and claims pass it over, and cancelling it is answered with ErrBusy.
-// Where the handler returns or is stuck before its transaction has ended, settling is ErrBusy too, and is repeated, apart from the
-// other outcomes, until it has (settleAlone). A worker that stops meanwhile waits for that as for any result that cannot be
-// recorded.
+// While the transaction is open the row is locked. The reaper and claims pass it over, and cancelling it is answered
+// with ErrBusy. Where the handler returns or is stuck before its transaction has ended, settling is ErrBusy too, and is
+// repeated, apart from the other outcomes, until it has (settleAlone). A worker that stops meanwhile waits for that as
+// for any result that cannot be recorded.
 //
 // The heartbeat does not miss a job that is completed while its handler has not returned yet: see compare.
 
@@ -67,7 +67,8 @@ func (r *run) completeTx(ctx context.Context, tx, result any) error {
 	if err != nil {
 		return fmt.Errorf("result: %w: %w", jobs.ErrRejected, err)
 	}
-	// From here on a return of nil alone does not complete the job: its effects may have been rolled back with the transaction.
+	// From here on a return of nil alone does not complete the job: its effects may have been rolled back with the
+	// transaction.
 	r.inTx.Store(&txCompletion{})
 	err = st.CompleteTx(ctx, tx, store.Outcome{
 		ID: r.job.ID, Fence: r.job.Fence, Session: r.session, Verb: store.VerbComplete, Result: raw,

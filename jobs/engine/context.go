@@ -8,8 +8,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// attemptContext is the context of an attempt: it ends with jobs.ErrTimeout at the deadline, or before that with a cause. What it takes for
-// that (two contexts, a timer) is made when somebody first asks for more than the deadline. Few handlers of short jobs ever do.
+// attemptContext is the context of an attempt. It ends with jobs.ErrTimeout at the deadline, or earlier with a cause.
+// The two contexts and the timer behind it are only made when somebody asks for more than the deadline. Few handlers of
+// short jobs do.
 type attemptContext struct {
 	deadline time.Time
 
@@ -29,7 +30,7 @@ func (c *attemptContext) Done() <-chan struct{} { return c.make().Done() }
 // Err is nil until then.
 func (c *attemptContext) Err() error { return c.make().Err() }
 
-// Value is how package context finds its way from a derived context to this one.
+// Value is needed by package context, to find this context from a derived one.
 func (c *attemptContext) Value(key any) any { return c.make().Value(key) }
 
 func (c *attemptContext) make() context.Context {
@@ -63,7 +64,7 @@ func (c *attemptContext) end(cause error, now time.Time) {
 	}
 }
 
-// ended tells when the context ended, and why; nil where it has not.
+// ended returns when and why the context ended; the cause is nil where it has not.
 func (c *attemptContext) ended(now time.Time) (at time.Time, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

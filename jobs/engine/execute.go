@@ -33,11 +33,11 @@ func (w *Worker) start(claimed []jobs.Job, session string) {
 
 // execute makes one attempt at a job and has its outcome recorded.
 func (w *Worker) execute(r *run) {
-	w.tell(r, slog.LevelInfo, "job started")
+	w.logRun(r, slog.LevelInfo, "job started")
 	handler := w.handlers[r.job.Type]
 	var result any
 	err := errNoReturn
-	defer func() { // deferred, because runtime.Goexit comes back no other way
+	defer func() { // deferred, so that it runs after runtime.Goexit too
 		now := time.Now()
 		_, cause := r.ctx.ended(now)
 		r.ctx.end(context.Canceled, now)
@@ -45,7 +45,7 @@ func (w *Worker) execute(r *run) {
 			w.conclude(r, handler, cause, result, err)
 			return
 		}
-		// It took so long that patrol has done so.
+		// The watchdog has recorded the outcome without this handler.
 		w.counters.stuck.Add(-1)
 		w.slots.give(1)
 	}()
@@ -63,15 +63,15 @@ func invoke(ctx context.Context, handler *jobs.Handler, run *jobs.Run) (result a
 	return handler.Run(ctx, run)
 }
 
-// conclude has it recorded how an attempt ended, unless another has the job by now. The caller has set r.over.
+// conclude has the outcome of an attempt recorded, unless the lease was lost. The caller has set r.over.
 func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any, err error) {
 	if errors.Is(cause, jobs.ErrLeaseLost) {
-		// Whoever has the job now goes on with it.
+		// Another worker has the job, or will get it.
 		w.counters.leasesLost.Add(1)
 		if r.inTx.Load() != nil {
-			w.tell(r, slog.LevelWarn, "lease lost; the handler's transaction decides", inTransaction)
+			w.logRun(r, slog.LevelWarn, "lease lost; the handler's transaction decides", inTransaction)
 		} else {
-			w.tell(r, slog.LevelWarn, "lease lost")
+			w.logRun(r, slog.LevelWarn, "lease lost")
 		}
 		w.finish([]*run{r})
 		return
@@ -80,7 +80,8 @@ func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any
 	w.settle(r)
 }
 
-// finish lets go of attempts: of all at once, so that whoever waits for slots gets them all and claims that many.
+// finish removes attempts and frees their slots, all at once: the fetcher that waits for slots gets them all, and
+// claims as many jobs.
 func (w *Worker) finish(list []*run) {
 	w.runs.remove(list)
 	free := 0
@@ -92,7 +93,8 @@ func (w *Worker) finish(list []*run) {
 	w.slots.give(free)
 }
 
-// outcome decides what to do with a job whose handler has returned; cause says why its context had ended by then, if it had.
+// outcome decides what to do with a job whose handler has returned. cause says why its context had ended by then, if it
+// had.
 func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any, err error) store.Outcome {
 	o := store.Outcome{ID: r.job.ID, Fence: r.job.Fence, Session: r.session}
 	if err == nil && r.inTx.Load() != nil {
@@ -103,7 +105,8 @@ func (w *Worker) outcome(cause error, r *run, handler *jobs.Handler, result any,
 		return o
 	}
 	o.Error = jobs.SanitizeError(err.Error())
-	interrupted := cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+	interrupted := cause != nil &&
+		(errors.Is(err, cause) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 	wait, snooze := jobs.IsSnooze(err)
 	switch {
 	case errors.Is(cause, jobs.ErrCancelled):
@@ -134,7 +137,7 @@ func again(o *store.Outcome, r *run, handler *jobs.Handler) {
 	o.Verb, o.Delay = store.VerbRetry, backoff(handler, r.job.Attempts)
 }
 
-// backoff asks the handler's curve; one that panics is replaced by the default.
+// backoff asks the handler's retry curve. Where that panics, the default takes its place.
 func backoff(handler *jobs.Handler, attempt int) (d time.Duration) {
 	defer func() {
 		if recover() != nil {
@@ -144,12 +147,12 @@ func backoff(handler *jobs.Handler, attempt int) (d time.Duration) {
 	return min(max(handler.Backoff(attempt), 0), jobs.MaxDelay)
 }
 
-// storable turns what a handler returned into a result. What cannot be stored is left out with a warning: the work is done all
-// the same.
+// storable turns what a handler returned into a result. A value that cannot be stored is left out with a warning: the
+// work is done all the same.
 func (w *Worker) storable(r *run, result any) json.RawMessage {
 	raw, err := canonicalResult(result)
 	if err != nil {
-		w.tell(r, slog.LevelWarn, "result not stored", slog.Any("error", err))
+		w.logRun(r, slog.LevelWarn, "result not stored", slog.Any("error", err))
 	}
 	return raw
 }
@@ -166,9 +169,9 @@ func canonicalResult(result any) (json.RawMessage, error) {
 	return canonjson.Canonical(raw, canonjson.Limits{Bytes: jobs.MaxResultBytes})
 }
 
-// patrol looks for handlers that do not return when their context has ended, and records the outcome without them, until ctx ends.
-// Their slots stay taken until they do return.
-func (w *Worker) patrol(ctx context.Context) {
+// watchdog looks for handlers that do not return stuckAfter after their context has ended, and records the outcome
+// without them, until ctx ends. Their slots stay taken until they do return.
+func (w *Worker) watchdog(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -184,7 +187,7 @@ func (w *Worker) patrol(ctx context.Context) {
 				continue
 			}
 			r.stuck = true
-			w.tell(r, slog.LevelError, "handler ignores the end of its context", slog.Any("cause", cause))
+			w.logRun(r, slog.LevelError, "handler ignores the end of its context", slog.Any("cause", cause))
 			n := w.counters.stuck.Add(1)
 			if w.opts.ExitWhenStuck && 4*int(n) > w.opts.Concurrency {
 				w.giveUp()
@@ -194,21 +197,22 @@ func (w *Worker) patrol(ctx context.Context) {
 	}
 }
 
-// tell logs a line about an attempt.
-func (w *Worker) tell(r *run, level slog.Level, message string, more ...slog.Attr) {
+// logRun logs a line about an attempt.
+func (w *Worker) logRun(r *run, level slog.Level, message string, more ...slog.Attr) {
 	if !w.log.Enabled(context.Background(), level) {
 		return
 	}
 	w.log.LogAttrs(context.Background(), level, message, append(r.attrs(), more...)...)
 }
 
-// attrs tell which attempt this is.
+// attrs name the attempt in a log line.
 func (r *run) attrs() []slog.Attr {
-	return append(about(&jobs.Job{ID: r.job.ID, Type: r.job.Type, Queue: r.job.Queue}), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
+	job := jobs.Job{ID: r.job.ID, Type: r.job.Type, Queue: r.job.Queue}
+	return append(about(&job), slog.Int("attempt", r.job.Attempts), slog.String("worker_id", r.session))
 }
 
-// lateAttrs is what a handler logs with: the worker's slog.Handler, with the attributes of the attempt. Most handlers never log, so these are
-// made when one does.
+// lateAttrs is what a handler logs with: the worker's slog.Handler, with the attributes of the attempt. Most handlers
+// never log, so the attributes are only made when one does.
 type lateAttrs struct {
 	slog.Handler
 	r *run

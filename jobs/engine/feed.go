@@ -19,21 +19,21 @@ const (
 	feedRestMax  = 10 * time.Second
 )
 
-// reconciler is what the torture calls the chores that bring lost hints back.
+// reconciler is the name of the chores that bring lost hints back, for the tests that remove them.
 const reconciler = "reconciler"
 
-// feeder remembers how far each queue has been read from the Store. Chores run side by side, so it is locked.
+// feeder remembers how far each queue has been read from the Store. Chores run in parallel, so it has a lock.
 type feeder struct {
 	mu     sync.Mutex
 	epoch  string
 	queues map[string]*feed
 }
 
-// feed is one queue's place.
+// feed is how far one queue has been read.
 type feed struct {
 	after *jobs.Hint // read so far
 	read  int        // since the front
-	added int        // of them, those that the Queue did not have
+	added int        // of those, how many the Queue did not have
 	rest  time.Duration
 	until time.Time
 }
@@ -45,11 +45,11 @@ func (f *feeder) reset() {
 }
 
 // promote moves what has come due in the Queue.
-func (u *Maintenance) promote(ctx context.Context) error {
-	for u.notify.ok() {
-		moved, err := u.opts.Queue.Promote(ctx)
+func (m *Maintenance) promote(ctx context.Context) error {
+	for m.notify.ok() {
+		moved, err := m.opts.Queue.Promote(ctx)
 		if err != nil {
-			return u.queueFailed(ctx, err)
+			return m.queueFailed(ctx, err)
 		}
 		if moved == 0 {
 			return nil
@@ -58,24 +58,25 @@ func (u *Maintenance) promote(ctx context.Context) error {
 	return nil
 }
 
-// repairHead pushes the first due jobs of each queue again. Whatever became of their hints, they are back within a second.
-func (u *Maintenance) repairHead(ctx context.Context) error {
-	if !u.notify.ok() || fault.Removed(reconciler) {
+// repairHead pushes the hints of the first due jobs of each queue again, so that a hint that was lost is back within a
+// second.
+func (m *Maintenance) repairHead(ctx context.Context) error {
+	if !m.notify.ok() || fault.Removed(reconciler) {
 		return nil
 	}
-	names, err := u.opts.Store.Queues(ctx)
+	names, err := m.opts.Store.Queues(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		hints, err := u.opts.Store.Due(ctx, store.Due{Queue: name, Limit: headLimit})
+		hints, err := m.opts.Store.Due(ctx, store.Due{Queue: name, Limit: headLimit})
 		if err != nil {
 			return err
 		}
-		if _, err := u.pushAll(ctx, hints); err != nil {
-			return u.queueFailed(ctx, err)
+		if _, err := m.pushAll(ctx, hints); err != nil {
+			return m.queueFailed(ctx, err)
 		}
-		u.feeder.add(name)
+		m.feeder.add(name)
 	}
 	return nil
 }
@@ -89,31 +90,32 @@ func (f *feeder) add(name string) {
 	}
 }
 
-// enough reports whether a queue has so many ids that reading more from the Store can wait: the first are repaired every second in any case.
+// enough reports whether the Queue holds so many ids of a queue that reading more from the Store can wait. The first
+// ones are repaired every second in any case.
 func enough(d queue.Depths, name string) bool { return d.Queues[name].Ready >= d.Cap/4 }
 
-// feed fills each queue that runs low from the Store, from where it stopped the last time. When the Queue has lost its memory, or may have before
-// this shift began, it begins anew, with what is due soon as well.
-func (u *Maintenance) feed(ctx context.Context) error {
-	if !u.notify.ok() || fault.Removed(reconciler) {
+// feed fills each queue that runs low from the Store, from where it stopped the last time. When the Queue has lost its
+// memory, or may have lost it before this process had the role, feed begins anew, and pushes what is due soon as well.
+func (m *Maintenance) feed(ctx context.Context) error {
+	if !m.notify.ok() || fault.Removed(reconciler) {
 		return nil
 	}
-	depths, err := u.opts.Queue.Depths(ctx)
+	depths, err := m.opts.Queue.Depths(ctx)
 	if err != nil {
-		return u.queueFailed(ctx, err)
+		return m.queueFailed(ctx, err)
 	}
-	u.notify.works()
-	f := &u.feeder
+	m.notify.works()
+	f := &m.feeder
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.epoch != depths.Epoch {
 		known := f.epoch != ""
-		if err := u.rebuild(ctx, depths); err != nil {
+		if err := m.rebuild(ctx, depths); err != nil {
 			return err
 		}
 		f.epoch = depths.Epoch
 		if known {
-			u.log.Warn("queue had lost its memory, rebuilt from the store")
+			m.log.Warn("queue had lost its memory, rebuilt from the store")
 		}
 		return nil
 	}
@@ -121,45 +123,45 @@ func (u *Maintenance) feed(ctx context.Context) error {
 		if time.Now().Before(q.until) || enough(depths, name) {
 			continue
 		}
-		if err := u.fill(ctx, name, q, depths.Cap-depths.Queues[name].Ready, 0); err != nil {
+		if err := m.fill(ctx, name, q, depths.Cap-depths.Queues[name].Ready, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rebuild reads every queue that runs low from the front, up to its cap.
-func (u *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
-	names, err := u.opts.Store.Queues(ctx)
+// rebuild reads every queue that runs low, from the front and up to the cap.
+func (m *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
+	names, err := m.opts.Store.Queues(ctx)
 	if err != nil {
 		return err
 	}
-	u.feeder.queues = map[string]*feed{}
+	m.feeder.queues = map[string]*feed{}
 	for _, name := range names {
 		q := &feed{}
-		u.feeder.queues[name] = q
+		m.feeder.queues[name] = q
 		if !enough(depths, name) {
-			if err := u.fill(ctx, name, q, depths.Cap, 0); err != nil {
+			if err := m.fill(ctx, name, q, depths.Cap, 0); err != nil {
 				return err
 			}
 		}
-		if err := u.fill(ctx, name, &feed{}, depths.Cap, rebuildAhead); err != nil {
+		if err := m.fill(ctx, name, &feed{}, depths.Cap, rebuildAhead); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fill reads on in a queue and pushes about room ids, or what is left of it: those that are due, or those that will be within the time ahead.
-func (u *Maintenance) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
+// fill reads on in a queue and pushes about room ids: of jobs that are due, or that will be due within the time ahead.
+func (m *Maintenance) fill(ctx context.Context, name string, q *feed, room int, ahead time.Duration) error {
 	for room > 0 {
-		hints, err := u.opts.Store.Due(ctx, store.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
+		hints, err := m.opts.Store.Due(ctx, store.Due{Queue: name, After: q.after, Ahead: ahead, Limit: feedPage})
 		if err != nil {
 			return err
 		}
-		added, err := u.pushAll(ctx, hints)
+		added, err := m.pushAll(ctx, hints)
 		if err != nil {
-			return u.queueFailed(ctx, err)
+			return m.queueFailed(ctx, err)
 		}
 		q.read += len(hints)
 		q.added += added
@@ -173,8 +175,9 @@ func (u *Maintenance) fill(ctx context.Context, name string, q *feed, room int, 
 	return nil
 }
 
-// endOfPass begins at the front again: at once where the pass was worth its cost, else after a rest that grows. (While workers are busy a few ids
-// always look new: those between their pop and their claim.)
+// endOfPass has the next pass begin at the front. It begins at once where this pass found many ids that the Queue did
+// not have, and otherwise after a rest that grows. A few ids look new in every pass while workers are busy: those
+// between their pop and their claim.
 func (q *feed) endOfPass() {
 	if q.added > q.read/4 {
 		q.rest = 0
@@ -186,11 +189,11 @@ func (q *feed) endOfPass() {
 }
 
 // pushAll pushes any number of hints and returns how many became ready.
-func (u *Maintenance) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err error) {
+func (m *Maintenance) pushAll(ctx context.Context, hints []jobs.Hint) (added int, err error) {
 	for len(hints) > 0 {
 		batch := hints[:min(len(hints), batchMax)]
 		hints = hints[len(batch):]
-		n, err := u.opts.Queue.Push(ctx, batch)
+		n, err := m.opts.Queue.Push(ctx, batch)
 		if err != nil {
 			return added, err
 		}
@@ -199,10 +202,11 @@ func (u *Maintenance) pushAll(ctx context.Context, hints []jobs.Hint) (added int
 	return added, nil
 }
 
-// queueFailed notes that the Queue is out of reach. That is no failure of a chore: the workers go on without it.
-func (u *Maintenance) queueFailed(ctx context.Context, err error) error {
+// queueFailed notes that the Queue is out of reach. For a chore that is not a failure: the workers go on without the
+// Queue.
+func (m *Maintenance) queueFailed(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
-		u.notify.failed(err)
+		m.notify.failed(err)
 	}
 	return nil
 }

@@ -13,18 +13,19 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// lease is the worker's hold on its session, and so on all of its jobs. All of its times are of the process's monotonic clock.
+// lease is the worker's hold on its session, and so on all of its jobs. All of its times are of the process's monotonic
+// clock.
 type lease struct {
 	mu      sync.Mutex
 	session string
-	renewed time.Time         // when the newest beat that was answered was sent
+	renewed time.Time         // when the newest heartbeat that was answered was sent
 	claims  map[int]time.Time // claims under way, by when they were sent
 	next    int
 
-	wake     chan struct{}        // asks for a beat at once
-	strange  map[runKey]time.Time // what the Store said we run and we did not know, by when it first said so
-	lost     bool                 // everything has been abandoned since the last renewal
-	troubled bool                 // the last beat failed
+	wake    chan struct{}        // asks for a heartbeat at once
+	unknown map[runKey]time.Time // jobs that the Store says run here, and that do not, by when it first said so
+	lost    bool                 // everything has been abandoned since the last renewal
+	failing bool                 // the last heartbeat failed
 }
 
 func (l *lease) id() string {
@@ -33,7 +34,7 @@ func (l *lease) id() string {
 	return l.session
 }
 
-// fresh reports whether nobody else can have been given our jobs yet.
+// fresh reports whether no other worker can have been given our jobs yet.
 func (l *lease) fresh(ttl time.Duration) bool { return l.younger(ttl) }
 
 // mayClaim is stricter than fresh: new work is begun only with time to spare.
@@ -48,11 +49,11 @@ func (l *lease) younger(age time.Duration) bool {
 func (l *lease) renew(session string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.session, l.renewed, l.lost, l.troubled = session, sent, false, false
+	l.session, l.renewed, l.lost, l.failing = session, sent, false, false
 }
 
-// claiming runs f, which claims jobs for the session and registers those it got. While it does, a job that the Store says is ours and that
-// we do not know may just be one of them.
+// claiming runs f, which claims jobs for the session and registers those it got. Meanwhile a job that the Store says is
+// ours, and that we do not know, may be one of them.
 func (l *lease) claiming(f func(session string)) {
 	l.mu.Lock()
 	n, session := l.next, l.session
@@ -68,7 +69,7 @@ func (l *lease) claiming(f func(session string)) {
 	l.mu.Unlock()
 }
 
-// settledBy returns the time before which all claims that were sent have been answered and registered by now.
+// settledBy returns a time: all claims sent before it have been answered, and their jobs are registered.
 func (l *lease) settledBy() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,14 +82,14 @@ func (l *lease) settledBy() time.Time {
 	return by
 }
 
-func (l *lease) beatNow() {
+func (l *lease) heartbeatNow() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
 }
 
-// open registers a new session. It tries until it has one; it reports false when ctx ends first.
+// open registers a new session. It tries until it has one. It reports false when ctx ends first.
 func (w *Worker) open(ctx context.Context) bool {
 	for {
 		sent := time.Now()
@@ -110,7 +111,7 @@ func (w *Worker) open(ctx context.Context) bool {
 	}
 }
 
-// keepLease beats until ctx ends.
+// keepLease sends heartbeats until ctx ends.
 func (w *Worker) keepLease(ctx context.Context) {
 	tick := time.NewTicker(w.opts.LeaseTTL / 6)
 	defer tick.Stop()
@@ -121,48 +122,50 @@ func (w *Worker) keepLease(ctx context.Context) {
 		case <-tick.C:
 		case <-w.lease.wake:
 		}
-		w.beat(ctx)
+		w.heartbeat(ctx)
 	}
 }
 
-func (w *Worker) beat(ctx context.Context) {
+func (w *Worker) heartbeat(ctx context.Context) {
 	l := &w.lease
-	p := store.Heartbeat{Session: l.id(), State: store.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.running(), SinceCompletion: -1}
+	h := store.Heartbeat{
+		Session: l.id(), State: store.SessionAlive, TTL: w.opts.LeaseTTL, Running: w.running(), SinceCompletion: -1,
+	}
 	if w.draining.Load() {
-		p.State = store.SessionDraining
+		h.State = store.SessionDraining
 	}
 	if at := w.counters.completedAt.Load(); at > 0 {
-		p.SinceCompletion = time.Duration(since() - at)
+		h.SinceCompletion = time.Duration(since() - at)
 	}
 	sent := time.Now()
 	call, cancel := context.WithTimeout(ctx, min(w.opts.LeaseTTL/3, storeTimeout))
-	v, err := w.opts.Store.Heartbeat(call, p)
+	reply, err := w.opts.Store.Heartbeat(call, h)
 	cancel()
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		if !l.troubled {
-			l.troubled = true
-			w.log.Warn("heartbeat failed", "worker_id", p.Session, "error", err)
+		if !l.failing {
+			l.failing = true
+			w.log.Warn("heartbeat failed", "worker_id", h.Session, "error", err)
 		}
 		if !l.fresh(w.opts.LeaseTTL) && !l.lost {
-			// Others may be given our jobs from now on. The session itself may still live on when the Store is back.
+			// Other workers may be given our jobs from now on. The session may still live when the Store is back.
 			l.lost = true
 			w.abandon()
 		}
-	case !v.Alive:
-		w.log.Warn("session lost", "worker_id", p.Session)
+	case !reply.Alive:
+		w.log.Warn("session lost", "worker_id", h.Session)
 		w.abandon()
-		l.strange = nil
+		l.unknown = nil
 		if w.open(ctx) {
 			w.log.Info("session opened", "worker_id", l.id())
 		}
 	default:
-		if l.troubled {
-			w.log.Info("heartbeat restored", "worker_id", p.Session)
+		if l.failing {
+			w.log.Info("heartbeat restored", "worker_id", h.Session)
 		}
-		l.renew(p.Session, sent)
-		w.compare(ctx, v.Held, sent)
+		l.renew(h.Session, sent)
+		w.compare(ctx, reply.Held, sent)
 	}
 }
 
@@ -171,38 +174,41 @@ func (w *Worker) abandon() {
 	w.runs.endAll(jobs.ErrLeaseLost)
 }
 
-// compare holds what the Store says we run against what we do run.
+// compare looks for differences between what the Store says that this worker runs and what it does run.
 func (w *Worker) compare(ctx context.Context, held []store.Held, sent time.Time) {
 	l := &w.lease
 	session := l.id()
-	settledBy := l.settledBy() // before the attempts are looked at: what is registered in between is none of theirs
+	// Before the look at the attempts: otherwise jobs that are registered in between look like those of a lost claim.
+	settledBy := l.settledBy()
 	running := w.runs.byKey()
 	ours := make(map[runKey]bool, len(held))
-	strange := map[runKey]time.Time{}
+	unknown := map[runKey]time.Time{}
 	var phantoms []store.Outcome
 	for _, h := range held {
 		key := runKey{h.ID, h.Fence}
 		ours[key] = true
 		r := running[key]
-		switch first, known := l.strange[key]; {
+		switch first, before := l.unknown[key]; {
 		case r != nil && h.CancelRequested:
 			r.ctx.end(jobs.ErrCancelled, time.Now())
 		case r != nil:
-		case known && !first.After(settledBy):
-			// Every claim that can have brought it was answered, and none did: that answer was lost, and nobody runs it.
+		case before && !first.After(settledBy):
+			// Every claim that can have brought this job was answered, and none did. The answer was lost, and nobody
+			// runs the job.
 			phantoms = append(phantoms, store.Outcome{
-				ID: h.ID, Fence: h.Fence, Session: session, Verb: store.VerbRelease, Error: "the answer to the claim was lost; handed back",
+				ID: h.ID, Fence: h.Fence, Session: session, Verb: store.VerbRelease,
+				Error: "the answer to the claim was lost; handed back",
 			})
-		case known:
-			strange[key] = first
+		case before:
+			unknown[key] = first
 		default:
-			strange[key] = time.Now()
+			unknown[key] = time.Now()
 		}
 	}
-	l.strange = strange
+	l.unknown = unknown
 	for key, r := range running {
-		// A job that is not ours any more was taken from us, for example by the reaper past its deadline. Or its handler has
-		// completed it in a transaction, and is about to return.
+		// A job that is not ours any more was taken from us, for example by the reaper past its deadline. Or its
+		// handler has completed it in a transaction, and is about to return.
 		if r.session == session && r.startedAt.Before(sent) && !ours[key] && !r.over.Load() && r.inTx.Load() == nil {
 			r.ctx.end(jobs.ErrLeaseLost, time.Now())
 		}
@@ -221,7 +227,7 @@ func (w *Worker) releasePhantoms(ctx context.Context, phantoms []store.Outcome) 
 		cancel()
 		if err != nil {
 			w.log.Warn("phantom release failed, trying again", "error", err)
-			return // the next beats see them again
+			return // the next heartbeats see them again
 		}
 		for i, s := range settled {
 			if s.Result != store.Recorded {
@@ -236,7 +242,8 @@ func (w *Worker) releasePhantoms(ctx context.Context, phantoms []store.Outcome) 
 	}
 }
 
-// hearCancels beats at once when somebody cancels a job that runs here. The beat's answer, not the message, ends the job.
+// hearCancels sends a heartbeat at once when somebody cancels a job that runs here. The answer to the heartbeat, not
+// the message, ends the job.
 func (w *Worker) hearCancels(ctx context.Context) {
 	for ctx.Err() == nil {
 		events, err := w.opts.Bus.Subscribe(ctx)
@@ -246,18 +253,18 @@ func (w *Worker) hearCancels(ctx context.Context) {
 		}
 		for e := range events {
 			if e.Kind == queue.EventCancel && w.runs.has(e.JobID) {
-				w.lease.beatNow()
+				w.lease.heartbeatNow()
 			}
 		}
 	}
 }
 
-// closeSession ends the session: what it still holds is free to be taken.
+// closeSession ends the session: the jobs it still has are free to be taken.
 func (w *Worker) closeSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_, err := w.opts.Store.Heartbeat(ctx, store.Heartbeat{Session: w.lease.id(), State: store.SessionDead, TTL: w.opts.LeaseTTL, SinceCompletion: -1})
-	if err != nil {
+	h := store.Heartbeat{Session: w.lease.id(), State: store.SessionDead, TTL: w.opts.LeaseTTL, SinceCompletion: -1}
+	if _, err := w.opts.Store.Heartbeat(ctx, h); err != nil {
 		w.log.Warn("session not closed; it will expire", "error", err)
 	}
 }

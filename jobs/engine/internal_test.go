@@ -16,7 +16,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// While the Store was silent or its clock jumped, and before anything is known of either, nobody's lease can be believed.
+// While the Store was silent or its clock jumped, and before anything is known of either, nobody's lease can be
+// believed.
 func TestGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 30 * time.Second
@@ -85,7 +86,8 @@ func (s *clockStore) Reap(_ context.Context, asOf time.Time, _ int) ([]store.Rea
 	return nil, nil
 }
 
-// The guard can believe only what it has seen: a clock that jumps between its look and the reaping must take no job from anybody.
+// The guard can believe only what it has seen: a clock that jumps between its look and the reaping must take no job
+// from anybody.
 func TestReapsByTheTimeThatTheGuardHasSeen(t *testing.T) {
 	s := &clockStore{now: time.Now()}
 	u := &Maintenance{opts: MaintenanceOptions{Store: s}} // a guard that trusts at once
@@ -148,8 +150,8 @@ func (s *endingStore) Get(context.Context, string) (jobs.Job, []jobs.Attempt, er
 	return jobs.Job{Status: s.status.Load().(jobs.Status)}, nil, nil
 }
 
-// A wait ends at once where its job ends in this process, within about 250 ms where it does elsewhere, and costs four looks a
-// second; a thousand of them cost 400 a second together.
+// A wait ends at once where its job ends in this process, within about 250 ms where it does elsewhere, and costs four
+// looks a second; a thousand of them cost 400 a second together.
 func TestWaitLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &endingStore{}
@@ -214,8 +216,8 @@ func (s *roleStore) Led(context.Context, string) (bool, error) {
 	return s.held.Load(), nil
 }
 
-// A worker warns once when nobody has done the maintenance for 30 s, and says when somebody does again. A Store that is out of
-// reach proves nothing.
+// A worker warns once when nobody has done the maintenance for 30 s, and says when somebody does again. A Store that is
+// out of reach proves nothing.
 func TestNobodyDoesTheMaintenance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &roleStore{}, &strings.Builder{}
@@ -265,14 +267,14 @@ func (s *phantomStore) Settle(_ context.Context, outcomes []store.Outcome) ([]st
 	return make([]store.Settled, len(outcomes)), nil
 }
 
-// A claim's answer may come at any moment of a beat's comparison: what it brings is running, not lost. With the two looks of compare
-// in the wrong order some of these jobs are handed back, with the race detector ten or so.
-func TestClaimAnsweredDuringABeat(t *testing.T) {
+// A claim's answer may come at any moment of a heartbeat's comparison: what it brings is running, not lost. With the
+// two looks of compare in the wrong order some of these jobs are handed back, with the race detector ten or so.
+func TestClaimAnsweredDuringAHeartbeat(t *testing.T) {
 	const times = 50_000
 	s := &phantomStore{}
 	w := &Worker{opts: WorkerOptions{Store: s}, log: slog.New(slog.DiscardHandler)}
 	for fence := range int64(times) {
-		r := &run{job: brief{ID: "a", Fence: fence}, startedAt: time.Now().Add(time.Hour)} // no beat can miss it among what is held
+		r := &run{job: brief{ID: "a", Fence: fence}, startedAt: time.Now().Add(time.Hour)} // no heartbeat can miss it
 		sent, answered, registered := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go w.lease.claiming(func(string) {
 			close(sent)
@@ -280,11 +282,11 @@ func TestClaimAnsweredDuringABeat(t *testing.T) {
 			w.runs.add([]*run{r})
 			close(registered)
 		})
-		beat := func() { w.compare(t.Context(), []store.Held{{ID: "a", Fence: fence}}, time.Now()) }
+		heartbeat := func() { w.compare(t.Context(), []store.Held{{ID: "a", Fence: fence}}, time.Now()) }
 		<-sent
-		beat()
+		heartbeat()
 		close(answered)
-		beat()
+		heartbeat()
 		<-registered
 		w.runs.remove([]*run{r})
 	}
@@ -302,7 +304,7 @@ func TestRuns(t *testing.T) {
 	}
 	list[3].job.Suspect = true
 	rs.add(list)
-	if !rs.reserveSuspect() {
+	if place := rs.reserveSuspect(); place.count() != 1 {
 		t.Fatal("no place for a suspect")
 	}
 	for _, step := range []struct {
@@ -406,8 +408,8 @@ func TestBatcher(t *testing.T) {
 	})
 }
 
-// With a crowd, a few items wait for the call in flight, though not for long; many go beside it.
-func TestBatcherCrowd(t *testing.T) {
+// With parallelFrom set, a few items wait for the call in flight, though not for long; many start a second call.
+func TestBatcherParallel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		type call struct {
@@ -424,7 +426,7 @@ func TestBatcherCrowd(t *testing.T) {
 				}
 				return items, nil
 			},
-			answer: func([]int, []int, error) {}, weight: func(int) int { return 1 }, weightMax: 100, crowd: 4,
+			answer: func([]int, []int, error) {}, weight: func(int) int { return 1 }, weightMax: 100, parallelFrom: 4,
 		}
 		put := func(items ...int) {
 			for _, i := range items {
@@ -457,14 +459,14 @@ func TestBatcherCrowd(t *testing.T) {
 		began = time.Now()
 		gates[10] = make(chan struct{})
 		put(10, 11)
-		time.Sleep(besideAfter)
+		time.Sleep(parallelAfter)
 		synctest.Wait()
-		expect(call{1, 0}, call{1, besideAfter})
-		time.Sleep(besideAfter / 2)
+		expect(call{1, 0}, call{1, parallelAfter})
+		time.Sleep(parallelAfter / 2)
 		put(12)
-		time.Sleep(besideAfter / 2)
+		time.Sleep(parallelAfter / 2)
 		synctest.Wait()
-		expect(call{1, 2 * besideAfter})
+		expect(call{1, 2 * parallelAfter})
 		close(gates[10])
 		b.wait()
 	})

@@ -14,13 +14,15 @@ import (
 
 const (
 	pushTimeout = 250 * time.Millisecond
-	// notifyMax bounds the hints that wait for the Queue. What does not fit is dropped: the feeder finds those jobs in the Store.
+	// notifyMax bounds the hints that wait for the Queue. Further ones are dropped: the feeder finds those jobs in the
+	// Store.
 	notifyMax = 100_000
 	// queueRest is how long the Queue is left alone after an error.
 	queueRest = time.Second
 )
 
-// notifier sends hints to the Queue on behalf of those who must not wait for it. It may drop any of them: that costs time, never a job.
+// notifier sends hints to the Queue for callers that must not wait for it. It may drop any of them: that costs time,
+// never a job.
 type notifier struct {
 	queue queue.Queue
 	log   *slog.Logger
@@ -58,7 +60,7 @@ func (h *notifier) wait() { h.running.Wait() }
 // ok reports whether the Queue answered when last asked.
 func (h *notifier) ok() bool { return since() >= h.restUntil.Load() }
 
-// failed notes an error of the Queue, and logs the first of a row.
+// failed notes an error of the Queue, and logs the first of several in a row.
 func (h *notifier) failed(err error) {
 	if h.restUntil.Swap(since()+int64(queueRest)) == 0 {
 		h.log.Warn("queue unreachable, working from the store", "error", err)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// OptionError says that an option is missing or not valid. NewClient, NewWorker and NewMaintenance return one for each such option,
-// joined.
+// OptionError says that an option is missing or not valid. NewClient, NewWorker and NewMaintenance return one for each
+// such option, joined.
 type OptionError struct {
 	Option string // "WorkerOptions.Bus"
 	Detail string // "is missing"
@@ -27,8 +27,8 @@ func (c *optionCheck) fault(option, format string, args ...any) {
 	c.faults = append(c.faults, &OptionError{c.owner + "." + option, fmt.Sprintf(format, args...)})
 }
 
-// required notes an option that was left out. A nil pointer in an interface counts as left out, too: it would only fail later, in
-// a goroutine.
+// required notes an option that was left out. A nil pointer in an interface counts as left out, too: it would only fail
+// later, in a goroutine.
 func (c *optionCheck) required(option string, value any) {
 	if isNil(value) {
 		c.fault(option, "is missing")

@@ -2,9 +2,10 @@ package engine
 
 import "sync"
 
-// pool are the goroutines that make attempts. Before one of them enters a handler, where it may stay for as long as it likes, it sees to it
-// that another is on its way to whatever waits. So each handler that blocks has a goroutine to itself, and a thousand short ones share
-// a few: a goroutine for every attempt costs more than most attempts do.
+// pool are the goroutines that make attempts. A goroutine that is about to enter a handler, where it may stay for long,
+// first starts or wakes another one for the attempts that wait. So a handler that blocks has a goroutine to itself, and
+// a thousand short handlers share a few goroutines. A new goroutine for every attempt would cost more than most
+// attempts do.
 type pool struct {
 	work func(*run)
 
@@ -30,7 +31,7 @@ func (c *pool) give(list []*run) {
 	c.call()
 }
 
-// call sees to it that somebody comes for what waits.
+// call starts or wakes a goroutine where attempts wait. The caller holds the lock.
 func (c *pool) call() {
 	switch {
 	case c.coming || len(c.waiting) == 0:
@@ -70,7 +71,7 @@ func (c *pool) serve() {
 	}
 }
 
-// close sends everybody home who is not in a handler; the others go when theirs return.
+// close ends the goroutines that are not in a handler. The others end when their handlers return.
 func (c *pool) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

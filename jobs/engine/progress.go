@@ -10,7 +10,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// progressEvery is both how often progress is written and how young an attempt is too young for it.
+// progressEvery is how often progress is written, and how old an attempt must be for that.
 const progressEvery = time.Second
 
 // progressMessageMax is in bytes.
@@ -36,7 +36,7 @@ func (r *run) Progress(percent float64, message string) {
 	}
 }
 
-// writeProgress writes what has been reported, once in progressEvery, until ctx ends.
+// writeProgress writes the newest reports, every progressEvery, until ctx ends.
 func (w *Worker) writeProgress(ctx context.Context) {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()

@@ -13,19 +13,19 @@ import (
 const (
 	deadMirror   = 1000 // newest dead jobs that the Queue mirrors
 	pruneLimit   = 5000
-	pruneRounds  = 20 // in one turn of the chore
+	pruneRounds  = 20 // in one round of the chore
 	sessionsKept = 24 * time.Hour
 )
 
 // mirrorDead brings the Queue's list of the newest dead jobs up to date.
-func (u *Maintenance) mirrorDead(ctx context.Context) error {
-	if !u.notify.ok() {
+func (m *Maintenance) mirrorDead(ctx context.Context) error {
+	if !m.notify.ok() {
 		return nil
 	}
 	var dead []queue.DeadID
 	q := store.ListQuery{State: jobs.StateDead, Limit: 200}
 	for len(dead) < deadMirror {
-		page, err := u.opts.Store.List(ctx, q)
+		page, err := m.opts.Store.List(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -37,30 +37,30 @@ func (u *Maintenance) mirrorDead(ctx context.Context) error {
 		}
 	}
 	_ = fault.Point("before-mirror")
-	if err := u.opts.Queue.SetDead(ctx, dead); err != nil {
-		return u.queueFailed(ctx, err)
+	if err := m.opts.Queue.SetDead(ctx, dead); err != nil {
+		return m.queueFailed(ctx, err)
 	}
 	return nil
 }
 
 // prune removes what is past its retention, in small steps.
-func (u *Maintenance) prune(ctx context.Context) error {
+func (m *Maintenance) prune(ctx context.Context) error {
 	var jobsGone, keysGone int
 	for range pruneRounds {
-		p, err := u.opts.Store.Prune(ctx, store.Prune{
-			Completed: u.opts.RetentionCompleted, Failed: u.opts.RetentionFailed, Sessions: sessionsKept,
-			After: u.pruned, Limit: pruneLimit,
+		p, err := m.opts.Store.Prune(ctx, store.Prune{
+			Completed: m.opts.RetentionCompleted, Failed: m.opts.RetentionFailed, Sessions: sessionsKept,
+			After: m.pruned, Limit: pruneLimit,
 		})
 		if err != nil {
 			return err
 		}
 		jobsGone, keysGone = jobsGone+p.Jobs, keysGone+p.Keys
-		if u.pruned = p.Next; u.pruned == "" {
+		if m.pruned = p.Next; m.pruned == "" {
 			break
 		}
 	}
 	if jobsGone+keysGone > 0 {
-		u.log.Info("pruned", "jobs", jobsGone, "idempotency_keys", keysGone)
+		m.log.Info("pruned", "jobs", jobsGone, "idempotency_keys", keysGone)
 	}
 	return nil
 }

@@ -12,9 +12,10 @@ import (
 
 const reapLimit = 500
 
-// guard decides as of when expired sessions can be believed. A lease runs by the Store's clock, but a worker renews it only while the Store
-// answers: after a gap in the Store's service, or a jump of its clock, every lease looks expired, and reaping would take jobs from workers
-// that are well. Who has just started does not know what there was.
+// guard decides which expired sessions are really lost. A lease runs by the Store's clock, but a worker can renew it
+// only while the Store answers. After a gap in the Store's service, or a jump of its clock, every lease looks expired,
+// and reaping would take jobs from workers that are well. A process that has just started does not know whether there
+// was a gap.
 type guard struct {
 	ttl      time.Duration
 	seen     time.Time // monotonic: when the Store last answered
@@ -22,7 +23,8 @@ type guard struct {
 	holdTill time.Time // monotonic
 }
 
-// look takes in an answer of the Store and returns the time of its clock by which to reap, zero where that is not to be trusted.
+// look reads an answer of the Store and returns the time of its clock as of which to reap. It is zero where the clock
+// cannot be trusted yet.
 func (g *guard) look(l store.Lead) (asOf time.Time) {
 	now := time.Now()
 	if g.seen.IsZero() {
@@ -52,9 +54,9 @@ func later(a, b time.Time) time.Time {
 }
 
 // reap takes jobs back from workers that were gone at asOf.
-func (u *Maintenance) reap(ctx context.Context, asOf time.Time) error {
+func (m *Maintenance) reap(ctx context.Context, asOf time.Time) error {
 	for {
-		reaped, err := u.opts.Store.Reap(ctx, asOf, reapLimit)
+		reaped, err := m.opts.Store.Reap(ctx, asOf, reapLimit)
 		if err != nil {
 			return err
 		}
@@ -63,17 +65,19 @@ func (u *Maintenance) reap(ctx context.Context, asOf time.Time) error {
 		}
 		for _, r := range reaped {
 			attrs := append(about(&r.Job), slog.Int("attempt", r.Job.Attempts), slog.String("worker_id", r.From))
-			u.log.LogAttrs(ctx, slog.LevelWarn, "lease lost", attrs...)
+			m.log.LogAttrs(ctx, slog.LevelWarn, "lease lost", attrs...)
 			switch {
 			case r.Hint != nil:
-				u.log.LogAttrs(ctx, slog.LevelInfo, "retry scheduled", append(attrs, slog.Int64("delay_ms", r.Hint.In.Milliseconds()))...)
-				u.notify.push(*r.Hint)
+				delay := slog.Int64("delay_ms", r.Hint.In.Milliseconds())
+				m.log.LogAttrs(ctx, slog.LevelInfo, "retry scheduled", append(attrs, delay)...)
+				m.notify.push(*r.Hint)
 			case r.Job.FailureKind == jobs.KindCancelled:
-				u.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", attrs...)
+				m.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", attrs...)
 				endings.ended(r.Job.ID)
 			default:
 				endings.ended(r.Job.ID)
-				u.log.LogAttrs(ctx, slog.LevelError, "job dead", append(attrs, slog.String("failure_kind", string(r.Job.FailureKind)))...)
+				kind := slog.String("failure_kind", string(r.Job.FailureKind))
+				m.log.LogAttrs(ctx, slog.LevelError, "job dead", append(attrs, kind)...)
 			}
 		}
 		if len(reaped) < reapLimit {

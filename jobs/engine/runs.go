@@ -18,14 +18,14 @@ type run struct {
 	session   string
 	startedAt time.Time
 	ctx       attemptContext
-	handed    jobs.Run // to the handler, with the job, which it may change
+	handed    jobs.Run // to the handler, with the job, which the handler may change
 	log       slog.Logger
 	late      lateAttrs
-	over      atomic.Bool                  // somebody has taken it on to record how it ended
+	over      atomic.Bool                  // set by whoever records how the attempt ended
 	inTx      atomic.Pointer[txCompletion] // of CompleteTx; nil where it was not called
 	at        int                          // index in runs.list, under its lock; -1 once it was removed
 
-	// From here on they belong to whoever has set over.
+	// These belong to whoever has set over.
 	outcome store.Outcome
 	stuck   bool          // the handler has not returned: it keeps its slot
 	wait    time.Duration // before the outcome is tried again
@@ -60,7 +60,7 @@ func (w *Worker) newRun(j jobs.Job, session string, now time.Time) *run {
 	return r
 }
 
-// runKey tells apart two attempts at one job: an abandoned handler may still be running when the job comes back to the same worker.
+// runKey identifies an attempt. An abandoned handler may still be running when its job comes back to the same worker.
 type runKey struct {
 	id    string
 	fence int64
@@ -71,9 +71,9 @@ func (r *run) key() runKey { return runKey{r.job.ID, r.job.Fence} }
 // runs are the attempts on this worker.
 type runs struct {
 	mu      sync.Mutex
-	list    []*run        // in no order; who looks for one now and then makes a map
-	suspect bool          // a suspect is running, or is being looked for
-	empty   chan struct{} // closed when the last one goes, where somebody waits for that
+	list    []*run        // in no order
+	suspect bool          // a suspect is running, or its place is reserved
+	empty   chan struct{} // closed when the last one is removed, where somebody waits for that
 }
 
 func (rs *runs) add(list []*run) {
@@ -117,12 +117,7 @@ func (rs *runs) byKey() map[runKey]*run {
 }
 
 func (rs *runs) has(id string) bool {
-	for _, r := range rs.all() {
-		if r.job.ID == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rs.all(), func(r *run) bool { return r.job.ID == id })
 }
 
 func (rs *runs) all() []*run {
@@ -131,7 +126,6 @@ func (rs *runs) all() []*run {
 	return slices.Clone(rs.list)
 }
 
-// count is how many there are.
 func (rs *runs) count() int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -144,8 +138,8 @@ func (rs *runs) endAll(cause error) {
 	}
 }
 
-// idle waits until nothing runs; it reports false when that takes longer than patience.
-func (rs *runs) idle(patience time.Duration) bool {
+// idle waits until nothing runs. It reports false when that takes longer than the timeout.
+func (rs *runs) idle(timeout time.Duration) bool {
 	rs.mu.Lock()
 	if len(rs.list) == 0 {
 		rs.mu.Unlock()
@@ -156,7 +150,7 @@ func (rs *runs) idle(patience time.Duration) bool {
 	}
 	empty := rs.empty
 	rs.mu.Unlock()
-	t := time.NewTimer(patience)
+	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
 	case <-empty:
@@ -166,23 +160,39 @@ func (rs *runs) idle(patience time.Duration) bool {
 	}
 }
 
-// reserveSuspect reports whether a suspect may be looked for, and reserves the place for it.
-func (rs *runs) reserveSuspect() bool {
+// suspectPlace is the right to look for a suspect and to run it. A worker runs one suspect at a time, because it may
+// take the process down. The zero value is no such right.
+type suspectPlace struct{ runs *runs }
+
+// reserveSuspect returns the place, or none where a suspect runs or somebody else looks for one.
+func (rs *runs) reserveSuspect() suspectPlace {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if rs.suspect {
-		return false
+		return suspectPlace{}
 	}
 	rs.suspect = true
-	return true
+	return suspectPlace{rs}
 }
 
-// returnSuspect gives a reserved place back.
-func (rs *runs) returnSuspect(reserved bool) {
-	if !reserved {
+// count is how many suspects may be looked for: 1 or 0.
+func (p *suspectPlace) count() int {
+	if p.runs == nil {
+		return 0
+	}
+	return 1
+}
+
+// use leaves the place to a suspect that is about to start. It is free again when that attempt is removed.
+func (p *suspectPlace) use() { p.runs = nil }
+
+// Release gives the place back, unless it was used or given back before.
+func (p *suspectPlace) Release() {
+	if p.runs == nil {
 		return
 	}
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.suspect = false
+	p.runs.mu.Lock()
+	defer p.runs.mu.Unlock()
+	p.runs.suspect = false
+	p.runs = nil
 }

@@ -16,7 +16,7 @@ const (
 	settlePauseMax = 2 * time.Second
 )
 
-// settle has the outcome of an attempt recorded. It does not wait for that.
+// settle has the outcome of an attempt recorded. It does not wait until that is done.
 func (w *Worker) settle(r *run) {
 	if err := fault.Point("before-settle"); err != nil {
 		w.answered([]*run{r}, nil, err)
@@ -34,7 +34,7 @@ func (w *Worker) record(ctx context.Context, list []*run) ([]store.Settled, erro
 	return w.opts.Store.Settle(ctx, outcomes)
 }
 
-// answered lets go of attempts whose outcome is durable or whose job another has.
+// answered finishes attempts whose outcome is durable, or whose job another worker has. The others are tried again.
 func (w *Worker) answered(list []*run, answers []store.Settled, err error) {
 	now := time.Now()
 	done := make([]*run, 0, len(list))
@@ -56,20 +56,20 @@ func (w *Worker) answered(list []*run, answers []store.Settled, err error) {
 	w.finish(done)
 }
 
-// settleAgain tries again to record an outcome, for as long as it takes: the fence keeps a late result from doing harm, and a
-// result given up is work done twice.
+// settleAgain tries again to record an outcome, for as long as it takes: the fence keeps a late result from doing harm,
+// and a result given up is work done twice.
 func (w *Worker) settleAgain(r *run, err error) {
 	settle := w.settle
 	switch {
 	case errors.Is(err, jobs.ErrRejected) && (r.outcome.Result != nil || r.outcome.Error != ""):
 		// The Store cannot hold what we checked. The outcome counts, its text does not.
-		w.tell(r, slog.LevelError, "outcome rejected by the store, recorded without its text", slog.Any("error", err))
+		w.logRun(r, slog.LevelError, "outcome rejected by the store, recorded without its text", slog.Any("error", err))
 		r.outcome.Result = nil
 		if r.outcome.Error != "" {
 			r.outcome.Error = "the error's text could not be stored"
 		}
 	default:
-		w.tell(r, slog.LevelWarn, "result not recorded, trying again", slog.Any("error", err))
+		w.logRun(r, slog.LevelWarn, "result not recorded, trying again", slog.Any("error", err))
 		r.wait = min(max(2*r.wait, settlePauseMin), settlePauseMax)
 		if errors.Is(err, jobs.ErrBusy) {
 			settle = w.settleAlone
@@ -84,8 +84,8 @@ func (w *Worker) settleAgain(r *run, err error) {
 	})
 }
 
-// settleAlone records one outcome outside of the batches. Its row is locked, perhaps by a transaction of the handler's that goes on
-// after the handler has returned, and the other outcomes of a batch would wait for that lock as well.
+// settleAlone records one outcome outside of the batches. Its row is locked, perhaps by a transaction of the handler's
+// that goes on after the handler has returned, and the other outcomes of a batch would wait for that lock as well.
 func (w *Worker) settleAlone(r *run) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
@@ -93,13 +93,13 @@ func (w *Worker) settleAlone(r *run) {
 	w.answered([]*run{r}, answers, err)
 }
 
-// settled tells of a recorded outcome.
+// settled logs and counts a recorded outcome.
 func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 	o := &r.outcome
 	took := slog.Int64("duration_ms", now.Sub(r.startedAt).Milliseconds())
 	if s.Result == store.Stale {
 		w.counters.stale.Add(1)
-		w.tell(r, slog.LevelWarn, "stale result dropped", slog.String("verb", string(o.Verb)), took)
+		w.logRun(r, slog.LevelWarn, "stale result dropped", slog.String("verb", string(o.Verb)), took)
 		return
 	}
 	failure := slog.String("error", firstLine(o.Error))
@@ -107,10 +107,10 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 		w.counters.completed.Add(1)
 		w.counters.completedAt.Store(int64(now.Sub(start)))
 		if o.Error == errRolledBack.Error() {
-			w.tell(r, slog.LevelInfo, "job completed", took, inTransaction)
+			w.logRun(r, slog.LevelInfo, "job completed", took, inTransaction)
 		} else {
 			// The handler failed, or did not return in time, after its commit.
-			w.tell(r, slog.LevelWarn, "completed in the caller's transaction", took, inTransaction, failure)
+			w.logRun(r, slog.LevelWarn, "completed in the caller's transaction", took, inTransaction, failure)
 		}
 		return
 	}
@@ -118,31 +118,31 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 	case store.VerbComplete:
 		w.counters.completed.Add(1)
 		w.counters.completedAt.Store(int64(now.Sub(start)))
-		w.tell(r, slog.LevelInfo, "job completed", took)
+		w.logRun(r, slog.LevelInfo, "job completed", took)
 	case store.VerbRetry, store.VerbFail:
 		w.counters.failed.Add(1)
 		if s.Kind != jobs.KindCancelled {
-			w.tell(r, slog.LevelWarn, "job failed", took, failure)
+			w.logRun(r, slog.LevelWarn, "job failed", took, failure)
 		}
 	}
 	switch {
 	case s.Status == jobs.Failed && s.Kind == jobs.KindCancelled:
-		w.tell(r, slog.LevelInfo, "job cancelled", took)
+		w.logRun(r, slog.LevelInfo, "job cancelled", took)
 	case s.Status == jobs.Failed:
-		w.tell(r, slog.LevelError, "job dead", slog.String("failure_kind", string(s.Kind)), failure)
+		w.logRun(r, slog.LevelError, "job dead", slog.String("failure_kind", string(s.Kind)), failure)
 	case s.Status == jobs.Pending && o.Verb == store.VerbRetry:
-		w.tell(r, slog.LevelInfo, "retry scheduled", slog.Int64("delay_ms", o.Delay.Milliseconds()))
+		w.logRun(r, slog.LevelInfo, "retry scheduled", slog.Int64("delay_ms", o.Delay.Milliseconds()))
 	case s.Status == jobs.Pending && o.Verb == store.VerbSnooze:
-		w.tell(r, slog.LevelInfo, "job snoozed", slog.Int64("delay_ms", o.Delay.Milliseconds()))
+		w.logRun(r, slog.LevelInfo, "job snoozed", slog.Int64("delay_ms", o.Delay.Milliseconds()))
 	case s.Status == jobs.Pending && o.Verb == store.VerbRelease:
-		w.tell(r, slog.LevelInfo, "job released", took)
+		w.logRun(r, slog.LevelInfo, "job released", took)
 	}
 	if s.Hint != nil {
 		w.notify.push(*s.Hint)
 	}
 }
 
-// firstLine leaves a stack out of the log; it is kept with the job.
+// firstLine leaves a stack out of the log. The stack is kept with the job.
 func firstLine(text string) string {
 	for i := range len(text) {
 		if text[i] == '\n' {

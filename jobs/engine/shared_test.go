@@ -17,8 +17,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// Three processes on one PostgreSQL without Redis: one submits, one works, one does the maintenance. Each has a queue in its own
-// memory, so no hint reaches the worker, and still every job runs.
+// Three processes on one PostgreSQL without Redis: one submits, one works, one does the maintenance. Each has a queue
+// in its own memory, so no hint reaches the worker, and still every job runs.
 func TestProcessesWithoutASharedQueue(t *testing.T) {
 	t.Parallel()
 	url := servers.Postgres(t)

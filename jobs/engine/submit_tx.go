@@ -11,18 +11,19 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// SubmitTx stores jobs in a transaction of the caller's: they are there once it is committed, and never were where it is rolled
-// back. It checks what Submit checks and, like Submit, does not change s. The Store says which transactions it takes: PostgreSQL a
-// pgx.Tx or a *sql.Tx of the same database, SQLite that of its own Tx method.
+// SubmitTx stores jobs in a transaction of the caller's: they are there once it is committed, and never were where it
+// is rolled back. It checks what Submit checks and, like Submit, does not change s. The Store says which transactions
+// it takes: PostgreSQL a pgx.Tx or a *sql.Tx of the same database, SQLite that of its own Tx method.
 //
-// Workers hear of the jobs in one of three ways. The Client looks for the commit, for 10 s after the call, first after 2 ms and
-// then at growing intervals up to 250 ms; this is one statement for all such jobs. Committed, called after the commit, saves even
-// that delay. And where neither happens, because the process dies or the transaction takes longer, the maintenance finds the jobs
-// within about a second. The line "job received" is logged when the Client knows of the commit.
+// Workers hear of the jobs in one of three ways. The Client looks for the commit, for 10 s after the call, first after
+// 2 ms and then at growing intervals up to 250 ms; this is one statement for all such jobs. Committed, called after the
+// commit, saves even that delay. And where neither happens, because the process dies or the transaction takes longer,
+// the maintenance finds the jobs within about a second. The line "job received" is logged when the Client knows of the
+// commit.
 //
-// Errors: those of Submit; jobs.ErrUnsupported where the Store has no such thing; store.ErrForeignTx where tx is of another kind or
-// another database, or over. Any other error is one of the database, and a PostgreSQL transaction is aborted by it. Nothing is
-// stored unless the transaction is committed.
+// Errors: those of Submit; jobs.ErrUnsupported where the Store has no such thing; store.ErrForeignTx where tx is of
+// another kind or another database, or over. Any other error is one of the database, and a PostgreSQL transaction is
+// aborted by it. Nothing is stored unless the transaction is committed.
 func (c *Client) SubmitTx(ctx context.Context, tx any, s jobs.Submission) (jobs.Receipt, error) {
 	receipt, err := c.submitTx(ctx, tx, s)
 	if err != nil {
@@ -54,8 +55,8 @@ func (c *Client) submitTx(ctx context.Context, tx any, s jobs.Submission) (jobs.
 	return receipt, receipt.Err
 }
 
-// Committed says that the transaction of SubmitTx was committed, so that workers hear of its jobs at once. It may be left out: see
-// SubmitTx. Calling it for jobs that were not committed does no harm.
+// Committed says that the transaction of SubmitTx was committed, so that workers hear of its jobs at once. It may be
+// left out: see SubmitTx. Calling it for jobs that were not committed does no harm.
 func (c *Client) Committed(list ...jobs.Job) {
 	hints := make([]jobs.Hint, len(list))
 	ids := make([]string, len(list))
@@ -180,8 +181,8 @@ func (w *commitWatch) run() {
 	}
 }
 
-// due returns the jobs to ask for now, and when to come again. It gives up on those that are too old. With over the caller asks a
-// last time and returns.
+// due returns the jobs to ask for now, and when to come again. It gives up on those that are too old. With over the
+// caller asks a last time and returns.
 func (w *commitWatch) due(now time.Time) (ids []string, next time.Time, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

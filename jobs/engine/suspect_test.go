@@ -27,8 +27,9 @@ func (q *popWatch) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	return q.Queue.Pop(ctx, p)
 }
 
-// While a suspect runs, others are not looked for. Where nothing else is to be done, a worker must not wait for long in pops like that: the
-// suspects that its predecessor has left would follow each other only as these pops run out. The torture found them a second apart.
+// While a suspect runs, others are not looked for. Where nothing else is to be done, a worker must not wait for long in
+// pops like that: the suspects that its predecessor has left would follow each other only as these pops run out. The
+// torture found them a second apart.
 func TestNoLongPopWhileASuspectRuns(t *testing.T) {
 	s := newSystem(t)
 	watch := &popWatch{Queue: s.queue}

@@ -15,8 +15,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// lateStore is a store.Transactional whose transactions keep what they are to do until they are committed. It shows what the engine
-// makes of each answer; the drivers' own transactions, with their locks, are tested with the drivers.
+// lateStore is a store.Transactional whose transactions keep what they are to do until they are committed. It shows
+// what the engine makes of each answer; the drivers' own transactions, with their locks, are tested with the drivers.
 type lateStore struct {
 	*faultyStore
 	asked atomic.Int64 // calls of Committed
@@ -114,8 +114,8 @@ func (s *system) workerOnly() *engine.Worker {
 	return s.worker(ctx)
 }
 
-// A job that was submitted in a transaction starts soon after the commit, and not before: because the client sees the commit,
-// because the caller says so, or because the maintenance finds it.
+// A job that was submitted in a transaction starts soon after the commit, and not before: because the client sees the
+// commit, because the caller says so, or because the maintenance finds it.
 func TestSubmitTx(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -406,7 +406,8 @@ func TestCompleteTxThenHeartbeats(t *testing.T) {
 	}
 }
 
-// While the transaction is still open after the handler has returned, its outcome is tried again by itself, and other jobs go on.
+// While the transaction is still open after the handler has returned, its outcome is tried again by itself, and other
+// jobs go on.
 func TestCompleteTxStillOpen(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

@@ -17,15 +17,16 @@ var ErrClosed = errors.New("the client is closed")
 
 const (
 	waitMin = 5 * time.Millisecond
-	// waitMax is how long Wait pauses between two looks at most, up to a hundred waiting calls. With more the pauses are longer, so
-	// that all of them together ask the Store about 400 times a second.
+	// waitMax is how long Wait pauses between two looks at most, up to a hundred waiting calls. With more the pauses
+	// are longer, so that all of them together ask the Store about 400 times a second.
 	waitMax    = 250 * time.Millisecond
 	waitMaxPer = waitMax / 100
 )
 
-// Wait returns a job as soon as it is completed or failed: at once where it ends on a worker of this process, and about 250 ms
-// later at most where it ends elsewhere. It looks into the Store after 5 ms, then at growing intervals up to 250 ms, or 2.5 ms for
-// each call that waits in this process where these are more than a hundred. While the Store is out of reach it goes on trying.
+// Wait returns a job as soon as it is completed or failed: at once where it ends on a worker of this process, and about
+// 250 ms later at most where it ends elsewhere. It looks into the Store after 5 ms, then at growing intervals up to 250
+// ms, or 2.5 ms for each call that waits in this process where these are more than a hundred. While the Store is out of
+// reach it goes on trying.
 //
 // Errors: jobs.ErrNotFound, also where the job is deleted meanwhile; the cause of ctx's end; ErrClosed.
 func (c *Client) Wait(ctx context.Context, id string) (jobs.Job, error) {
@@ -59,7 +60,8 @@ func (c *Client) Wait(ctx context.Context, id string) (jobs.Job, error) {
 	}
 }
 
-// endings are the jobs that somebody in this process waits for. Job ids are unique, so one table serves every Client and Worker.
+// endings are the jobs that somebody in this process waits for. Job ids are unique, so one table serves every Client
+// and Worker.
 var endings endingTable
 
 type endingTable struct {

@@ -27,8 +27,8 @@ const (
 // WorkerOptions are what a Worker needs. Store, Queue, Bus and Registry are required.
 type WorkerOptions struct {
 	Store store.Worker
-	// Queue makes jobs start at once. Where it is local (queue.Local) and several processes use the Store (store.Shared), jobs of other
-	// processes start within about a second: the worker asks the Store once a second.
+	// Queue makes jobs start at once. Where it is local (queue.Local) and several processes use the Store
+	// (store.Shared), jobs of other processes start within about a second: the worker asks the Store once a second.
 	Queue    queue.Queue
 	Bus      queue.Bus
 	Registry *jobs.Registry // NewWorker freezes it: add all types before
@@ -37,7 +37,7 @@ type WorkerOptions struct {
 	Concurrency     int               // jobs at once; 5 if 0
 	Queues          []QueueWeight     // empty: every queue there is
 	Middleware      []jobs.Middleware // around every handler, the first one outermost
-	LeaseTTL        time.Duration     // DefaultLeaseTTL if 0, at least MinLeaseTTL; everything about the lease derives from it
+	LeaseTTL        time.Duration     // DefaultLeaseTTL if 0, at least MinLeaseTTL; a heartbeat every sixth of it
 	ShutdownTimeout time.Duration     // how long running jobs may go on after the stop; 25 s if 0
 	Version         string            // of the program, for people
 
@@ -57,7 +57,7 @@ const maxWeight = 1_000_000
 // ErrStuck is what Run returns when handlers ignore the end of their context: see WorkerOptions.ExitWhenStuck.
 var ErrStuck = errors.New("too many handlers ignore the end of their context")
 
-// Worker claims jobs and runs them. Its life is one call of Run.
+// Worker claims jobs and runs them. It serves one call of Run.
 type Worker struct {
 	opts     WorkerOptions
 	log      *slog.Logger
@@ -75,15 +75,15 @@ type Worker struct {
 	pool     *pool
 	draining atomic.Bool
 	stuck    chan struct{} // closed when too many handlers are stuck
-	giveUp   func()        // closes it
+	giveUp   func()        // closes stuck
 
-	recording     context.Context // ends when Run gives up on outcomes that cannot be recorded
+	recording     context.Context // ends when Run gives up outcomes that cannot be recorded
 	stopRecording context.CancelFunc
 
 	counters counters
 }
 
-// counters are what a Worker tells of itself.
+// counters are the source of WorkerStats.
 type counters struct {
 	completed, failed, stale, leasesLost, phantoms, stuck atomic.Int64
 	completedAt                                           atomic.Int64 // see since; 0: never
@@ -94,9 +94,9 @@ type WorkerStats struct {
 	Slots, Running int
 	Completed      int64 // outcomes recorded as completed
 	Failed         int64 // attempts recorded as failed, timed out or cancelled
-	Stale          int64 // results that were dropped because another worker had taken over
+	Stale          int64 // results that were dropped because another worker had the job by then
 	LeasesLost     int64 // attempts that were cut off because the worker lost touch with the Store
-	Phantoms       int64 // jobs handed back that the Store said were running here, but were not
+	Phantoms       int64 // jobs handed back because the Store said that they ran here, and they did not
 	Stuck          int   // slots held by handlers that ignore the end of their context
 	LeaseFresh     bool  // whether the worker may claim
 }
@@ -129,8 +129,8 @@ func (opts *WorkerOptions) check() error {
 	return check.err()
 }
 
-// NewWorker returns a Worker for the types that the Registry has now, and freezes the Registry. The error is one or more
-// *OptionError.
+// NewWorker returns a Worker for the types that the Registry has now, and freezes the Registry. The error is one or
+// more *OptionError.
 func NewWorker(opts WorkerOptions) (*Worker, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func NewWorker(opts WorkerOptions) (*Worker, error) {
 	w.giveUp = sync.OnceFunc(func() { close(w.stuck) })
 	w.recording, w.stopRecording = context.WithCancel(context.Background())
 	w.slots.init(opts.Concurrency)
-	w.looks.on = looksFor(opts.Store, opts.Queue)
+	w.looks.on = mustLook(opts.Store, opts.Queue)
 	w.lease.wake = make(chan struct{}, 1)
 	w.settler = batcher[*run, store.Settled]{
 		flush: w.record, answer: w.answered,
@@ -191,34 +191,37 @@ func wrapped(h *jobs.Handler, middleware []jobs.Middleware) *jobs.Handler {
 func (w *Worker) Stats() WorkerStats {
 	c := &w.counters
 	return WorkerStats{
-		Slots: w.opts.Concurrency, Running: w.running(), Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
-		LeasesLost: c.leasesLost.Load(), Phantoms: c.phantoms.Load(), Stuck: int(c.stuck.Load()), LeaseFresh: w.lease.fresh(w.opts.LeaseTTL),
+		Slots: w.opts.Concurrency, Running: w.running(),
+		Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
+		LeasesLost: c.leasesLost.Load(), Phantoms: c.phantoms.Load(), Stuck: int(c.stuck.Load()),
+		LeaseFresh: w.lease.fresh(w.opts.LeaseTTL),
 	}
 }
 
 // shutdownGrace is how long handlers may take to return once their context has ended with ErrShutdown.
 const shutdownGrace = 3 * time.Second
 
-// Run works until ctx ends, then shuts down: it claims nothing more, lets running jobs go on for ShutdownTimeout, ends their contexts with
-// jobs.ErrShutdown, and hands back those that stop without a result, so that no attempt is used up. It returns nil then, or ErrStuck.
+// Run works until ctx ends, then shuts down: it claims nothing more, lets running jobs go on for ShutdownTimeout, ends
+// their contexts with jobs.ErrShutdown, and hands back those that stop without a result, so that no attempt is used up.
+// It returns nil then, or ErrStuck.
 //
 // The Store may be unreachable at any time, also at the start: Run waits for it.
 func (w *Worker) Run(ctx context.Context) error {
 	if len(w.types) == 0 {
 		w.log.Warn("the worker serves no job type: its registry is empty")
 	}
-	// What keeps the lease, records results and notes progress goes on while jobs run, longer than ctx.
-	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	// Heartbeats, results and progress go on while jobs run, longer than ctx.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	var background, fetchers sync.WaitGroup
 	if !w.open(ctx) {
-		stopBeating()
+		stopServing()
 		return nil
 	}
-	background.Go(func() { w.keepLease(beating) })
-	background.Go(func() { w.hearCancels(beating) })
-	background.Go(func() { w.writeProgress(beating) })
-	background.Go(func() { w.patrol(beating) })
-	background.Go(func() { w.watchMaintenance(beating) })
+	background.Go(func() { w.keepLease(serving) })
+	background.Go(func() { w.hearCancels(serving) })
+	background.Go(func() { w.writeProgress(serving) })
+	background.Go(func() { w.watchdog(serving) })
+	background.Go(func() { w.watchMaintenance(serving) })
 	fetching, stopFetching := context.WithCancel(ctx)
 	for range batchesInFlight {
 		fetchers.Go(func() { w.fetch(fetching) })
@@ -234,7 +237,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.draining.Store(true)
 	stopFetching()
 	fetchers.Wait()
-	w.lease.beatNow() // tells others that this one is draining
+	w.lease.heartbeatNow() // so that people see it draining
 	w.log.Info("worker draining", "worker_id", w.lease.id(), "running", w.running())
 	if !w.runs.idle(w.opts.ShutdownTimeout) {
 		w.runs.endAll(jobs.ErrShutdown)
@@ -248,14 +251,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.settler.wait()
 	w.pool.close()
 	w.notify.wait()
-	stopBeating()
+	stopServing()
 	background.Wait()
 	w.closeSession()
 	w.log.Info("worker stopped", "worker_id", w.lease.id())
 	return err
 }
 
-// running counts the handlers that run, those included whose outcome is recorded without them.
+// running counts the handlers that run, stuck ones included.
 func (w *Worker) running() int { return w.runs.count() + int(w.counters.stuck.Load()) }
 
 // Draining reports whether the worker has begun to stop.
@@ -320,7 +323,8 @@ func (s *slots) signal() {
 	}
 }
 
-// pause waits about d, or until ctx ends; it reports whether ctx goes on. The jitter keeps workers from asking in step.
+// pause waits d/2 to 3d/2, or until ctx ends, and reports whether ctx goes on. The random part keeps workers from
+// asking all at the same time.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d/2 + rand.N(d))
 	defer t.Stop()

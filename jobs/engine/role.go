@@ -5,16 +5,13 @@ import (
 	"time"
 )
 
-// maintenanceRole is the role of the process that does the chores.
-const maintenanceRole = "maintenance"
-
 const (
 	roleLook    = 15 * time.Second // between two looks for somebody who has the role
 	roleMissing = 30 * time.Second // without anybody before a worker warns
 )
 
-// watchMaintenance warns when nobody has done the maintenance for roleMissing, once for each such time, until ctx ends: without it
-// retries and delayed jobs may never start, and the jobs of lost workers stay with them.
+// watchMaintenance warns when nobody has done the maintenance for roleMissing, once for each such time, until ctx ends:
+// without it retries and delayed jobs may never start, and the jobs of lost workers stay with them.
 func (w *Worker) watchMaintenance(ctx context.Context) {
 	since, warned := time.Now(), false // when somebody had the role last, as far as is known
 	for pause(ctx, roleLook) {
