@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What a Store answers. A driver wraps these with what was tried.
+// Errors of a Store. A driver wraps them with what was tried.
 var (
 	// ErrNotFound: there is no such job.
 	ErrNotFound = errors.New("job not found")
@@ -17,20 +17,21 @@ var (
 	// ErrKeyGone: the idempotency key belongs to this request, but its jobs have been deleted since.
 	ErrKeyGone = errors.New("the jobs of this idempotency key have been deleted")
 
-	// ErrStale: the attempt has lost its job, because another has it by now or it is over; what was to be recorded was not.
+	// ErrStale: the attempt has lost its job, because another has it by now or it is over; what was to be recorded was
+	// not.
 	ErrStale = errors.New("the attempt does not have the job any more")
 
-	// ErrBusy: a lock was not to be had in time; nothing was stored, try again.
+	// ErrBusy: another transaction held a lock for too long; nothing was stored, try again.
 	ErrBusy = errors.New("locked by another request")
 	// ErrRejected: the Store cannot hold this value; nothing was stored, trying again does not help.
 	ErrRejected = errors.New("the store cannot hold this value")
 	// ErrUnavailable: the Store cannot be reached or is shutting down; nothing was stored, try again later.
 	ErrUnavailable = errors.New("the store is unavailable")
-	// ErrOutcomeUnknown: the connection broke on the way; the change may or may not be stored.
+	// ErrOutcomeUnknown: the connection broke during the call; the change may or may not be stored.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
-// What Run.CompleteTx and the client's SubmitTx answer besides.
+// Errors of Run.CompleteTx and of the client's SubmitTx.
 var (
 	// ErrUnsupported: the Store cannot write in the caller's transaction; nothing was written.
 	ErrUnsupported = errors.New("not supported")
@@ -46,13 +47,13 @@ var (
 	ErrCancelled = errors.New("the job was cancelled")
 	// ErrTimeout: the attempt took longer than the job's timeout.
 	ErrTimeout = errors.New("the attempt timed out")
-	// ErrLeaseLost: the worker has lost touch with the Store; what the handler returns is not recorded.
+	// ErrLeaseLost: the worker could not renew its lease in time; what the handler returns is not recorded.
 	ErrLeaseLost = errors.New("the lease on the job was lost")
 	// ErrShutdown: the worker is stopping; the job is handed back without using up an attempt.
 	ErrShutdown = errors.New("the worker is shutting down")
 )
 
-// InvalidError tells what is wrong with a submission, field by field. Nothing was stored.
+// InvalidError lists what is wrong with a submission, field by field. Nothing was stored.
 type InvalidError struct{ Fields []FieldError }
 
 // FieldError is one fault in a document.

@@ -25,18 +25,21 @@ var (
 //   - Permanent(err): the job fails at once;
 //   - Snooze(d): called again after d, the attempt is not counted.
 //
-// A panic is an error with its stack. The context ends when the job's timeout is over, the job is cancelled, or the worker shuts
-// down or has lost its lease; context.Cause says which. A handler that ignores this keeps its slot, but loses its job.
+// A panic is an error with its stack. The context ends when the job's timeout is over, the job is cancelled, or the
+// worker shuts down or has lost its lease; context.Cause says which. A handler that ignores this keeps its slot, but
+// loses its job.
 //
-// It may run more than once for one job, even after it has succeeded: make its effects idempotent, for example by the job's id.
+// It may run more than once for one job, even after it has succeeded: make its effects idempotent, for example by the
+// job's id.
 type HandlerFunc[T any] func(ctx context.Context, run *Run, payload T) (any, error)
 
-// RunFunc makes one attempt at a job: a registered handler, or a Middleware around it. It returns what a HandlerFunc does.
+// RunFunc makes one attempt at a job: a registered handler, or a Middleware around it. It returns what a HandlerFunc
+// does.
 type RunFunc func(ctx context.Context, run *Run) (any, error)
 
-// Middleware puts something around every handler of a worker: logging, tracing, metrics, a value in the context. It is called
-// once for each job type when the worker is made, and returns the function that the worker calls in place of next. That may
-// change ctx and what next returned, call next not at all, or more than once.
+// Middleware puts something around every handler of a worker: logging, tracing, metrics, a value in the context. It is
+// called once for each job type when the worker is made, and returns the function that the worker calls in place of
+// next. That may change ctx and what next returned, call next not at all, or more than once.
 //
 //	func logged(next jobs.RunFunc) jobs.RunFunc {
 //		return func(ctx context.Context, run *jobs.Run) (any, error) {
@@ -51,9 +54,12 @@ type Middleware func(next RunFunc) RunFunc
 type Handler struct {
 	Type    Type
 	Backoff BackoffFunc
-	Run     RunFunc                             // decodes the payload of run.Job and calls the HandlerFunc; nil: not served here
-	Check   func(payload json.RawMessage) error // an *InvalidError where the payload, in canonical form, does not decode
-	Plain   bool                                // the payload's Go type demands nothing that Type.Schema does not say
+	// Run decodes the payload of run.Job and calls the HandlerFunc. It is nil where the type is not served here.
+	Run RunFunc
+	// Check returns an *InvalidError where the payload, in canonical form, does not decode.
+	Check func(payload json.RawMessage) error
+	// Plain says that the payload's Go type demands nothing that Type.Schema does not say.
+	Plain bool
 
 	err error // the first mistake in an option
 }
@@ -64,8 +70,8 @@ type Option func(*Handler)
 // WithQueue names the queue of jobs that are submitted without one. It is DefaultQueue otherwise.
 func WithQueue(name string) Option { return func(h *Handler) { h.Type.Queue = name } }
 
-// WithTimeout limits an attempt of jobs that are submitted without a limit: whole seconds up to MaxTimeout. It is DefaultTimeout
-// otherwise.
+// WithTimeout limits an attempt of jobs that are submitted without a limit: whole seconds up to MaxTimeout. It is
+// DefaultTimeout otherwise.
 func WithTimeout(d time.Duration) Option { return func(h *Handler) { h.Type.Timeout = d } }
 
 // WithMaxAttempts is for jobs that are submitted without it: 1 to MaxMaxAttempts. It is DefaultMaxAttempts otherwise.
@@ -88,12 +94,12 @@ func WithExample(payload any) Option {
 	}
 }
 
-// Handle registers a job type and the function that serves it. T is the payload: a struct whose json tags name the fields that
-// the handler knows (others are let through), or json.RawMessage or a map for any object. The type's JSON Schema is made from T;
-// see SchemaOf for the tags it reads.
+// Handle registers a job type and the function that serves it. T is the payload: a struct whose json tags name the
+// fields that the handler knows (others are let through), or json.RawMessage or a map for any object. The type's JSON
+// Schema is made from T; see SchemaOf for the tags it reads.
 //
-// Handle panics where the name or an option is not valid, fn is nil, the type is registered already, or the registry is frozen:
-// these are mistakes in the program. NewHandler and Registry.Add return them as errors.
+// Handle panics where the name or an option is not valid, fn is nil, the type is registered already, or the registry is
+// frozen: these are mistakes in the program. NewHandler and Registry.Add return them as errors.
 func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Option) {
 	h, err := NewHandler(name, fn, options...)
 	switch {
@@ -107,9 +113,9 @@ func Handle[T any](r *Registry, name string, fn HandlerFunc[T], options ...Optio
 	}
 }
 
-// NewHandler describes a job type, without registering it. With a nil fn it is a type that can be submitted but is not served
-// until WithFunc gives it a function. The error says which option is not valid. NewHandler panics where T is no payload (see
-// SchemaOf).
+// NewHandler describes a job type, without registering it. With a nil fn it is a type that can be submitted but is not
+// served until WithFunc gives it a function. The error says which option is not valid. NewHandler panics where T is no
+// payload (see SchemaOf).
 func NewHandler[T any](name string, fn HandlerFunc[T], options ...Option) (*Handler, error) {
 	numbers := keepsDigits[T]()
 	h := &Handler{
@@ -163,8 +169,8 @@ func WithFunc[T any](h *Handler, fn HandlerFunc[T]) *Handler {
 // keepsDigits reports whether a payload of type T can hold numbers whose type encoding/json would choose.
 func keepsDigits[T any]() bool { return holdsAny(reflect.TypeFor[T](), map[reflect.Type]bool{}) }
 
-// decode reads a payload into T; the error has a JSON Pointer to a field of the wrong type. With numbers set, numbers in a field
-// of type any keep their digits (json.Number), which is slower.
+// decode reads a payload into T; the error has a JSON Pointer to a field of the wrong type. With numbers set, numbers
+// in a field of type any keep their digits (json.Number), which is slower.
 func decode[T any](payload json.RawMessage, numbers bool) (v T, err error) {
 	if numbers {
 		dec := json.NewDecoder(bytes.NewReader(payload))

@@ -2,13 +2,12 @@ package jobs
 
 import "time"
 
-// Hint says that a job is worth a claim, and when. It is not the job and it proves nothing: a hint may be lost,
-// repeated, or outlive its job.
+// Hint says that a job can be claimed, and when. It proves nothing: a hint may be lost, repeated, or outlive its job.
 type Hint struct {
 	ID       string
 	Queue    string
 	Priority int
-	RunAt    time.Time     // by the Store's clock: only orders the queue, never compared with another clock
+	RunAt    time.Time     // by the Store's clock: for the order in the queue, never compared with another clock
 	In       time.Duration // how long until the job is due, as of now; 0 or less: due
 	Suspect  bool          // see Job.Suspect
 }

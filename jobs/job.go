@@ -1,8 +1,8 @@
-// Package jobs holds the nouns of Windlass: a job, its states, its retry curve, the registry of handlers, and
-// the contracts ([Store], [Queue], [Bus]) that the drivers fulfil and the engine leans on.
+// Package jobs holds the nouns of Windlass: a job, its states, its retry curve, its attempts ([Run]), and the registry
+// of handlers.
 //
-// It does nothing by itself: no I/O, no goroutine, no dependency outside the standard library. The verbs live in
-// the engine package, the technologies in the driver packages beneath store and queue.
+// It does nothing by itself: no I/O, no goroutine, no dependency outside the standard library. Package engine does the
+// work. Packages store and queue are the contracts that the engine uses and the drivers fulfil.
 package jobs
 
 import (
@@ -26,7 +26,7 @@ const (
 	MaxErrorBytes   = 4 << 10              // of an error's text, stack included; the rest is cut
 	MaxBulk         = 1000                 // jobs in one submission
 	MaxLeaseLosses  = 3                    // lost leases in a row before a job is given up as worker_lost
-	MaxReleases     = 5                    // hand-backs that cost no attempt; further ones do
+	MaxReleases     = 5                    // times that a job is handed back without using up an attempt
 )
 
 // Job is one piece of work and everything that is known of it. A zero time, an empty string and a nil
@@ -34,10 +34,10 @@ const (
 //
 // Every time is by the Store's clock; no other clock is ever written into a job.
 type Job struct {
-	ID       string          // UUIDv7, lower case with dashes: sorts by creation
-	Type     string          // names the handler
-	Queue    string          // names the line it waits in
-	Payload  json.RawMessage // a JSON object in canonical form (see Canonical)
+	ID       string // UUIDv7, lower case with dashes: sorts by creation
+	Type     string // names the handler
+	Queue    string
+	Payload  json.RawMessage // a JSON object in canonical form
 	Status   Status
 	Priority int // MinPriority..MaxPriority, the higher is served first
 
@@ -72,7 +72,7 @@ func (j *Job) Hint() Hint {
 	return Hint{ID: j.ID, Queue: j.Queue, Priority: j.Priority, RunAt: j.RunAt, Suspect: j.Suspect()}
 }
 
-// Progress is the newest word of a running handler.
+// Progress is the newest report of a running handler; see Run.Progress.
 type Progress struct {
 	Percent float64 // 0..100
 	Message string  // at most 200 bytes
@@ -91,7 +91,7 @@ const (
 	KindCancelled  FailureKind = "cancelled"   // a person asked for it
 )
 
-// Attempt is one unsuccessful attempt of a job's history. A success is told by the job itself.
+// Attempt is one unsuccessful attempt of a job's history. A success is in the job itself.
 type Attempt struct {
 	Attempt    int   // counted from 1; the same number may occur again after a release or a redrive
 	Fence      int64 // unique within the job
@@ -114,7 +114,7 @@ const (
 	AttemptReleased  AttemptOutcome = "released"   // the worker handed the job back
 )
 
-// Type describes a job type to those who submit: what a worker serves, written at its start.
+// Type describes a job type to those who submit jobs. A worker writes what it serves when it starts.
 type Type struct {
 	Name        string
 	Description string

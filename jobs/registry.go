@@ -9,20 +9,20 @@ import (
 	"sync/atomic"
 )
 
-// ErrRegistryFrozen says that a type was added to a registry that a worker uses already. A worker announces its types when it
-// starts, so all of them must be added before.
+// ErrRegistryFrozen says that a type was added to a registry that a worker uses already. A worker announces its types
+// when it starts, so all of them must be added before.
 var ErrRegistryFrozen = errors.New("the registry is in use by a worker")
 
-// Registry holds the job types that a process serves, or accepts. The zero value is empty and ready. Several goroutines may use it
-// at once. Types may be added while clients use it, but not once a worker does: see Freeze.
+// Registry holds the job types that a process serves, or accepts. The zero value is empty and ready. Several goroutines
+// may use it at once. Types may be added while clients use it, but not once a worker does: see Freeze.
 type Registry struct {
 	mu     sync.Mutex                          // held by whoever adds
 	known  atomic.Pointer[map[string]*Handler] // never changed, only replaced: readers take no lock
 	frozen bool
 }
 
-// Add registers a type that is served. It replaces one of the same name that was only declared. The error says that the type has a
-// handler already, that h has no function, or that the registry is frozen (ErrRegistryFrozen).
+// Add registers a type that is served. It replaces one of the same name that was only declared. The error says that the
+// type has a handler already, that h has no function, or that the registry is frozen (ErrRegistryFrozen).
 func (r *Registry) Add(h *Handler) error {
 	if h == nil || h.Run == nil {
 		return errors.New("a handler without a function was added to the registry")
@@ -40,8 +40,8 @@ func (r *Registry) Add(h *Handler) error {
 	return nil
 }
 
-// Declare makes a type known to those who submit, whoever serves it. A type of that name that is known already stays as it is.
-// It works on a frozen registry too.
+// Declare makes a type known to those who submit, whoever serves it. A type of that name that is known already stays as
+// it is. It works on a frozen registry too.
 func (r *Registry) Declare(h *Handler) {
 	if h == nil || r.Lookup(h.Type.Name) != nil {
 		return

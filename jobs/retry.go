@@ -9,11 +9,11 @@ import (
 const MaxBackoff = time.Hour
 
 // BackoffFunc says how long to wait after the attempt-th attempt (counted from 1) has failed.
-// A handler's options may bring another curve than Backoff.
+// The option WithBackoff sets another curve than Backoff.
 type BackoffFunc func(attempt int) time.Duration
 
 // Backoff is the default curve: 2^attempt seconds plus 0 to 10 % at random, so that jobs which failed together do
-// not return together; never less than 2^attempt seconds and never more than MaxBackoff.
+// not return together. It is never more than MaxBackoff.
 func Backoff(attempt int) time.Duration {
 	base := BackoffBase(attempt)
 	return min(base+time.Duration(rand.Float64()*0.1*float64(base)), MaxBackoff)

@@ -8,8 +8,8 @@ import (
 // cutMark ends a text that was cut.
 const cutMark = "…"
 
-// SanitizeError makes a handler's error text fit to be stored and shown: valid UTF-8 without NUL, other control characters or
-// terminal escapes (newlines and tabs stay), at most MaxErrorBytes, the rest cut. A text that it returned stays as it is when it comes again.
+// SanitizeError makes a handler's error text fit to be stored and shown: valid UTF-8 without NUL, other control
+// characters (newlines and tabs stay) or terminal escapes, cut to MaxErrorBytes. It does not change its own results.
 func SanitizeError(text string) string {
 	var b strings.Builder
 	b.Grow(min(len(text), MaxErrorBytes))
@@ -37,8 +37,8 @@ func SanitizeError(text string) string {
 	return b.String()
 }
 
-// terminalEscape measures the control sequence that s begins with. Of what is no complete sequence only the introducer counts, so that an
-// unfinished one swallows no text.
+// terminalEscape measures the control sequence that s begins with. Where the sequence is not complete only its
+// introducer counts, so that it hides no text.
 func terminalEscape(s string) int {
 	body, introducer := 1, 1
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// FuzzSanitizedErrorIsStored: whatever a handler's error says, PostgreSQL takes what SanitizeError makes of it, and gives it back
-// unchanged. Else a failure could not be recorded, for the sake of its text.
+// FuzzSanitizedErrorIsStored: whatever a handler's error says, PostgreSQL takes what SanitizeError makes of it, and
+// gives it back unchanged. Else a failure could not be recorded, for the sake of its text.
 func FuzzSanitizedErrorIsStored(f *testing.F) {
 	for _, text := range []string{
 		"", "plain", "nul \x00 here", "\xff\xfe\xc0\x80", "\xed\xa0\x80 half a pair", "\u009b31m\x1b]0;title\a\x1b[2J", "tab\tline\n",

@@ -71,13 +71,13 @@ type Transition struct {
 	From, To Status
 	Name     string // what happens
 	Actor    string // who does it: client, worker or maintenance
-	Guard    string // what must hold, besides From; whoever finds it broken changes nothing
+	Guard    string // what must hold, besides From; otherwise nothing is changed
 }
 
-// owner is the guard of everything that a worker writes about a job it runs.
+// owner is the guard of every change that a worker makes to a job it runs.
 const owner = "same worker and fence"
 
-// Transitions is the one table of legal moves. The drivers write nothing else; docs/architecture.md draws it.
+// Transitions is the one table of legal moves. The drivers make no other moves; docs/architecture.md shows a diagram.
 var Transitions = []Transition{
 	{"", Pending, "submit", "client", "idempotency key unused"},
 	{Pending, Processing, "claim", "worker", "due, type served, attempts left"},

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// New is a job to be. The engine fills in the id and the defaults and has checked everything else.
+// New is a job to be stored. The engine fills in the id and the defaults, and checks everything else.
 type New struct {
 	ID          string
 	Type        string
 	Queue       string
-	Payload     json.RawMessage // canonical
+	Payload     json.RawMessage // a JSON object; Store.Insert gets it in canonical form
 	Priority    int
 	MaxAttempts int
 	Timeout     time.Duration
@@ -28,15 +28,15 @@ type Submission struct {
 type Key struct {
 	Scope       string
 	Key         string
-	Fingerprint [32]byte // of the request; tells a repetition from a mistake. Zero: the engine takes that of the jobs as given
+	Fingerprint [32]byte // of the request: another one is ErrKeyReused. Zero: the engine makes it from the jobs as given
 }
 
 // KeyTTL is how long an idempotency key is remembered after its submission.
 const KeyTTL = 24 * time.Hour
 
-// Receipt answers a submission. With Err nil the jobs are stored: by this call, or, where Replayed, by an earlier one with the same key and
-// fingerprint (then they are as they are now, in the order they were submitted). Err is ErrKeyReused, ErrKeyGone, or ErrBusy where another submission with the same key is
-// under way.
+// Receipt answers a submission. With Err nil the jobs are stored: by this call, or, with Replayed, by an earlier one
+// with the same key and fingerprint. Replayed jobs are as they are now, in the order in which they were submitted. Err
+// is ErrKeyReused, ErrKeyGone, or ErrBusy where another submission with the same key is under way.
 type Receipt struct {
 	Jobs     []Job
 	Replayed bool

@@ -139,7 +139,7 @@ type looks struct {
 	next atomic.Int64 // see since
 }
 
-// due reports whether the caller is to look now. It tells that to one of several callers.
+// due reports whether the caller is to look now. Of several callers at that moment only one is.
 func (l *looks) due() bool {
 	if !l.on {
 		return false

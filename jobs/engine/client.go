@@ -25,14 +25,14 @@ type ClientOptions struct {
 	}
 	Queue    queue.Queue
 	Bus      queue.Bus
-	Registry *jobs.Registry // types that are accepted besides those that workers announce
+	Registry *jobs.Registry // types that are accepted, and those that workers announce
 	Log      *slog.Logger   // slog.Default() if nil
 
 	MaxPayloadBytes int // of one payload's canonical form; jobs.MaxPayloadBytes if 0
 }
 
-// Client submits jobs and looks after them. Many goroutines may share one, and should: what they submit at the same
-// time is stored in one commit.
+// Client submits jobs, reads them, and retries, cancels and deletes them. Many goroutines should share one: jobs that
+// they submit at the same time are stored in one commit.
 type Client struct {
 	opts    ClientOptions
 	log     *slog.Logger
@@ -40,7 +40,7 @@ type Client struct {
 	notify  *notifier
 	commits commitWatch
 	closed  chan struct{}
-	close   func() // closes it
+	close   func() // closes closed
 
 	schemas  schemas
 	calls    singleflight.Group
@@ -132,8 +132,8 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 	return len(hints), nil
 }
 
-// Cancel ends a pending job, or asks the worker of a processing one to stop; the job tells which. Repeating it is no
-// error. Errors: jobs.ErrNotFound; jobs.ErrConflict when the job is completed or dead.
+// Cancel ends a pending job, or asks the worker of a processing one to stop; the returned job shows which of the two.
+// Repeating it is no error. Errors: jobs.ErrNotFound; jobs.ErrConflict when the job is completed or dead.
 func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	job, err := c.opts.Store.Cancel(ctx, id)
 	if err != nil {
@@ -168,7 +168,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 const (
 	countsTTL = 2 * time.Second
 	typesTTL  = 5 * time.Second
-	typesMiss = 500 * time.Millisecond // between two looks for a type that is not known
+	typesMiss = 500 * time.Millisecond // between two calls of the Store for an unknown type
 )
 
 // Stats counts everything; the answer is at most 2 s old.
@@ -216,7 +216,7 @@ func (c *Client) typeOf(ctx context.Context, name string) (*jobs.Type, error) {
 	if !jobs.TypePattern.MatchString(name) {
 		return nil, nil
 	}
-	for _, ttl := range []time.Duration{typesTTL, typesMiss} { // a worker may have announced it just now
+	for _, ttl := range []time.Duration{typesTTL, typesMiss} { // the second time, as a worker may have announced it just now
 		types, err := c.typesSince(ctx, ttl)
 		if err != nil {
 			return nil, err
