@@ -14,11 +14,11 @@ type Email struct {
 	Subject      string   `json:"subject,omitempty" doc:"The subject line." maxLength:"998" default:"Hello"`
 	Body         string   `json:"body,omitempty" doc:"The text."`
 	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"200"`
-	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
-	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; default: FAIL_RATE of the worker." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"The number of attempts that fail before one succeeds." minimum:"0" maximum:"100"`
 }
 
-// EmailResult is what a sent email leaves.
+// EmailResult is the result of an email job.
 type EmailResult struct {
 	To        string `json:"to"`
 	MessageID string `json:"message_id"`
@@ -43,6 +43,7 @@ func (e email) send(ctx context.Context, run *jobs.Run, in Email) (any, error) {
 	if err := p.steps(ctx, run, "Connecting to the mail relay", "Sending the message"); err != nil {
 		return nil, err
 	}
-	// The id comes from the job: a mail server that sees it twice knows the second for a repetition.
+	// The message id is made from the job's id. A second attempt sends the same id, so a mail server can drop the
+	// duplicate.
 	return EmailResult{To: cmp.Or(in.To, "someone@example.com"), MessageID: "<" + run.Job.ID + "@windlass.invalid>"}, nil
 }

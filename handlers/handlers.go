@@ -1,11 +1,12 @@
-// Package handlers holds the job types of this installation, one file each. To add one: write its file after the pattern of
-// email.go, and a line in Register.
+// Package handlers holds the job types of this installation, one file each. To add a type, write a file like email.go
+// and add a line to Register.
 //
-// The three built-in types only pretend: they wait or compute for a while, tell how far they are, and fail now and then, so that everything
-// around them can be seen at work. Their payloads share two fields:
+// The three built-in types are examples. They wait or compute for a while, report progress, and fail now and then, so
+// that the rest of the system can be seen at work. Their payloads share three fields:
 //
-//	duration_ms   how long an attempt takes, 0 to 3,600,000; 0 does nothing at all, for measuring the system itself
-//	fail_rate     the share of attempts that fail, 0 (none) to 1 (all)
+//	duration_ms     how long an attempt takes, 0 to 3,600,000; with 0 it does nothing, to measure the system itself
+//	fail_rate       the share of attempts that fail, 0 (none) to 1 (all)
+//	fail_attempts   the number of attempts that fail before one succeeds, 0 to 100
 package handlers
 
 import (
@@ -17,8 +18,8 @@ import (
 
 // Options are what the handlers need from outside.
 type Options struct {
-	FailRate float64        // of attempts whose payload says nothing of it, 0..1
-	Rand     func() float64 // in [0, 1); nil: math/rand/v2
+	FailRate float64        // share of attempts that fail where the payload has no fail_rate, 0 to 1
+	Rand     func() float64 // returns numbers in [0, 1); nil means math/rand/v2
 }
 
 // Register adds every job type.

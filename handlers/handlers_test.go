@@ -18,7 +18,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// attempt is what one call of a handler came to.
+// attempt is the outcome of one call of a handler.
 type attempt struct {
 	result   string // as JSON
 	err      error
@@ -51,7 +51,7 @@ func try(t *testing.T, ctx context.Context, opts Options, jobType, payload strin
 	return a
 }
 
-// draws returns a source of random numbers that yields these, and then the last one for ever.
+// draws returns a source of random numbers that yields the given ones, and repeats the last one.
 func draws(numbers ...float64) func() float64 {
 	i := -1
 	return func() float64 {
@@ -82,7 +82,7 @@ func TestRegister(t *testing.T) {
 				}
 				Required []string
 			}
-			// Only the two numbers are looked at here, so other kinds of defaults are left out.
+			// doc holds numbers only, so properties with other kinds of defaults are left out.
 			var raw map[string]json.RawMessage
 			if err := json.Unmarshal(typ.Schema, &raw); err != nil {
 				t.Fatal(err)
@@ -98,14 +98,15 @@ func TestRegister(t *testing.T) {
 				t.Fatal(err)
 			}
 			duration, rate := doc.Properties["duration_ms"], doc.Properties["fail_rate"]
-			if *duration.Minimum != 0 || *duration.Maximum != maxDurationMS || *duration.Default != float64(usual[typ.Name].Milliseconds()) {
+			if *duration.Minimum != 0 || *duration.Maximum != maxDurationMS ||
+				*duration.Default != float64(usual[typ.Name].Milliseconds()) {
 				t.Errorf("duration_ms: %s", properties["duration_ms"])
 			}
 			if *rate.Minimum != 0 || *rate.Maximum != 1 || rate.Default != nil {
 				t.Errorf("fail_rate: %s", properties["fail_rate"])
 			}
 			if raw["required"] != nil {
-				t.Errorf("fields are required: %s", raw["required"])
+				t.Errorf("required fields %s, want none", raw["required"])
 			}
 			if typ.Description == "" {
 				t.Error("no description")
@@ -113,7 +114,7 @@ func TestRegister(t *testing.T) {
 			validate(t, typ.Schema, typ.Example)
 			validate(t, typ.Schema, json.RawMessage(`{}`))
 			if err := r.Lookup(typ.Name).Check(typ.Example); err != nil {
-				t.Errorf("its example does not decode: %v", err)
+				t.Errorf("the example does not decode: %v", err)
 			}
 		})
 	}
@@ -134,20 +135,21 @@ func validate(t *testing.T, schema, payload json.RawMessage) {
 		t.Fatal(err)
 	}
 	if err := c.MustCompile("schema.json").Validate(v); err != nil {
-		t.Errorf("the schema refuses %s: %v", payload, err)
+		t.Errorf("the schema rejects %s: %v", payload, err)
 	}
 }
 
-func TestNoDurationIsNoWork(t *testing.T) {
+func TestZeroDurationDoesNothing(t *testing.T) {
 	for jobType := range failures {
 		synctest.Test(t, func(t *testing.T) {
 			a := try(t, t.Context(), Options{}, jobType, `{"duration_ms":0,"fail_rate":0}`)
 			if a.err != nil || a.took != 0 || len(a.progress) > 0 {
-				t.Errorf("%s: error %v after %s, progress %v; want nothing of that", jobType, a.err, a.took, a.progress)
+				t.Errorf("%s: error %v after %s, progress %v; want no error, no time, no progress",
+					jobType, a.err, a.took, a.progress)
 			}
 			a = try(t, t.Context(), Options{Rand: draws(0)}, jobType, `{"duration_ms":0,"fail_rate":1}`)
 			if a.err == nil || a.took != 0 {
-				t.Errorf("%s with fail_rate 1: error %v after %s, want one at once", jobType, a.err, a.took)
+				t.Errorf("%s with fail_rate 1: error %v after %s, want an error at once", jobType, a.err, a.took)
 			}
 		})
 	}
@@ -161,31 +163,32 @@ func TestFailRate(t *testing.T) {
 		draw    float64
 		fails   bool
 	}{
-		{"the setting holds where the payload says nothing", 0.2, `{"duration_ms":0}`, 0.19, true},
-		{"a draw at the rate succeeds", 0.2, `{"duration_ms":0}`, 0.2, false},
-		{"the payload overrules the setting upwards", 0, `{"duration_ms":0,"fail_rate":1}`, 0.999, true},
-		{"the payload overrules the setting downwards", 1, `{"duration_ms":0,"fail_rate":0}`, 0, false},
+		{"the setting is the default of the payload", 0.2, `{"duration_ms":0}`, 0.19, true},
+		{"a number equal to the rate succeeds", 0.2, `{"duration_ms":0}`, 0.2, false},
+		{"the payload overrides the setting upwards", 0, `{"duration_ms":0,"fail_rate":1}`, 0.999, true},
+		{"the payload overrides the setting downwards", 1, `{"duration_ms":0,"fail_rate":0}`, 0, false},
 	}
 	for jobType, texts := range failures {
 		for _, test := range tests {
 			t.Run(jobType+"/"+test.name, func(t *testing.T) {
 				a := try(t, t.Context(), Options{FailRate: test.setting, Rand: draws(test.draw)}, jobType, test.payload)
 				if (a.err != nil) != test.fails {
-					t.Fatalf("error %v, want one: %v", a.err, test.fails)
+					t.Fatalf("error %v, want an error: %v", a.err, test.fails)
 				}
 				if test.fails && (jobs.IsPermanent(a.err) || !slices.Contains(texts, a.err.Error())) {
-					t.Errorf("error %v, want an ordinary one of its kind", a.err)
+					t.Errorf("error %v, want a retryable error of this job type", a.err)
 				}
 			})
 		}
-		t.Run(jobType+"/every text occurs", func(t *testing.T) {
+		t.Run(jobType+"/every error text occurs", func(t *testing.T) {
 			seen := map[string]bool{}
 			for i := range texts {
 				opts := Options{Rand: draws(0, (float64(i)+0.5)/float64(len(texts)))}
 				seen[try(t, t.Context(), opts, jobType, `{"duration_ms":0,"fail_rate":1}`).err.Error()] = true
 			}
-			if last := try(t, t.Context(), Options{Rand: draws(0, math.Nextafter(1, 0))}, jobType, `{"duration_ms":0,"fail_rate":1}`); last.err == nil {
-				t.Error("the highest draw yields no error")
+			highest := Options{Rand: draws(0, math.Nextafter(1, 0))}
+			if a := try(t, t.Context(), highest, jobType, `{"duration_ms":0,"fail_rate":1}`); a.err == nil {
+				t.Error("the highest random number yields no error")
 			}
 			if len(seen) != len(texts) {
 				t.Errorf("saw %v of %v", seen, texts)
@@ -194,9 +197,10 @@ func TestFailRate(t *testing.T) {
 	}
 }
 
-// What the API refuses may still come from a Go client: it is no retry's business.
-func TestNonsenseIsPermanent(t *testing.T) {
-	payloads := []string{`{"duration_ms":-1}`, `{"duration_ms":3600001}`, `{"fail_rate":1.1}`, `{"fail_rate":-0.1}`, `{"duration_ms":"long"}`}
+// A retry cannot cure a payload that breaks the limits.
+func TestInvalidPayloadIsAPermanentError(t *testing.T) {
+	payloads := []string{`{"duration_ms":-1}`, `{"duration_ms":3600001}`, `{"fail_rate":1.1}`, `{"fail_rate":-0.1}`,
+		`{"duration_ms":"long"}`}
 	for jobType := range failures {
 		for _, payload := range payloads {
 			if a := try(t, t.Context(), Options{}, jobType, payload); !jobs.IsPermanent(a.err) {
@@ -218,11 +222,11 @@ func TestContextEndsTheHandler(t *testing.T) {
 			cancel(jobs.ErrCancelled)
 			a := try(t, ctx, Options{}, jobType, `{"duration_ms":3600000,"fail_rate":0}`)
 			if !errors.Is(a.err, jobs.ErrCancelled) {
-				t.Errorf("error %v, want the cause of the context's end", a.err)
+				t.Errorf("error %v, want the cause of the context", a.err)
 			}
 		})
 	}
-	t.Run("on the way", func(t *testing.T) {
+	t.Run("in the middle of the work", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 1500*time.Millisecond, jobs.ErrTimeout)
 			defer cancel()
@@ -234,16 +238,17 @@ func TestContextEndsTheHandler(t *testing.T) {
 	})
 }
 
-// fail_attempts makes a job that comes through on its third attempt, whatever the setting.
+// With fail_attempts 2 a job succeeds at its third attempt, even where the setting makes all attempts fail.
 func TestFailAttempts(t *testing.T) {
 	for jobType := range failures {
 		for attempt, fails := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
 			var r jobs.Registry
 			Register(&r, Options{FailRate: 1, Rand: draws(0)})
-			job := jobs.Job{ID: "0198-id", Type: jobType, Attempts: attempt, Payload: json.RawMessage(`{"duration_ms":0,"fail_attempts":2}`)}
+			job := jobs.Job{ID: "0198-id", Type: jobType, Attempts: attempt,
+				Payload: json.RawMessage(`{"duration_ms":0,"fail_attempts":2}`)}
 			_, err := r.Lookup(jobType).Run(t.Context(), jobs.NewRun(job, slog.New(slog.DiscardHandler), nil))
 			if (err != nil) != fails || jobs.IsPermanent(err) {
-				t.Errorf("%s, attempt %d: error %v, want one: %v", jobType, attempt, err, fails)
+				t.Errorf("%s, attempt %d: error %v, want an error: %v", jobType, attempt, err, fails)
 			}
 		}
 	}

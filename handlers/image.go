@@ -14,15 +14,15 @@ type Image struct {
 	Width        *int64   `json:"width,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"320"`
 	Height       *int64   `json:"height,omitempty" doc:"In pixels." minimum:"1" maximum:"4096" default:"240"`
 	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt computes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"2000"`
-	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
-	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; default: FAIL_RATE of the worker." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"The number of attempts that fail before one succeeds." minimum:"0" maximum:"100"`
 }
 
-// ImageResult is what a rendered picture leaves.
+// ImageResult is the result of an image job.
 type ImageResult struct {
 	Width    int64  `json:"width"`
 	Height   int64  `json:"height"`
-	Frames   int64  `json:"frames"`   // whole pictures rendered, each a little deeper
+	Frames   int64  `json:"frames"`   // complete pictures rendered, each with more iterations than the one before
 	Checksum string `json:"checksum"` // CRC-32 of the last row
 }
 
@@ -39,8 +39,8 @@ var imageFailures = []string{
 
 type image struct{ Options }
 
-// render computes row by row until its time is over. It looks at the context and the clock before each row, which takes at most some ten
-// milliseconds: a handler that computes has to do this itself, nobody can stop it from outside.
+// render computes row by row until its time is over. It checks the context and the clock before each row; a row takes
+// at most about ten milliseconds. A handler that computes must check by itself: nothing can stop it from outside.
 func (i image) render(ctx context.Context, run *jobs.Run, in Image) (any, error) {
 	p, err := i.plan(run, in.DurationMS, in.FailRate, in.FailAttempts, imageDuration, imageFailures)
 	if err != nil {
@@ -87,7 +87,7 @@ func (i image) render(ctx context.Context, run *jobs.Run, in Image) (any, error)
 	}
 }
 
-// mandelbrotRow computes one row of the set: for each pixel, after how many of at most limit steps it escapes.
+// mandelbrotRow computes one row of the set: for each pixel the number of steps, at most limit, until it escapes.
 func mandelbrotRow(pixels []byte, y, height, limit int64) {
 	for x := range pixels {
 		cr := 3.0*float64(x)/float64(len(pixels)) - 2.2

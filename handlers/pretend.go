@@ -9,18 +9,18 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// maxDurationMS is an hour. The schema keeps longer ones out of the API, not out of a Go client.
+// maxDurationMS is one hour, as in the schema. It is checked here again for payloads that skipped the schema.
 const maxDurationMS = 3_600_000
 
 // plan is what an attempt is going to do.
 type plan struct {
 	duration time.Duration
-	failure  error   // nil: it succeeds
-	failAt   float64 // the part of the duration after which it fails, 0..1
+	failure  error   // nil: the attempt succeeds
+	failAt   float64 // the part of the duration after which it fails, 0 to 1
 }
 
-// plan decides how long an attempt takes and whether it fails, of the errors that may happen to its type. The first failAttempts attempts fail in
-// any case; after them, none does unless failRate says so.
+// plan decides how long an attempt takes and whether it fails, with one of the given errors. The first failAttempts
+// attempts always fail; the later ones fail only where failRate says so.
 func (o Options) plan(
 	run *jobs.Run, durationMS *int64, failRate *float64, failAttempts int, usual time.Duration, failures []string,
 ) (plan, error) {
@@ -45,13 +45,13 @@ func (o Options) plan(
 	}
 	if rate > 0 && o.Rand() < rate {
 		p.failure = errors.New(failures[int(o.Rand()*float64(len(failures)))])
-		p.failAt = 0.2 + 0.7*o.Rand() // rarely at the very beginning or end
+		p.failAt = 0.2 + 0.7*o.Rand() // not at the very beginning or end
 	}
 	return p, nil
 }
 
-// steps goes through the plan by waiting: in as many equal steps as there are messages, each of which is told at its beginning. It
-// returns the plan's failure when its time has come, and the cause when the context ends.
+// steps carries out the plan by waiting. There is one step for each message, all of equal length; a step reports its
+// message when it begins. It returns the plan's failure at its time, and the cause when the context ends.
 func (p plan) steps(ctx context.Context, run *jobs.Run, messages ...string) error {
 	if p.duration == 0 {
 		return p.failure
@@ -65,7 +65,7 @@ func (p plan) steps(ctx context.Context, run *jobs.Run, messages ...string) erro
 		run.Progress(100*float64(i)/float64(len(messages)), message)
 		wait := min(step, left)
 		if p.failure == nil && i == len(messages)-1 {
-			wait = left // what the division has left over
+			wait = left // includes the remainder of the division
 		}
 		if err := pause(ctx, wait); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (p plan) steps(ctx context.Context, run *jobs.Run, messages ...string) erro
 	return p.failure
 }
 
-// pause waits, or returns why the context has ended.
+// pause waits for d, or returns the cause when the context ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -11,15 +11,15 @@ import (
 
 // Report is the payload of a report job.
 type Report struct {
-	Title        string   `json:"title,omitempty" doc:"What stands on the first page." maxLength:"200" default:"Untitled report"`
+	Title        string   `json:"title,omitempty" doc:"The title on the first page." maxLength:"200" default:"Untitled report"`
 	Format       string   `json:"format,omitempty" doc:"The kind of file." enum:"pdf,csv,html" default:"pdf"`
 	Rows         *int64   `json:"rows,omitempty" doc:"How many rows it covers." minimum:"0" maximum:"10000000" default:"1000"`
 	DurationMS   *int64   `json:"duration_ms,omitempty" doc:"How long an attempt takes, in milliseconds; 0 does nothing." minimum:"0" maximum:"3600000" default:"4000"`
-	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; by default what the worker is set to." minimum:"0" maximum:"1"`
-	FailAttempts int      `json:"fail_attempts,omitempty" doc:"So many attempts fail before the first that succeeds." minimum:"0" maximum:"100"`
+	FailRate     *float64 `json:"fail_rate,omitempty" doc:"The share of attempts that fail; default: FAIL_RATE of the worker." minimum:"0" maximum:"1"`
+	FailAttempts int      `json:"fail_attempts,omitempty" doc:"The number of attempts that fail before one succeeds." minimum:"0" maximum:"100"`
 }
 
-// ReportResult is what a finished report leaves.
+// ReportResult is the result of a report job.
 type ReportResult struct {
 	File  string `json:"file"`
 	Rows  int64  `json:"rows"`
@@ -28,7 +28,7 @@ type ReportResult struct {
 
 const (
 	reportDuration = 4 * time.Second
-	reportPages    = 6 // told of on the way, whatever the number of rows
+	reportPages    = 6 // parts reported as progress, for any number of rows
 	rowsPerPage    = 50
 )
 

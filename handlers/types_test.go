@@ -24,7 +24,7 @@ func TestEmail(t *testing.T) {
 			t.Errorf("progress %q, want %q", got, want)
 		}
 		if a = try(t, t.Context(), Options{}, "email", `{"duration_ms":777}`); a.took != 777*time.Millisecond {
-			t.Errorf("it took %s, want the 777 ms of its payload", a.took)
+			t.Errorf("took %s, want the 777 ms of the payload", a.took)
 		}
 		if !strings.Contains(a.result, "someone@example.com") {
 			t.Errorf("result %s, want the default recipient", a.result)
@@ -42,22 +42,24 @@ func TestReport(t *testing.T) {
 			t.Errorf("result %s, want %s", a.result, want)
 		}
 		got := strings.Join(a.progress, "|")
-		want := "0 Reading 101 rows|11 Adding up|22 Laying out part 1 of 6|33 Laying out part 2 of 6|44 Laying out part 3 of 6|" +
-			"56 Laying out part 4 of 6|67 Laying out part 5 of 6|78 Laying out part 6 of 6|89 Uploading the file"
+		want := "0 Reading 101 rows|11 Adding up|22 Laying out part 1 of 6|33 Laying out part 2 of 6|" +
+			"44 Laying out part 3 of 6|56 Laying out part 4 of 6|67 Laying out part 5 of 6|78 Laying out part 6 of 6|" +
+			"89 Uploading the file"
 		if got != want {
 			t.Errorf("progress\n%q, want\n%q", got, want)
 		}
 
-		// It is to fail at 0.2 + 0.7 × 0.5 = 55 % of its 4 s.
+		// It fails at 0.2 + 0.7 × 0.5 = 55 % of its 4 s.
 		a = try(t, t.Context(), Options{Rand: draws(0, 0.25, 0.5)}, "report", `{"fail_rate":1}`)
 		if a.err == nil || a.err.Error() != reportFailures[1] || a.took.Round(time.Millisecond) != 2200*time.Millisecond {
 			t.Errorf("error %v after %s, want %q after 2.2 s", a.err, a.took, reportFailures[1])
 		}
 		if len(a.progress) != 5 {
-			t.Errorf("it told of %v, want the five steps begun by then", a.progress)
+			t.Errorf("progress %v, want the five steps that began before the failure", a.progress)
 		}
-		if a = try(t, t.Context(), Options{}, "report", `{"rows":0,"duration_ms":0}`); a.result != `{"file":"0198-id.pdf","rows":0,"pages":1}` {
-			t.Errorf("result %s, want one page without rows", a.result)
+		a = try(t, t.Context(), Options{}, "report", `{"rows":0,"duration_ms":0}`)
+		if want := `{"file":"0198-id.pdf","rows":0,"pages":1}`; a.result != want {
+			t.Errorf("result %s, want %s", a.result, want)
 		}
 	})
 }
@@ -65,7 +67,7 @@ func TestReport(t *testing.T) {
 func TestImage(t *testing.T) {
 	a := try(t, t.Context(), Options{}, "image", `{"duration_ms":60,"width":40,"height":32}`)
 	if a.err != nil || a.took < 60*time.Millisecond {
-		t.Fatalf("error %v after %s, want none, and 60 ms of work", a.err, a.took)
+		t.Fatalf("error %v after %s, want no error and 60 ms of work", a.err, a.took)
 	}
 	var result ImageResult
 	if err := json.Unmarshal([]byte(a.result), &result); err != nil {
@@ -83,7 +85,7 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// It computes on without a pause, and still ends soon after it is told to.
+// The handler never waits, and still ends soon after its context.
 func TestImageHonoursCancellation(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(30*time.Millisecond, func() { cancel(jobs.ErrCancelled) })
