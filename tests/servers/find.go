@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// postgresDirs is where packages put the server programs of PostgreSQL when they are not in PATH.
+// postgresDirs are the folders where packages install the server programs of PostgreSQL, if not in PATH.
 var postgresDirs = []string{
 	"/usr/lib/postgresql/*/bin",         // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                  // Red Hat, from the PostgreSQL project
@@ -27,7 +27,7 @@ var postgresDirs = []string{
 	"/usr/local/pgsql/bin", // built from source
 }
 
-// redisNames are programs that speak Redis; the second is what newer distributions ship in its place.
+// redisNames are the server programs that speak the Redis protocol. Newer distributions ship Valkey instead of Redis.
 var redisNames = []string{"redis-server", "valkey-server"}
 
 var redisDirs = []string{"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
@@ -44,11 +44,12 @@ func Missing() []string {
 	return names
 }
 
-// findPostgres returns the folder that holds initdb and postgres, of the newest version outside of PATH.
+// findPostgres returns the folder that holds initdb and postgres: that of TEST_POSTGRES_BIN, else that in PATH, else
+// that of the newest version in postgresDirs.
 func findPostgres() (string, error) {
 	if dir := os.Getenv(EnvPostgresBin); dir != "" {
 		if !executable(filepath.Join(dir, "initdb")) || !executable(filepath.Join(dir, "postgres")) {
-			return "", fmt.Errorf("%s names a folder without initdb and postgres", EnvPostgresBin)
+			return "", fmt.Errorf("the folder in %s has no initdb and postgres", EnvPostgresBin)
 		}
 		return dir, nil
 	}
@@ -83,7 +84,7 @@ func findRedis() (string, error) {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// version is the first number in a path, 0 where there is none.
+// version returns the first number in a path, or 0.
 func version(path string) int {
 	n, _ := strconv.Atoi(digits.FindString(path))
 	return n
@@ -94,11 +95,11 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// FreePort picks a port for a program of a test's own, as those of the servers are picked.
+// FreePort picks a port for a program that a test starts by itself.
 func FreePort() (int, error) { return freePort() }
 
-// freePort picks a port that nobody listens on now. It stays below the range from which systems take the ports of outgoing
-// connections: none of these can take it while its server is down.
+// freePort picks a port that is free now. It is below the range that operating systems use for outgoing connections,
+// so none of these takes the port while its server is down.
 func freePort() (int, error) {
 	for range 200 {
 		port := 20000 + rand.IntN(12000)
@@ -111,7 +112,7 @@ func freePort() (int, error) {
 	return 0, errors.New("found no free port between 20000 and 32000")
 }
 
-// onFreePort calls start with ports until one was not snatched away in between.
+// onFreePort calls start with a free port. It tries another port where a program took the first one in the meantime.
 func onFreePort(start func(port int) error) error {
 	var err error
 	for range 10 {
@@ -126,7 +127,7 @@ func onFreePort(start func(port int) error) error {
 	return err
 }
 
-// unprivileged returns whom to run PostgreSQL as, which refuses to run as root; nil: as ourselves.
+// unprivileged returns the user to run PostgreSQL as, because it refuses to run as root. Nil means: the current user.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -145,7 +146,8 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody")
 }
 
-// tempRoot is the folder for temporary files: the usual one, unless we are root and others cannot enter it.
+// tempRoot returns the folder for temporary files: the usual one, or /tmp if we are root and other users cannot enter
+// it.
 func tempRoot() string {
 	root := os.TempDir()
 	if os.Geteuid() != 0 {

@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// The guard is a second process of the same program. It is told over a pipe which servers run; when the pipe breaks, because
-// the test process has ended in whatever way, it kills them and removes their files. A "parent death" signal would do less: it
-// exists on Linux only, leaves the files, and does not reach the backends of a frozen PostgreSQL.
+// The guard is a second process of the same program. The test process writes to a pipe which servers run. The pipe
+// breaks when the test process ends, for any reason. Then the guard kills the servers and removes their files.
+// A "parent death" signal is not enough: it exists on Linux only, leaves the files, and does not reach the backends of
+// a frozen PostgreSQL.
 const envGuard = "WINDLASS_TEST_GUARD" // its value is the folder to remove
 
 func init() {
@@ -24,7 +25,7 @@ func init() {
 	}
 }
 
-// runGuard is the life of the guard process.
+// runGuard is the main function of the guard process.
 func runGuard(dir string) {
 	running := map[int]bool{}
 	lines := bufio.NewScanner(os.Stdin)
@@ -41,14 +42,14 @@ func runGuard(dir string) {
 	removeAll(dir)
 }
 
-// guard is this process's end of the pipe.
+// guard holds this process's end of the pipe.
 var guard struct {
 	sync.Mutex
 	pipe *os.File
 	base string
 }
 
-// baseDir returns the folder that holds all that this process's servers write.
+// baseDir returns the folder that holds all files of this process's servers.
 func baseDir() (string, error) {
 	guard.Lock()
 	defer guard.Unlock()
@@ -59,7 +60,7 @@ func baseDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// PostgreSQL runs as another user when we are root, and has to get through to its own folder.
+	// When we are root, PostgreSQL runs as another user. That user must be able to reach its own folder.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return "", err
 	}
@@ -90,7 +91,8 @@ func startGuard() error {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), envGuard+"="+base)
 	cmd.Dir = "/"
-	// Its output goes nowhere: `go test` waits for all who hold the test's output. A session of its own keeps Ctrl-C away.
+	// The guard has no output: `go test` waits for every process that holds the test's output.
+	// It has its own session, so that Ctrl-C does not reach it.
 	cmd.Stdin = r
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -102,8 +104,8 @@ func startGuard() error {
 	return nil
 }
 
-// Guard makes sure that a program which a test has started ends when the test process does, in whatever way that happens, and its
-// children with it. Unguard it when it has ended.
+// Guard makes the guard kill a program that a test has started, and its children, when the test process ends for any
+// reason. Call Unguard when the program has ended.
 func Guard(pid int) error {
 	if err := startGuard(); err != nil {
 		return err
@@ -115,10 +117,10 @@ func Guard(pid int) error {
 // Unguard forgets a program that was given to Guard.
 func Unguard(pid int) { guardRemove(pid) }
 
-func guardAdd(pid int)    { tellGuard("+", pid) }
-func guardRemove(pid int) { tellGuard("-", pid) }
+func guardAdd(pid int)    { sendGuard("+", pid) }
+func guardRemove(pid int) { sendGuard("-", pid) }
 
-func tellGuard(sign string, pid int) {
+func sendGuard(sign string, pid int) {
 	guard.Lock()
 	defer guard.Unlock()
 	if guard.pipe != nil {
@@ -126,7 +128,7 @@ func tellGuard(sign string, pid int) {
 	}
 }
 
-// removeBase removes the folder of this process's servers, which are gone, and with it the guard's work.
+// removeBase removes the folder of this process's servers, which have ended, and ends the guard.
 func removeBase() {
 	guard.Lock()
 	defer guard.Unlock()
@@ -139,7 +141,7 @@ func removeBase() {
 	guard.pipe, guard.base = nil, ""
 }
 
-// removeAll removes a folder that processes which were just killed may still be writing to.
+// removeAll removes a folder. It tries again for 2 s: processes that were just killed may still write to it.
 func removeAll(dir string) {
 	for range 100 {
 		if os.RemoveAll(dir) == nil {

@@ -34,7 +34,7 @@ func exec1(t *testing.T, url, sql string) {
 	}
 }
 
-// scalar returns the one text that a query yields.
+// scalar runs a query that yields one text.
 func scalar(t *testing.T, url, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -59,7 +59,7 @@ func mustRedis(t *testing.T, url string) *redis.Client {
 	return client
 }
 
-// alive tells whether a process runs; one that waits for its parent to take note of its end does not.
+// alive reports whether a process runs. A zombie, which waits for its parent to read its exit code, does not run.
 func alive(pid int) bool {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false

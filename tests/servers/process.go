@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	startTimeout = 60 * time.Second // crash recovery on a busy machine included
+	startTimeout = 60 * time.Second // includes crash recovery on a busy machine
 	stopTimeout  = 30 * time.Second
 )
 
-// errPortTaken: the server could not listen on the port that was picked for it.
+// errPortTaken means that the server could not listen on its port.
 var errPortTaken = errors.New("the port is taken")
 
 // process is a server program that can be stopped, killed, frozen and started again on the same files and port.
-// It keeps no goroutine, so that leak detectors have nothing to find.
+// It runs no goroutine, so that packages which check for leaked goroutines can use it.
 type process struct {
 	name string
-	dir  string // holds everything of this server; gone at the end
+	dir  string // holds all files of this server; removed at the end
 	bin  string
 	args []string
-	cred *syscall.Credential // nil: as ourselves
-	term syscall.Signal      // asks for an orderly stop
+	cred *syscall.Credential // nil: the current user
+	term syscall.Signal      // the signal for an orderly stop
 
 	// ready reports whether the process with this pid answers requests.
 	ready func(pid int) bool
@@ -53,7 +53,7 @@ func (p *process) start() error {
 	deadline := time.Now().Add(startTimeout)
 	for {
 		err := p.launch(deadline)
-		// What was killed a moment ago may hold on to its shared memory for a little longer.
+		// A server that was just killed may hold its shared memory for a moment longer.
 		if err == nil || !strings.Contains(err.Error(), "still in use") || time.Now().After(deadline) {
 			return err
 		}
@@ -76,15 +76,15 @@ func (p *process) launch(deadline time.Time) error {
 	}
 	cmd := exec.Command(p.bin, p.args...)
 	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C") // its messages are read below
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANG=C") // in English, because its messages are parsed below
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	// A group of its own: Ctrl-C at a terminal is for the tests, who then stop their servers.
+	// Its own process group: Ctrl-C at a terminal reaches only the tests, which then stop their servers.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.cred}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	pid := cmd.Process.Pid
-	_ = cmd.Process.Release() // from here on by pid: a Wait would need a goroutine
+	_ = cmd.Process.Release() // from here on we use the pid: Wait would need a goroutine
 	guardAdd(pid)
 	p.pid = pid
 
@@ -107,7 +107,7 @@ func (p *process) launch(deadline time.Time) error {
 	return nil
 }
 
-// stop asks for an orderly end and waits for it. It is no error when the server is not running.
+// stop asks the server to end in order, and waits for that. It is no error if the server is not running.
 func (p *process) stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +124,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-// end sends a signal that ends the server, and waits for that; what is left after a while is killed.
+// end sends a signal that ends the server, and waits for that. After stopTimeout it kills the server.
 func (p *process) end(signal syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +150,8 @@ func (p *process) pids() []int {
 	return append([]int{p.pid}, children(p.pid)...)
 }
 
-// kill ends the server and all its children at once, as a power cut would (but for what the kernel has not written yet).
+// kill ends the server and all its children at once, like a power cut. Unlike in a power cut, the kernel still writes
+// what it has buffered.
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,7 +167,7 @@ func (p *process) killLocked() {
 	p.forget()
 }
 
-// pause freezes the server and its children: connections stay open and nobody answers.
+// pause freezes the server and its children. Connections stay open, and requests get no answer.
 func (p *process) pause() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -211,7 +212,7 @@ func (p *process) forget() {
 
 func (p *process) logPath() string { return filepath.Join(p.dir, "log") }
 
-// log returns what the server has written from an offset on, the last 4 KB of it.
+// log returns what the server has logged from an offset on, at most the last 4 KiB.
 func (p *process) log(from int64) string {
 	raw, err := os.ReadFile(p.logPath())
 	if err != nil {
@@ -221,7 +222,7 @@ func (p *process) log(from int64) string {
 	return string(bytes.TrimSpace(raw[max(0, len(raw)-4096):]))
 }
 
-// reap waits for a child of ours to end, at most so long, and reports whether it has.
+// reap waits for a child process to end, for at most the given time, and reports whether it has ended.
 func reap(pid int, wait time.Duration) bool {
 	deadline := time.Now().Add(wait)
 	for {
@@ -236,8 +237,8 @@ func reap(pid int, wait time.Duration) bool {
 	}
 }
 
-// freeze stops a process and its children. The parent comes first, so that it makes no more of them.
-// A process group would not do: each backend of PostgreSQL is in a group and a session of its own.
+// freeze stops a process and its children. It stops the parent first, so that no more children start.
+// A signal to the process group is not enough: each backend of PostgreSQL has its own group and session.
 func freeze(pid int) {
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
 	var stopped []int
@@ -253,7 +254,7 @@ func freeze(pid int) {
 	}
 }
 
-// killTree kills a process and its children without giving the parent a chance to notice, or to clean up.
+// killTree kills a process and its children. The parent is frozen first, so it cannot notice and cannot clean up.
 func killTree(pid int) {
 	freeze(pid)
 	for _, child := range children(pid) {
@@ -269,9 +270,9 @@ func children(parent int) []int {
 	for _, path := range stats {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			continue // gone meanwhile
+			continue // the process has ended in the meantime
 		}
-		// pid (name) state ppid …; the name may hold anything, brackets included.
+		// The format is "pid (name) state ppid …". The name may contain any character, brackets too.
 		_, rest, _ := strings.Cut(string(raw[bytes.LastIndexByte(raw, ')')+1:]), " ")
 		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(parent) {
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {

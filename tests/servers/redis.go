@@ -19,17 +19,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisServer is a Redis of a test's own. Its methods may be called from any goroutine; a failure is reported to the test.
+// RedisServer is a Redis server of one test. Its methods may be called from any goroutine. A failure is reported to the
+// test.
 type RedisServer struct {
 	URL  string // of database 0; port and password stay the same over restarts
-	Addr string // host:port, for those who put a proxy in between
+	Addr string // host:port, for tests that put a proxy in between
 
 	t testing.TB // nil for a shared server
 	*process
 }
 
-// StartRedis starts a server for this test alone, which keeps nothing over a restart unless args say otherwise. args are those of
-// redis-server, such as "--maxmemory", "10mb". The server is gone when the test ends.
+// StartRedis starts a server for this test alone, and ends it with the test. args are arguments of redis-server, such
+// as "--maxmemory", "10mb". Unless args say otherwise, the server loses all data at a restart.
 func StartRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
 	s, err := newRedis(args)
@@ -41,10 +42,10 @@ func StartRedis(t testing.TB, args ...string) *RedisServer {
 	return s
 }
 
-// Start starts the stopped or killed server again, on the same port, and waits until it answers.
+// Start starts a stopped or killed server again on the same port, and waits until it answers.
 func (s *RedisServer) Start() { report(s.t, s.start()) }
 
-// Stop ends the server in order. It is fine to stop what is not running.
+// Stop ends the server in order. It does nothing if the server is not running.
 func (s *RedisServer) Stop() { report(s.t, s.stop()) }
 
 // Kill ends the server with SIGKILL.
@@ -56,13 +57,13 @@ func (s *RedisServer) Restart() {
 	s.Start()
 }
 
-// Pause freezes the server, until Resume.
+// Pause freezes the server until Resume.
 func (s *RedisServer) Pause() { report(s.t, s.pause()) }
 
-// Resume lets a paused server go on.
+// Resume ends a Pause.
 func (s *RedisServer) Resume() { s.resume() }
 
-// Log returns the end of what the server has logged.
+// Log returns the end of the server's log, at most 4 KiB.
 func (s *RedisServer) Log() string { return s.log(0) }
 
 func newRedis(args []string) (*RedisServer, error) {
@@ -93,8 +94,8 @@ func newRedis(args []string) (*RedisServer, error) {
 	return s, nil
 }
 
-// redisReady tells that the server answers, has loaded its data, and is the process we started. It speaks the protocol by hand: the
-// client library would log each refused connection.
+// redisReady reports whether the server answers, has loaded its data, and is the process we started. It writes the
+// protocol by hand, because the client library would log each refused connection.
 func redisReady(addr, password string, pid int) bool {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
@@ -115,17 +116,18 @@ func redisClient(url string) (*redis.Client, error) {
 	if err != nil {
 		return nil, errors.New(EnvRedis + " must be a URL like redis://user:password@host:6379")
 	}
-	options.MaxRetries, options.DialerRetries = -1, 1 // who waits for a server asks again
+	options.MaxRetries, options.DialerRetries = -1, 1 // callers that wait for a server retry by themselves
 	options.ContextTimeoutEnabled = true
 	options.PoolSize = 1
 	return redis.NewClient(options), nil
 }
 
-// leaseTTL is how long a database stays taken for a test that was killed.
+// leaseTTL is how long a database stays reserved for a test that was killed.
 const leaseTTL = 20 * time.Minute
 
-// Redis returns the URL of an empty database on a shared server, which no other test gets until this one has ended. Databases do not
-// separate publish/subscribe: a test that must not hear others needs channels of its own, or StartRedis. A test must not FLUSHALL here.
+// Redis returns the URL of an empty database on a shared server. No other test gets that database until this test ends.
+// Databases do not separate publish/subscribe: a test that must not receive the messages of others needs its own
+// channels, or StartRedis. A test must not call FLUSHALL here.
 func Redis(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv(EnvRedis)
@@ -148,8 +150,8 @@ func Redis(t testing.TB) string {
 	return target
 }
 
-// leaseRedis takes an empty database of a server. Processes agree by keys in database 0. What is not empty is left alone: it
-// may be somebody's data.
+// leaseRedis reserves an empty database of a server. Keys in database 0 say which databases are reserved, for all
+// processes. A database that is not empty is left alone, because it may hold real data.
 func leaseRedis(server string) (target string, release func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -158,7 +160,7 @@ func leaseRedis(server string) (target string, release func() error, err error) 
 		return "", nil, err
 	}
 	defer admin.Close()
-	databases := 16 // where the server does not tell
+	databases := 16 // the default of Redis, for servers that refuse CONFIG GET
 	if conf, err := admin.ConfigGet(ctx, "databases").Result(); err == nil {
 		if n, err := strconv.Atoi(conf["databases"]); err == nil {
 			databases = n
@@ -180,7 +182,7 @@ func leaseRedis(server string) (target string, release func() error, err error) 
 			key := fmt.Sprintf("windlass-test-database:%d", n+1)
 			token := rand.Text()
 			if err := zero.SetArgs(ctx, key, token, redis.SetArgs{Mode: "NX", TTL: leaseTTL}).Err(); errors.Is(err, redis.Nil) {
-				continue // taken
+				continue // reserved by another test
 			} else if err != nil {
 				return "", nil, err
 			}
@@ -189,7 +191,7 @@ func leaseRedis(server string) (target string, release func() error, err error) 
 			if empty, err := redisEmpty(ctx, target); err != nil {
 				return "", nil, err
 			} else if !empty {
-				continue // and stays marked, so that nobody looks again soon
+				continue // it stays reserved, so that no test tries it again soon
 			}
 			zeroURL := *u
 			zeroURL.Path = "/0"
@@ -211,7 +213,7 @@ func redisEmpty(ctx context.Context, target string) (bool, error) {
 	return size == 0, err
 }
 
-// releaseRedis empties a leased database and gives it back.
+// releaseRedis empties a reserved database and ends its reservation.
 func releaseRedis(zeroURL, target, key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -1,13 +1,13 @@
 // Package servers gives tests real PostgreSQL and Redis servers.
 //
-// Most tests want an empty database on a server that all tests share: [Postgres] and [Redis]. That server is the one that
-// TEST_DATABASE_URL or TEST_REDIS_URL names, or else a throw-away one that the first caller of a process starts. Tests that
-// stop, kill or freeze a server start one of their own: [StartPostgres] and [StartRedis].
+// Most tests need an empty database on a server that all tests share: [Postgres] and [Redis]. The shared server is that
+// of TEST_DATABASE_URL or TEST_REDIS_URL. Without them the first call in a process starts a temporary server. Tests
+// that stop, kill or freeze a server start their own: [StartPostgres] and [StartRedis].
 //
-// Nothing is left behind, whatever becomes of the test process: a guard process (see guard.go) ends its servers and
-// removes their files as soon as it is gone. No TestMain is needed; [Main] only makes the end a little quicker and calmer.
+// Nothing is left behind, however the test process ends: a guard process (see guard.go) then ends its servers and
+// removes their files. No TestMain is needed. [Main] stops the servers a little sooner.
 //
-// Tests never skip for want of a server: they fail and say how to install it.
+// Tests never skip because a server is missing: they fail, and the message says how to install it.
 package servers
 
 import (
@@ -29,12 +29,12 @@ import (
 // The environment that chooses the servers.
 const (
 	EnvPostgres = "TEST_DATABASE_URL" // URL of a PostgreSQL whose user may create databases
-	EnvRedis    = "TEST_REDIS_URL"    // URL of a Redis with some empty databases besides database 0
-	// EnvPostgresBin is the folder with initdb and postgres, for tests with another version than the one found first.
+	EnvRedis    = "TEST_REDIS_URL"    // URL of a Redis that has empty databases besides database 0
+	// EnvPostgresBin is the folder with initdb and postgres, to test another version than the one that is found first.
 	EnvPostgresBin = "TEST_POSTGRES_BIN"
 )
 
-// Postgres returns the URL of a fresh, empty database that is dropped when the test ends, connections or not.
+// Postgres returns the URL of a new, empty database. It is dropped when the test ends, even if connections are open.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv(EnvPostgres)
@@ -64,7 +64,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// StopShared ends the servers that this process has started for all of its tests, for a TestMain that does more than Main.
+// StopShared ends the shared servers that this process has started. It is for a TestMain that does more than Main.
 func StopShared() {
 	postgresShared.Lock()
 	defer postgresShared.Unlock()
@@ -80,7 +80,7 @@ func StopShared() {
 	removeBase()
 }
 
-// The servers that this process has started for all of its tests.
+// The shared servers that this process has started.
 var (
 	postgresShared struct {
 		sync.Mutex
@@ -118,8 +118,8 @@ func sharedRedis() (*RedisServer, error) {
 	return redisShared.server, nil
 }
 
-// Environment starts the shared servers that the environment does not name already, both at once, and returns the
-// variables that tell other processes of them. StopShared ends them.
+// Environment starts the shared servers, in parallel, unless the environment already names servers. It returns the
+// variables that other processes need to use them. StopShared ends them.
 func Environment() ([]string, error) {
 	var (
 		wg       sync.WaitGroup
@@ -158,7 +158,7 @@ func Environment() ([]string, error) {
 	return set, errors.Join(pgErr, redisErr)
 }
 
-// createDatabase makes an empty database on the server and returns its name and URL.
+// createDatabase creates an empty database on the server and returns its name and URL.
 func createDatabase(ctx context.Context, server string) (name, target string, err error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
@@ -173,7 +173,7 @@ func createDatabase(ctx context.Context, server string) (name, target string, er
 	}
 	defer closeConn(conn)
 	for {
-		// template0 never has connections, which would be in the way of a copy.
+		// A database can be copied only while it has no connections, and template0 never has any.
 		_, err = conn.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0")
 		if !busy(err) {
 			break
@@ -187,7 +187,7 @@ func createDatabase(ctx context.Context, server string) (name, target string, er
 	return name, u.String(), nil
 }
 
-// dropDatabase removes a test's database and cuts off whoever still uses it.
+// dropDatabase drops a test's database and closes the connections that still use it.
 func dropDatabase(server, name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -200,7 +200,7 @@ func dropDatabase(server, name string) error {
 	return err
 }
 
-// busy tells that PostgreSQL refused because somebody else is using the template.
+// busy reports that PostgreSQL refused because another process is using the template.
 func busy(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "55006"

@@ -19,12 +19,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// envVictim makes this test binary a process that starts servers, says what they are, and waits to be killed.
+// envVictim makes this test binary a process that starts servers, prints their pids, and waits to be killed.
 const envVictim = "WINDLASS_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envVictim) != "" {
-		beVictim()
+		runVictim()
 	}
 	Main(m)
 }
@@ -37,7 +37,7 @@ func TestPostgres(t *testing.T) {
 		}
 		exec1(t, first, "CREATE TABLE here (n int)")
 		if err := query(second, "SELECT count(*) FROM here"); err == nil {
-			t.Error("a table of one test's database is seen in another's")
+			t.Error("a table of one test's database is visible in another's")
 		}
 	})
 	t.Run("DropsItWithConnectionsOpen", func(t *testing.T) {
@@ -48,13 +48,13 @@ func TestPostgres(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { closeConn(conn) }) // runs before the drop; so leave another one open
+			t.Cleanup(func() { closeConn(conn) }) // runs before the drop; the next connection stays open
 			if _, err := pgx.Connect(context.Background(), target); err != nil {
 				t.Fatal(err)
 			}
 		})
 		if err := query(target, "SELECT 1"); err == nil {
-			t.Error("the database is still there after its test")
+			t.Error("the database still exists after its test")
 		}
 	})
 }
@@ -72,12 +72,12 @@ func TestRedis(t *testing.T) {
 		}
 	})
 	if empty, err := redisEmpty(t.Context(), target); err != nil || !empty {
-		t.Errorf("after its test a database is empty: %v, %v", empty, err)
+		t.Errorf("the database is empty after its test: %v (error %v), want true", empty, err)
 	}
 }
 
-// Packages that watch for leaked goroutines may use the servers.
-func TestServersKeepNoGoroutine(t *testing.T) {
+// Packages that check for leaked goroutines use the servers too.
+func TestServersRunNoGoroutine(t *testing.T) {
 	known := goleak.IgnoreCurrent()
 	t.Run("user", func(t *testing.T) {
 		Postgres(t)
@@ -92,7 +92,7 @@ func TestStartPostgres(t *testing.T) {
 	s := StartPostgres(t, "max_connections=17")
 	target := s.Database(t)
 	if got := scalar(t, target, "SHOW max_connections"); got != "17" {
-		t.Errorf("max_connections = %s, want the 17 that was asked for", got)
+		t.Errorf("max_connections = %s, want 17 as in the settings", got)
 	}
 	if got := scalar(t, target, "SHOW fsync"); got != "on" {
 		t.Errorf("fsync = %s, want on", got)
@@ -103,7 +103,7 @@ func TestStartPostgres(t *testing.T) {
 		name string
 		down func()
 	}{{"Stop", s.Stop}, {"Kill", s.Kill}} {
-		t.Run(step.name+"KeepsWhatWasCommitted", func(t *testing.T) {
+		t.Run(step.name+"KeepsCommittedRows", func(t *testing.T) {
 			exec1(t, target, "INSERT INTO kept VALUES (1)")
 			before := scalar(t, target, "SELECT count(*)::text FROM kept")
 			step.down()
@@ -131,7 +131,7 @@ func TestStartPostgres(t *testing.T) {
 		select {
 		case err := <-answer:
 			t.Errorf("a paused server answered (error: %v)", err)
-		case <-time.After(200 * time.Millisecond): // no event marks a silence
+		case <-time.After(200 * time.Millisecond): // there is no event to wait for when nothing must happen
 		}
 		s.Resume()
 		if err := <-answer; err != nil {
@@ -141,7 +141,7 @@ func TestStartPostgres(t *testing.T) {
 	t.Run("StopsWhilePaused", func(t *testing.T) {
 		s.Pause()
 		s.Stop()
-		s.Stop() // and once more, for nothing
+		s.Stop() // a second Stop does nothing
 		s.Start()
 		exec1(t, target, "SELECT 1")
 	})
@@ -151,13 +151,13 @@ func TestStartRedis(t *testing.T) {
 	s := StartRedis(t, "--maxmemory", "7mb")
 	client := mustRedis(t, s.URL)
 	if got := client.ConfigGet(t.Context(), "maxmemory").Val()["maxmemory"]; got != strconv.Itoa(7<<20) {
-		t.Errorf("maxmemory = %s, want the 7 MB that was asked for", got)
+		t.Errorf("maxmemory = %s, want 7 MiB as in the arguments", got)
 	}
 	for _, step := range []struct {
 		name string
 		down func()
 	}{{"Stop", s.Stop}, {"Kill", s.Kill}} {
-		t.Run(step.name+"ForgetsEverything", func(t *testing.T) {
+		t.Run(step.name+"LosesAllKeys", func(t *testing.T) {
 			client.Set(t.Context(), "k", "v", 0)
 			step.down()
 			if err := client.Ping(t.Context()).Err(); err == nil {
@@ -165,7 +165,7 @@ func TestStartRedis(t *testing.T) {
 			}
 			s.Start()
 			if n, err := mustRedis(t, s.URL).DBSize(t.Context()).Result(); err != nil || n != 0 {
-				t.Errorf("after the restart it holds %d keys (%v), want 0", n, err)
+				t.Errorf("%d keys after the restart (error %v), want 0", n, err)
 			}
 		})
 	}
@@ -203,13 +203,13 @@ func TestStartRefusesATakenPort(t *testing.T) {
 		},
 	} {
 		if err := start(); !errors.Is(err, errPortTaken) {
-			t.Errorf("%s on a taken port: %v, want errPortTaken, which makes the caller try another", name, err)
+			t.Errorf("%s on a taken port: %v, want errPortTaken, so that the caller tries another port", name, err)
 		}
 	}
 }
 
-// A test process that is killed, with a frozen server even, leaves nothing behind.
-func TestNothingOutlivesAKilledTestProcess(t *testing.T) {
+// A test process that is killed leaves no server and no file behind, even if one of its servers is frozen.
+func TestKilledTestProcessLeavesNothingBehind(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestNothingOutlivesAKilledTestProcess(t *testing.T) {
 		}
 	}
 	if len(pids) < 5 || !strings.Contains(filepath.Base(base), "windlass-servers-") {
-		t.Fatalf("the victim told of %v and %q", pids, base)
+		t.Fatalf("the victim printed the pids %v and the folder %q", pids, base)
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
@@ -252,13 +252,13 @@ func TestNothingOutlivesAKilledTestProcess(t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s is still there", base)
+			t.Fatalf("%s still exists", base)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func beVictim() {
+func runVictim() {
 	pg, err := newPostgres(nil)
 	if err != nil {
 		fmt.Println(err)
@@ -282,10 +282,10 @@ func beVictim() {
 	select {}
 }
 
-func TestMissingServersAreNamedWithTheCure(t *testing.T) {
+func TestErrorForAMissingServerSaysHowToInstallIt(t *testing.T) {
 	t.Setenv(EnvPostgresBin, t.TempDir())
 	if _, err := findPostgres(); err == nil {
-		t.Error("an empty folder passes for an installation of PostgreSQL")
+		t.Error("an empty folder is accepted as an installation of PostgreSQL")
 	}
 	t.Setenv(EnvPostgresBin, "")
 	t.Setenv("PATH", t.TempDir())
@@ -295,7 +295,7 @@ func TestMissingServersAreNamedWithTheCure(t *testing.T) {
 	_, redisErr := findRedis()
 	for _, err := range []error{pgErr, redisErr} {
 		if err == nil || !strings.Contains(err.Error(), "make test") {
-			t.Errorf("error %v does not name the command that installs it", err)
+			t.Errorf("error %v does not name the command that installs the server", err)
 		}
 	}
 	if got := strings.Join(Missing(), " "); got != "postgresql redis" {
@@ -314,31 +314,31 @@ func TestWithServers(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	t.Run("TellsTheCommandAndPassesItsExitCode", func(t *testing.T) {
+	t.Run("SetsTheURLsAndReturnsTheExitCode", func(t *testing.T) {
 		out, err := run(`echo "$TEST_DATABASE_URL $TEST_REDIS_URL"; exit 7`, EnvPostgres+"=", EnvRedis+"=")
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 7 {
-			t.Errorf("it ended with %v, want the exit code 7 of its command", err)
+			t.Errorf("ended with %v, want the exit code 7 of the command", err)
 		}
 		urls := strings.Fields(out)
 		if len(urls) != 2 || !strings.HasPrefix(urls[0], "postgres://") || !strings.HasPrefix(urls[1], "redis://") {
-			t.Fatalf("the command saw %q", out)
+			t.Fatalf("the URLs in the command's environment are %q", out)
 		}
 		if err := query(urls[0], "SELECT 1"); err == nil {
 			t.Error("PostgreSQL still runs afterwards")
 		}
 	})
-	t.Run("LeavesWhatIsSetAlone", func(t *testing.T) {
+	t.Run("KeepsURLsThatAreSet", func(t *testing.T) {
 		out, err := run(`echo "$TEST_DATABASE_URL $TEST_REDIS_URL"`, EnvPostgres+"=postgres://mine", EnvRedis+"=redis://mine")
 		if err != nil || strings.TrimSpace(out) != "postgres://mine redis://mine" {
-			t.Errorf("the command saw %q (%v)", out, err)
+			t.Errorf("the URLs in the command's environment are %q (error %v)", out, err)
 		}
 	})
-	t.Run("TellsADeathBySignalAsAShellDoes", func(t *testing.T) {
+	t.Run("ReportsADeathBySignalLikeAShell", func(t *testing.T) {
 		var exit *exec.ExitError
 		_, err := run(`kill -TERM $$`, EnvPostgres+"=postgres://mine", EnvRedis+"=redis://mine")
 		if !errors.As(err, &exit) || exit.ExitCode() != 128+int(syscall.SIGTERM) {
-			t.Errorf("it ended with %v, want exit code 143", err)
+			t.Errorf("ended with %v, want exit code 143", err)
 		}
 	})
 }

@@ -16,17 +16,18 @@ import (
 
 const (
 	postgresUser = "windlass"
-	// envTemplate names the template that another process has made, for as long as that process lives.
+	// envTemplate names the folder of a template that another process has made. It exists as long as that process.
 	envTemplate = "WINDLASS_TEST_TEMPLATE"
 )
 
-// made is the template of this process. initdb takes 1 to 3 seconds, a copy of its work a tenth of that.
+// made is the template of this process. initdb takes 1 to 3 seconds, a copy of its result a tenth of that.
 var made struct {
 	sync.Mutex
 	bin, dir, password string
 }
 
-// postgresTemplate returns a folder with an initialised, never started data directory in "data", and its superuser's password.
+// postgresTemplate returns a folder with an initialised, never started data directory in "data", and its superuser's
+// password.
 func postgresTemplate(bin string, cred *syscall.Credential) (dir, password string, err error) {
 	made.Lock()
 	defer made.Unlock()
@@ -51,15 +52,15 @@ func postgresTemplate(bin string, cred *syscall.Credential) (dir, password strin
 
 // initTemplate runs initdb.
 func initTemplate(bin string, cred *syscall.Credential) (string, error) {
-	if err := startGuard(); err != nil { // somebody has to remove the files
+	if err := startGuard(); err != nil { // the guard removes the files
 		return "", err
 	}
 	dir, err := serverDir("template-")
 	if err != nil {
 		return "", err
 	}
-	// A password, although it is thrown away: other users of this machine can reach the port, and a superuser of
-	// PostgreSQL may run programs.
+	// Even a temporary server needs a password: other users of this machine can reach the port, and a superuser of
+	// PostgreSQL can run programs.
 	password := rand.Text()
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "bin"), []byte(bin), 0o600),
@@ -69,7 +70,7 @@ func initTemplate(bin string, cred *syscall.Credential) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// initdb reads the password from a file that it has to be able to open.
+	// initdb may run as another user, and reads the password from a file.
 	if err := giveTo(cred, filepath.Join(dir, "data"), filepath.Join(dir, "password")); err != nil {
 		return "", err
 	}
@@ -85,7 +86,7 @@ func initTemplate(bin string, cred *syscall.Credential) (string, error) {
 	return dir, nil
 }
 
-// copyTree copies a data directory, which holds folders and files only.
+// copyTree copies a data directory. It handles folders and regular files only.
 func copyTree(from, to string, cred *syscall.Credential) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -122,7 +123,7 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// giveTo makes files the property of whom the server runs as.
+// giveTo makes the user that the server runs as the owner of files.
 func giveTo(cred *syscall.Credential, paths ...string) error {
 	if cred == nil {
 		return nil

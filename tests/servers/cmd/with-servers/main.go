@@ -1,9 +1,9 @@
-// Command with-servers runs a command beside a throw-away PostgreSQL and Redis, which it tells of in TEST_DATABASE_URL and
-// TEST_REDIS_URL (a variable that is set already is left alone, and its server is not started):
+// Command with-servers starts a temporary PostgreSQL and Redis, and runs a command with their URLs in TEST_DATABASE_URL
+// and TEST_REDIS_URL. If one of these is set already, it keeps its value and that server is not started.
 //
 //	with-servers go test ./...
 //
-// It ends with the command's exit code. With -missing it only prints which servers are not installed, a line each.
+// It ends with the command's exit code. With -missing it only prints the servers that are not installed, one a line.
 package main
 
 import (
@@ -59,7 +59,7 @@ func run(name string, args []string) int {
 	}
 }
 
-// exitCode is the command's, or 128 and its signal as a shell would have it.
+// exitCode returns the command's exit code, or 128 plus the signal that killed it, like a shell.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
