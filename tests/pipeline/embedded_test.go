@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// embedded starts the one-process mode on a directory of its own.
+// embedded starts the one-process mode with a new data directory.
 func embedded(t *testing.T, env ...string) (*process, *api) {
 	t.Helper()
 	port, web := freePort(t), freePort(t)
@@ -19,7 +19,8 @@ func embedded(t *testing.T, env ...string) (*process, *api) {
 	if r := ui.call("GET", "/api/livez", ""); r.code != http.StatusOK {
 		t.Errorf("GET /api/livez on the web port: %d", r.code)
 	}
-	if r := ui.call("GET", "/", ""); r.code != http.StatusOK || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+	if r := ui.call("GET", "/", ""); r.code != http.StatusOK ||
+		!strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
 		t.Errorf("GET / on the web port: %d %v", r.code, r.header)
 	}
 	return p, a
@@ -34,10 +35,11 @@ func TestEmbedded(t *testing.T) {
 func TestEmbeddedKilled(t *testing.T) {
 	t.Parallel()
 	p, a := embedded(t, "WORKER_CONCURRENCY=2")
-	ids := []string{a.submit(`{"type":"report","payload":{"duration_ms":6000,"fail_rate":0}}`)} // long enough to be seen at it
+	// The first job runs long enough that the process is killed in the middle of it.
+	ids := []string{a.submit(`{"type":"report","payload":{"duration_ms":6000,"fail_rate":0}}`)}
 	for i := range 20 {
-		delay := []int{0, 1}[i%2]
-		ids = append(ids, a.submit(fmt.Sprintf(`{"type":"report","delay_seconds":%d,"payload":{"duration_ms":300,"fail_rate":0}}`, delay)))
+		ids = append(ids, a.submit(fmt.Sprintf(
+			`{"type":"report","delay_seconds":%d,"payload":{"duration_ms":300,"fail_rate":0}}`, i%2)))
 	}
 	a.await(ids[0], "running")
 	p.kill()
@@ -48,7 +50,7 @@ func TestEmbeddedKilled(t *testing.T) {
 		lost += len(outcomes(a.await(id, "completed")))
 	}
 	if lost == 0 {
-		t.Error("nothing was running when the process was killed: the test did not hit")
+		t.Error("no job was running when the process was killed: the test proves nothing")
 	}
 }
 
@@ -67,7 +69,7 @@ func TestEmbeddedTerminated(t *testing.T) {
 	}
 }
 
-// A second process must not share the directory.
+// A second process must not use the same data directory.
 func TestEmbeddedTwice(t *testing.T) {
 	t.Parallel()
 	p, _ := embedded(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// deployment is Windlass on servers of its own.
+// deployment is an api process with its own PostgreSQL and Redis.
 type deployment struct {
 	*api
 	postgres *servers.PostgresServer
@@ -21,7 +21,7 @@ type deployment struct {
 	apiProc  *process
 }
 
-// leaseTTL is short, so that a lost worker is noticed soon.
+// leaseTTL is short, so that the loss of a worker is detected soon.
 const leaseTTL = "3s"
 
 func deploy(t *testing.T) *deployment {
@@ -39,12 +39,12 @@ func (d *deployment) env() []string {
 	return []string{"DATABASE_URL=" + d.url, "REDIS_URL=" + d.redis.URL, "LEASE_TTL=" + leaseTTL, "FAIL_RATE=0"}
 }
 
-// worker starts one and waits until it is known.
+// worker starts a worker process and waits until the api lists it.
 func (d *deployment) worker(env ...string) *process {
 	d.t.Helper()
 	known := len(d.get("/workers")["workers"].([]any))
 	p := launch(d.t, "worker", append(append(d.env(), "HEALTH_PORT=0"), env...)...)
-	eventually(d.t, "the worker to be known", func() bool { return len(d.get("/workers")["workers"].([]any)) > known })
+	eventually(d.t, "the worker in /workers", func() bool { return len(d.get("/workers")["workers"].([]any)) > known })
 	return p
 }
 
@@ -55,20 +55,23 @@ func TestDistributed(t *testing.T) {
 	life(t, d.api)
 }
 
-// life follows jobs through all that can become of them; it holds in both modes.
+// life takes jobs through all their states. It is the same for the distributed and the one-process mode.
 func life(t *testing.T, a *api) {
-	// A job that succeeds, run by a worker.
-	id := a.submit(`{"type":"email","payload":{"to":"a@example.com","duration_ms":0,"fail_rate":0,"n":12345678901234567890}}`)
-	if job := a.await(id, "completed"); number(t, job["attempts"]) != 1 || job["worker_id"] == nil || job["error_message"] != nil {
+	// A job that succeeds.
+	id := a.submit(`{"type":"email",
+		"payload":{"to":"a@example.com","duration_ms":0,"fail_rate":0,"n":12345678901234567890}}`)
+	if job := a.await(id, "completed"); number(t, job["attempts"]) != 1 || job["worker_id"] == nil ||
+		job["error_message"] != nil {
 		t.Errorf("completed job %v", job)
 	}
 	completed := id
 
-	// One that fails, waits at least two seconds, fails again, and is dead.
+	// A job that fails, waits at least two seconds, fails again, and is dead.
 	id = a.submit(`{"type":"report","max_attempts":2,"payload":{"duration_ms":0,"fail_rate":1}}`)
 	job := a.await(id, "retrying")
-	if wait := moment(t, job["run_at"]).Sub(moment(t, job["updated_at"])); wait < 2*time.Second || wait > 2300*time.Millisecond {
-		t.Errorf("waits %s for its first retry", wait)
+	if wait := moment(t, job["run_at"]).Sub(moment(t, job["updated_at"])); wait < 2*time.Second ||
+		wait > 2300*time.Millisecond {
+		t.Errorf("the first retry comes after %s, want 2 to 2.3 s", wait)
 	}
 	job = a.await(id, "dead")
 	history := job["history"].([]any)
@@ -80,23 +83,25 @@ func life(t *testing.T, a *api) {
 		t.Errorf("the second attempt began %s after the first", gap)
 	}
 
-	// It is in the dead-letter queue, and goes again by hand.
+	// It is in the dead-letter queue, and a manual retry runs it again.
 	dead := a.get("/dlq")["jobs"].([]any)
 	if len(dead) != 1 || dead[0].(map[string]any)["id"] != id {
 		t.Errorf("dead-letter queue %v", dead)
 	}
-	// A worker may have begun its first attempt before the answer was read.
+	// A worker may have started its next attempt before the answer was read.
 	r := a.call("POST", "/jobs/"+id+"/retry", "")
-	if state := r.body["state"]; r.code != http.StatusOK || (state != "waiting" && state != "running" && state != "retrying") || number(t, r.body["attempts"]) > 1 {
+	if state := r.body["state"]; r.code != http.StatusOK ||
+		(state != "waiting" && state != "running" && state != "retrying") || number(t, r.body["attempts"]) > 1 {
 		t.Errorf("retry: %d %v", r.code, r.body)
 	}
 	if r := a.call("POST", "/jobs/"+completed+"/retry", ""); r.code != http.StatusConflict {
 		t.Errorf("retry of a job that is not failed: %d %v", r.code, r.body)
 	}
-	eventually(t, "four attempts in its history", func() bool { return len(a.get("/jobs/" + id)["history"].([]any)) == 4 })
+	eventually(t, "four attempts in the history",
+		func() bool { return len(a.get("/jobs/" + id)["history"].([]any)) == 4 })
 	a.await(id, "dead")
 
-	// One that is cancelled while it runs.
+	// A job that is cancelled while it runs.
 	id = a.submit(`{"type":"image","payload":{"duration_ms":600000,"fail_rate":0}}`)
 	a.await(id, "running")
 	if r := a.call("POST", "/jobs/"+id+"/cancel", ""); r.code != http.StatusAccepted {
@@ -106,15 +111,16 @@ func life(t *testing.T, a *api) {
 		t.Errorf("cancelled job %v", job)
 	}
 
-	// The same key is the same job.
+	// The same key returns the same job.
 	body := `{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`
 	id = a.submit(body, "Idempotency-Key", "order-1")
-	if r := a.call("POST", "/jobs", body, "Idempotency-Key", "order-1"); r.code != http.StatusOK || r.body["id"] != id || r.header.Get("Idempotency-Replayed") != "true" {
+	if r := a.call("POST", "/jobs", body, "Idempotency-Key", "order-1"); r.code != http.StatusOK || r.body["id"] != id ||
+		r.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("replay: %d %v", r.code, r.body)
 	}
 	a.await(id, "completed")
 
-	// All of it is counted.
+	// The metrics count all of these jobs.
 	eventually(t, "the metrics", func() bool {
 		m := a.get("/metrics")
 		return number(t, m["total_jobs"]) == 4 && number(t, m["failed_jobs"]) == 2 && number(t, m["active_jobs"]) == 0 &&
@@ -158,7 +164,7 @@ func TestAPIKilled(t *testing.T) {
 	d := deploy(t)
 	d.worker()
 	body := `{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`
-	// Submit without a pause; half-way the api is killed, which some submissions do not survive to be answered.
+	// Submit without a pause, and kill the api half-way. Some submissions then get no answer.
 	const n = 200
 	accepted := map[string]string{} // by key
 	var open []string
@@ -176,11 +182,11 @@ func TestAPIKilled(t *testing.T) {
 	}
 	<-killed
 	if len(accepted) < n/2 || len(open) == 0 {
-		t.Fatalf("%d accepted, %d open: the test did not hit", len(accepted), len(open))
+		t.Fatalf("%d accepted, %d without an answer: the test proves nothing", len(accepted), len(open))
 	}
 	d.apiProc.start()
 	d.awaitReady(http.StatusOK)
-	for _, key := range open { // a client that heard nothing asks again
+	for _, key := range open { // a client without an answer repeats its request
 		r := d.call("POST", "/jobs", body, "Idempotency-Key", key)
 		if r.code != http.StatusCreated && r.code != http.StatusOK {
 			t.Fatalf("repeated: %d %v %v", r.code, r.body, r.err)
@@ -205,21 +211,25 @@ func TestRedisFlushed(t *testing.T) {
 	d := deploy(t)
 	var ids []string
 	for i := range 60 {
-		delay := []int{0, 0, 1}[i%3]
-		ids = append(ids, d.submit(fmt.Sprintf(`{"type":"email","delay_seconds":%d,"payload":{"duration_ms":0,"fail_rate":0}}`, delay)))
+		ids = append(ids, d.submit(delayed([]int{0, 0, 1}[i%3])))
 	}
 	flush(t, d.redis.URL)
 	d.worker()
 	for _, id := range ids[:30] {
 		d.await(id, "completed")
 	}
-	flush(t, d.redis.URL) // and once more, while a worker waits
+	flush(t, d.redis.URL) // again, now while a worker waits
 	ids = append(ids, d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`))
 	for _, id := range ids {
 		if job := d.await(id, "completed"); number(t, job["attempts"]) != 1 {
 			t.Errorf("job %v", job)
 		}
 	}
+}
+
+// delayed is a submission of a job without work that is due after some seconds.
+func delayed(seconds int) string {
+	return fmt.Sprintf(`{"type":"email","delay_seconds":%d,"payload":{"duration_ms":0,"fail_rate":0}}`, seconds)
 }
 
 func TestRedisDown(t *testing.T) {
@@ -230,9 +240,8 @@ func TestRedisDown(t *testing.T) {
 	d.redis.Kill()
 	var ids []string
 	for i := range 40 {
-		delay := []int{0, 2}[i%2]
 		begin := time.Now()
-		ids = append(ids, d.submit(fmt.Sprintf(`{"type":"email","delay_seconds":%d,"payload":{"duration_ms":0,"fail_rate":0}}`, delay)))
+		ids = append(ids, d.submit(delayed([]int{0, 2}[i%2])))
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("a submit took %s", took)
 		}
@@ -240,14 +249,14 @@ func TestRedisDown(t *testing.T) {
 	for _, id := range ids {
 		d.await(id, "completed")
 	}
-	eventually(t, "/readyz to tell", func() bool { return d.get("/readyz")["redis"] == "degraded" })
-	// A cancel has no way but the heartbeat.
+	eventually(t, "/readyz to report Redis as degraded", func() bool { return d.get("/readyz")["redis"] == "degraded" })
+	// Without Redis a cancel reaches the worker only with its heartbeat.
 	id := d.submit(`{"type":"image","payload":{"duration_ms":600000,"fail_rate":0}}`)
 	d.await(id, "running")
 	d.call("POST", "/jobs/"+id+"/cancel", "")
 	d.await(id, "cancelled")
 	d.redis.Start()
-	eventually(t, "/readyz to be well", func() bool { return d.get("/readyz")["redis"] == "ok" })
+	eventually(t, "/readyz to report Redis as ok", func() bool { return d.get("/readyz")["redis"] == "ok" })
 	d.await(d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
 }
 
@@ -261,11 +270,12 @@ func TestPostgresRestarted(t *testing.T) {
 	d.postgres.Kill()
 	begin := time.Now()
 	r := d.call("POST", "/jobs", `{"type":"email"}`)
-	if took := time.Since(begin); r.code != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || took > 6*time.Second {
-		t.Errorf("with PostgreSQL gone: %d %v after %s", r.code, r.body, took)
+	if took := time.Since(begin); r.code != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" ||
+		took > 6*time.Second {
+		t.Errorf("without PostgreSQL: %d %v after %s", r.code, r.body, took)
 	}
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("the refusal is %s", got)
+		t.Errorf("the error has Content-Type %s, want application/problem+json", got)
 	}
 	d.awaitReady(http.StatusServiceUnavailable)
 	if r := d.call("GET", "/livez", ""); r.code != http.StatusOK {
@@ -276,31 +286,32 @@ func TestPostgresRestarted(t *testing.T) {
 	d.await(d.submit(`{"type":"email","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
 	d.await(waiting, "completed")
 	if job := d.await(running, "completed"); number(t, job["attempts"]) != 1 {
-		t.Errorf("the job that ran meanwhile: %v", job)
+		t.Errorf("the job that ran during the restart: %v", job)
 	}
 }
 
 func TestWorkerTerminated(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	patient := d.worker()
+	drains := d.worker()
 	id := d.submit(`{"type":"report","payload":{"duration_ms":5000,"fail_rate":0}}`)
 	d.await(id, "running")
-	if code := patient.terminate(); code != 0 {
+	if code := drains.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if job := d.get("/jobs/" + id); job["state"] != "completed" || number(t, job["attempts"]) != 1 {
-		t.Errorf("the job that could finish: %v", job)
+		t.Errorf("the job that had time to finish: %v", job)
 	}
 
-	hasty := d.worker("SHUTDOWN_TIMEOUT=1s")
+	handsBack := d.worker("SHUTDOWN_TIMEOUT=1s")
 	id = d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":600000,"fail_rate":0}}`)
 	d.await(id, "running")
-	if code := hasty.terminate(); code != 0 {
+	if code := handsBack.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if job := d.get("/jobs/" + id); job["status"] != "pending" || number(t, job["attempts"]) != 0 || !slices.Equal(outcomes(job), []string{"released"}) {
-		t.Errorf("the job that could not: %v", job)
+	if job := d.get("/jobs/" + id); job["status"] != "pending" || number(t, job["attempts"]) != 0 ||
+		!slices.Equal(outcomes(job), []string{"released"}) {
+		t.Errorf("the job that had no time to finish: %v", job)
 	}
 	if list := d.get("/workers")["workers"].([]any); len(list) != 0 {
 		// The list may be two seconds old.

@@ -1,5 +1,5 @@
-// Package pipeline tests Windlass as it is deployed: real processes, spoken to over HTTP, on real PostgreSQL and Redis, with
-// faults that happen.
+// Package pipeline tests Windlass as it is deployed: real processes, called over HTTP, on real PostgreSQL and Redis,
+// with faults that happen in production.
 package pipeline
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// bin is where the programs under test are.
+// bin is the folder of the programs under test.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-race", "-o", dir, "../../services/api", "../../services/worker", "../../services/embedded")
+		build := exec.Command("go", "build", "-race", "-o", dir, "../../services/api", "../../services/worker",
+			"../../services/embedded")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 			return 1
@@ -41,15 +42,15 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// patience is far more than anything here takes; only a broken test waits so long.
-const patience = 90 * time.Second
+// testTimeout limits each wait. It is far more than any step takes, so only a broken test reaches it.
+const testTimeout = 90 * time.Second
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for: %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 		<-time.After(20 * time.Millisecond)
 	}
@@ -66,7 +67,7 @@ type process struct {
 	code   int
 }
 
-// launch starts a program with settings of its own, and nothing else from the environment but what Go and the shell need.
+// launch starts a program with the given settings. Of the test's own environment it passes on PATH and HOME only.
 func launch(t *testing.T, program string, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: program, env: env, log: &logFile{}}
@@ -99,7 +100,7 @@ func (p *process) start() {
 	}(p.cmd, p.exited)
 }
 
-// kill is kill -9.
+// kill sends SIGKILL and waits for the end.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
 	<-p.exited
@@ -117,13 +118,13 @@ func (p *process) terminated() int {
 	p.t.Helper()
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		p.t.Fatalf("%s did not stop", p.name)
 	}
 	return p.code
 }
 
-// logFile collects what a process prints.
+// logFile collects the output of a process.
 type logFile struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -146,7 +147,7 @@ func (l *logFile) tail(n int) string {
 	return s[max(0, len(s)-n):]
 }
 
-// freePort finds a port that nobody listens on.
+// freePort returns a port that is free now.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,18 +159,18 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// api speaks to one.
+// api is a client of one api process.
 type api struct {
 	t    *testing.T
 	base string
 }
 
-// answer is what came back.
+// answer is a response to a request.
 type answer struct {
 	code   int
 	header http.Header
 	body   map[string]any
-	err    error // no answer at all
+	err    error // set if there was no response
 }
 
 func (a *api) call(method, path, body string, header ...string) answer {
@@ -201,7 +202,7 @@ func (a *api) call(method, path, body string, header ...string) answer {
 	return out
 }
 
-// submit stores a job and returns its id.
+// submit creates a job and returns its id.
 func (a *api) submit(body string, header ...string) string {
 	a.t.Helper()
 	r := a.call("POST", "/jobs", body, header...)
@@ -234,10 +235,11 @@ func (a *api) await(id, state string) (job map[string]any) {
 // awaitReady waits until GET /readyz answers with the code.
 func (a *api) awaitReady(code int) {
 	a.t.Helper()
-	eventually(a.t, fmt.Sprintf("/readyz to answer %d", code), func() bool { return a.call("GET", "/readyz", "").code == code })
+	eventually(a.t, fmt.Sprintf("/readyz to answer %d", code),
+		func() bool { return a.call("GET", "/readyz", "").code == code })
 }
 
-// outcomes are those of a job's unsuccessful attempts.
+// outcomes returns the outcomes of a job's unsuccessful attempts.
 func outcomes(job map[string]any) (list []string) {
 	history, _ := job["history"].([]any)
 	for _, h := range history {
@@ -255,7 +257,7 @@ func number(t *testing.T, v any) int {
 	return int(f)
 }
 
-// flush makes Redis forget everything.
+// flush deletes everything in Redis.
 func flush(t *testing.T, url string) {
 	t.Helper()
 	options, err := redis.ParseURL(url)
