@@ -3,55 +3,9 @@ package sqlite
 import (
 	"fmt"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
-
-// newJobs makes n submissions of one job each, with about 100 bytes of payload.
-func newJobs(t testing.TB, n int) []jobs.Submission {
-	t.Helper()
-	subs := make([]jobs.Submission, n)
-	for i := range subs {
-		id, err := uuid.NewV7()
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload := fmt.Sprintf(`{"to":"somebody@example.com","subject":"number %d","text":"a text of no great length at all"}`, i)
-		subs[i].Jobs = []jobs.New{{
-			ID: id.String(), Type: "email", Queue: jobs.DefaultQueue, Payload: []byte(payload), MaxAttempts: 5, Timeout: time.Minute,
-		}}
-	}
-	return subs
-}
-
-func insert(t testing.TB, s *Store, subs []jobs.Submission) (ids []string) {
-	t.Helper()
-	receipts, err := s.Insert(t.Context(), subs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range receipts {
-		if r.Err != nil {
-			t.Fatal(r.Err)
-		}
-		ids = append(ids, r.Jobs[0].ID)
-	}
-	return ids
-}
-
-// register opens a session for the type "email".
-func register(t testing.TB, s *Store) string {
-	t.Helper()
-	session := store.Session{ID: uuid.NewString(), Slots: 1000, Types: []string{"email"}}
-	if err := s.Register(t.Context(), session, nil, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	return session.ID
-}
 
 func BenchmarkInsert(b *testing.B) {
 	for _, batch := range []int{1, 100, 500, 1000} {

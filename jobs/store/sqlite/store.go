@@ -8,10 +8,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,14 +18,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver's name is "sqlite"
 
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Names of the files in the Store's directory.
 const (
@@ -123,23 +117,6 @@ func dsn(file string, pragmas ...string) string {
 		path = "/" + path
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String()
-}
-
-// migrate applies the migrations that are missing, each in a transaction. The directory's lock keeps others out.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
 }
 
 // Ping asks the database for a row; an error means that it does not answer.

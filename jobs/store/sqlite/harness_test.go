@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
+)
+
+// open makes a Store in a directory of its own.
+func open(t testing.TB, o Options) *Store {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// age lets d pass for everything that is stored.
+func age(t testing.TB, s *Store, d time.Duration) {
+	t.Helper()
+	err := s.change(t.Context(), "age", func(tx *tx) error {
+		for _, statement := range []string{
+			`UPDATE jobs SET run_at = run_at - ?1, created_at = created_at - ?1, updated_at = updated_at - ?1, started_at = started_at - ?1,
+				deadline_at = deadline_at - ?1, finished_at = finished_at - ?1, cancel_requested_at = cancel_requested_at - ?1,
+				progress_at = progress_at - ?1`,
+			`UPDATE job_attempts SET started_at = started_at - ?1, finished_at = finished_at - ?1`,
+			`UPDATE job_types SET seen_at = seen_at - ?1`,
+			`UPDATE worker_sessions SET started_at = started_at - ?1, beat_at = beat_at - ?1, expires_at = expires_at - ?1,
+				last_completion_at = last_completion_at - ?1, dead_at = dead_at - ?1`,
+			`UPDATE idempotency_keys SET expires_at = expires_at - ?1`,
+			`UPDATE leases SET expires_at = expires_at - ?1`,
+			`UPDATE completions SET since = since - ?1`,
+		} {
+			if _, err := tx.exec(statement, d.Microseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newJobs makes n submissions of one job each, with about 100 bytes of payload.
+func newJobs(t testing.TB, n int) []jobs.Submission {
+	t.Helper()
+	subs := make([]jobs.Submission, n)
+	for i := range subs {
+		id, err := uuid.NewV7()
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload := fmt.Sprintf(`{"to":"somebody@example.com","subject":"number %d","text":"a text of no great length at all"}`, i)
+		subs[i].Jobs = []jobs.New{{
+			ID: id.String(), Type: "email", Queue: jobs.DefaultQueue, Payload: []byte(payload), MaxAttempts: 5, Timeout: time.Minute,
+		}}
+	}
+	return subs
+}
+
+func insert(t testing.TB, s *Store, subs []jobs.Submission) (ids []string) {
+	t.Helper()
+	receipts, err := s.Insert(t.Context(), subs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range receipts {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		ids = append(ids, r.Jobs[0].ID)
+	}
+	return ids
+}
+
+// register opens a session for the type "email".
+func register(t testing.TB, s *Store) string {
+	t.Helper()
+	session := store.Session{ID: uuid.NewString(), Slots: 1000, Types: []string{"email"}}
+	if err := s.Register(t.Context(), session, nil, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	return session.ID
+}
