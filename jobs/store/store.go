@@ -123,21 +123,24 @@ type Maintenance interface {
 }
 
 // Transactional is a Store that can write in a transaction of the caller's, which the caller commits or rolls back. The drivers say
-// which types of transaction they take; for any other, one that is over, and one of a database without these tables the error is
-// ErrForeignTx, and the transaction is as usable as before.
+// which types of transaction they take. For any other, for nil, for one that is over, and for one of a database without these tables
+// the error is ErrForeignTx; nothing was written then, and the transaction is as usable as before.
 //
 // An error of a statement leaves a PostgreSQL transaction aborted, as any failed statement does; a savepoint helps.
 type Transactional interface {
-	// InsertTx is Client.Insert in tx: jobs and keys are there once tx is committed. Until then another submission with one of
-	// the keys waits, for 2 s at most, and then gets jobs.ErrBusy.
+	// InsertTx is Client.Insert in tx: jobs and keys are there once tx is committed. The answers are those of Insert; a key that was
+	// taken earlier in tx is replayed as well. Receipts with an error leave tx usable. Until tx is committed another submission with
+	// one of the keys waits, for 2 s at most, and then gets jobs.ErrBusy.
 	InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error)
 
 	// CompleteTx records an Outcome with VerbComplete in tx, under the guard of Settle: the job is processing, with this fence and
-	// this session. jobs.ErrStale where it is not: another has the job by now, and the caller must roll back. Once tx is
-	// committed, Settle answers Already for any outcome of this attempt.
+	// this session. jobs.ErrStale where it is not: another has the job by now, or it was completed before, and the caller must roll
+	// back. jobs.ErrRejected for another verb, or a result of more than jobs.MaxResultBytes; tx is as usable as before then. Once
+	// tx is committed, Settle answers Already, with the status completed, for any outcome of this attempt.
 	CompleteTx(ctx context.Context, tx any, o Outcome) error
 
-	// Committed returns hints, with In set, for those of the ids that are pending. Ids whose transaction is not committed are not.
+	// Committed returns hints, with In set, for those of the ids that are pending, in no particular order. Jobs of a transaction
+	// that is not committed are not among them.
 	Committed(ctx context.Context, ids []string) ([]jobs.Hint, error)
 }
 

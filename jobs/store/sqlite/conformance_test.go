@@ -10,7 +10,8 @@ import (
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) store.Store { return open(t, Options{}) },
-		Age:  func(t *testing.T, s store.Store, d time.Duration) { age(t, s.(*Store), d) },
+		Open:  func(t *testing.T) store.Store { return open(t, Options{}) },
+		Begin: begin,
+		Age:   func(t *testing.T, s store.Store, d time.Duration) { age(t, s.(*Store), d) },
 	})
 }

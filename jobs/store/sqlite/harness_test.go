@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -54,6 +57,36 @@ func age(t testing.TB, s *Store, d time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// begin opens a transaction of Tx, whose function waits until it is told how to end.
+func begin(t *testing.T, s store.Store) (tx any, commit, rollback func() error) {
+	t.Helper()
+	opened, how, result := make(chan *sql.Tx), make(chan error), make(chan error, 1)
+	go func() {
+		result <- s.(*Store).Tx(context.WithoutCancel(t.Context()), func(tx *sql.Tx) error {
+			opened <- tx
+			return <-how
+		})
+	}()
+	select {
+	case tx = <-opened:
+	case err := <-result:
+		t.Fatal(err)
+	}
+	commit = func() error {
+		how <- nil
+		return <-result
+	}
+	rollback = func() error {
+		rolledBack := errors.New("roll back")
+		how <- rolledBack
+		if err := <-result; err != rolledBack {
+			return fmt.Errorf("not rolled back: %w", err)
+		}
+		return nil
+	}
+	return tx, commit, rollback
 }
 
 // newJobs makes n submissions of one job each, with about 100 bytes of payload.

@@ -17,30 +17,33 @@ func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Rece
 		return nil, fmt.Errorf("insert: %w", err)
 	}
 	receipts := make([]jobs.Receipt, len(subs))
-	err := s.change(ctx, "insert", func(tx *tx) error {
-		var rows []jobs.Job
-		for i, sub := range subs {
-			if sub.Key != nil {
-				known, err := tx.replay(sub, &receipts[i])
-				if err != nil {
-					return err
-				}
-				if known {
-					continue
-				}
-			}
-			receipts[i].Jobs = make([]jobs.Job, len(sub.Jobs))
-			for k, n := range sub.Jobs {
-				receipts[i].Jobs[k] = begin(n, tx.now)
-			}
-			rows = append(rows, receipts[i].Jobs...)
-		}
-		return tx.insertJobs(rows)
-	})
+	err := s.change(ctx, "insert", func(tx *tx) error { return tx.insert(subs, receipts) })
 	if err != nil {
 		return nil, err
 	}
 	return receipts, nil
+}
+
+// insert stores submissions and fills in their receipts.
+func (tx *tx) insert(subs []jobs.Submission, receipts []jobs.Receipt) error {
+	var rows []jobs.Job
+	for i, sub := range subs {
+		if sub.Key != nil {
+			known, err := tx.replay(sub, &receipts[i])
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+		}
+		receipts[i].Jobs = make([]jobs.Job, len(sub.Jobs))
+		for k, n := range sub.Jobs {
+			receipts[i].Jobs[k] = stored(n, tx.now)
+		}
+		rows = append(rows, receipts[i].Jobs...)
+	}
+	return tx.insertJobs(rows)
 }
 
 func checkSubmissions(subs []jobs.Submission) error {
@@ -119,8 +122,8 @@ func (tx *tx) submitted(idList string) (found []jobs.Job, gone, err error) {
 	return found, nil, nil
 }
 
-// begin is a job as it is stored first.
-func begin(n jobs.New, now int64) jobs.Job {
+// stored is a job as it was just inserted.
+func stored(n jobs.New, now int64) jobs.Job {
 	runAt := now + n.Delay.Microseconds()
 	if !n.RunAt.IsZero() {
 		runAt = max(n.RunAt.UnixMicro(), now)

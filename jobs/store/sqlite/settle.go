@@ -12,10 +12,7 @@ import (
 // Settle implements store.Worker.
 func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	for _, o := range outcomes {
-		if err := checkText("error", o.Error); err != nil {
-			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
-		}
-		if err := checkJSON("result", o.Result); err != nil {
+		if err := checkOutcome(o); err != nil {
 			return nil, fmt.Errorf("settle %s: %w", o.ID, err)
 		}
 	}
@@ -41,6 +38,13 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 		return nil, err
 	}
 	return settled, nil
+}
+
+func checkOutcome(o store.Outcome) error {
+	if err := checkText("error", o.Error); err != nil {
+		return err
+	}
+	return checkJSON("result", o.Result)
 }
 
 // complete is the one verb that needs nothing from the row.

@@ -37,7 +37,8 @@ type Store struct {
 	write *sql.DB
 	conn  *sql.Conn // the one connection that writes
 	stmts statements
-	turn  chan struct{} // held by the transaction that is under way; waiters are served in their order
+	turn  chan struct{}             // held by the transaction that is under way; waiters are served in their order
+	open  atomic.Pointer[callersTx] // the transaction of the application that has the turn
 	read  *sql.DB
 
 	lock   *os.File
@@ -48,7 +49,10 @@ type Store struct {
 	latest atomic.Int64 // the newest time given out, in microseconds
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store         = (*Store)(nil)
+	_ store.Transactional = (*Store)(nil)
+)
 
 // Options say where the data is.
 type Options struct {
@@ -82,8 +86,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context, file string) (err error) {
-	s.write, err = sql.Open("sqlite",
-		dsn(file, "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")) // 64 MiB, 32 MiB
+	// A transaction takes the lock for writing when it begins: one that read first could fail later.
+	s.write, err = sql.Open("sqlite", dsn(file, "immediate",
+		"synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")) // 64 MiB, 32 MiB
 	if err != nil {
 		return err
 	}
@@ -94,7 +99,7 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 		return err
 	}
 	s.stmts.from = s.conn
-	if s.read, err = sql.Open("sqlite", dsn(file, "query_only(1)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(file, "deferred", "query_only(1)")); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(readers)
@@ -110,8 +115,11 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 }
 
 // dsn names the file with the settings that each of its connections gets.
-func dsn(file string, pragmas ...string) string {
-	settings := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)"}, pragmas...)}
+func dsn(file, transactions string, pragmas ...string) string {
+	settings := url.Values{
+		"_txlock": {transactions},
+		"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)"}, pragmas...),
+	}
 	path := filepath.ToSlash(file)
 	if !strings.HasPrefix(path, "/") { // a drive's letter comes first on Windows
 		path = "/" + path

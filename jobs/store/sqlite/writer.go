@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
@@ -49,7 +50,7 @@ func (s *statements) close() error {
 
 // tx is the one transaction that is writing.
 type tx struct {
-	store *Store
+	stmts *statements
 	now   int64 // of the Store's clock, the same throughout
 	ended ended // what to add to the totals
 }
@@ -66,21 +67,43 @@ func (e *ended) failed(kind jobs.FailureKind, n int64) {
 	}
 }
 
-// change runs a transaction. It waits for its turn as long as ctx allows; once begun it is carried through, for it lasts
-// milliseconds and a caller that has gone away is no reason to throw a batch of others away.
+// lockTimeout is how long a write waits for a transaction of the application. PostgreSQL waits as long for a lock.
+const lockTimeout = 2 * time.Second
+
+// begin waits for the turn to write, as long as ctx allows. It does not wait longer than lockTimeout while the application has a
+// transaction open (see Tx): a call that is made inside of that transaction would wait for itself.
+func (s *Store) begin(ctx context.Context, what string) error {
+	limit := time.NewTimer(lockTimeout)
+	defer limit.Stop()
+	for {
+		select {
+		case s.turn <- struct{}{}:
+			if ctx.Err() != nil {
+				<-s.turn
+				return s.gaveUp(ctx, what)
+			}
+			return nil
+		case <-s.gone:
+			return s.gaveUp(ctx, what)
+		case <-ctx.Done():
+			return s.gaveUp(ctx, what)
+		case <-limit.C:
+			if s.open.Load() != nil {
+				return fmt.Errorf("%s: %w: a transaction of the application is open", what, jobs.ErrBusy)
+			}
+			limit.Reset(lockTimeout)
+		}
+	}
+}
+
+// change runs a transaction. It waits for its turn; once begun it is carried through, for it lasts milliseconds and a caller that
+// has gone away is no reason to throw a batch of others away.
 func (s *Store) change(ctx context.Context, what string, work func(tx *tx) error) error {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-s.gone:
-		return s.gaveUp(ctx, what)
-	case <-ctx.Done():
-		return s.gaveUp(ctx, what)
+	if err := s.begin(ctx, what); err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return s.gaveUp(ctx, what)
-	}
-	tx := &tx{store: s}
+	defer func() { <-s.turn }()
+	tx := &tx{stmts: &s.stmts}
 	if _, err := tx.exec(`BEGIN IMMEDIATE`); err != nil {
 		return fmt.Errorf("%s: %w", what, translate(err))
 	}
@@ -139,7 +162,7 @@ func (tx *tx) completions(n int64) error {
 
 // exec runs a statement and returns how many rows it changed. It does not end with the caller's context: see change.
 func (tx *tx) exec(query string, args ...any) (int64, error) {
-	stmt, err := tx.store.stmts.get(context.Background(), query)
+	stmt, err := tx.stmts.get(context.Background(), query)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +175,7 @@ func (tx *tx) exec(query string, args ...any) (int64, error) {
 
 // query runs a statement that answers with rows.
 func (tx *tx) query(text string, args ...any) (*sql.Rows, error) {
-	stmt, err := tx.store.stmts.get(context.Background(), text)
+	stmt, err := tx.stmts.get(context.Background(), text)
 	if err != nil {
 		return nil, err
 	}

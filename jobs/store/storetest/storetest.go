@@ -20,6 +20,9 @@ type Harness struct {
 	Age func(t *testing.T, s store.Store, d time.Duration)
 	// Second returns a second Store on the same database as s (another process would), or nil where the driver allows only one.
 	Second func(t *testing.T, s store.Store) store.Store
+	// Begin opens a transaction on the database of s, of a type that its store.Transactional takes, and returns how to end it. The
+	// kit ends each one, and opens no second one meanwhile. It is required.
+	Begin func(t *testing.T, s store.Store) (tx any, commit, rollback func() error)
 }
 
 // area is a part of the contract, in a file of its own.
@@ -37,9 +40,12 @@ type behaviour struct {
 
 // Run holds a driver to the contract. Each behaviour has a database of its own.
 func Run(t *testing.T, h Harness) {
+	if h.Begin == nil {
+		t.Error("the harness has no Begin: a driver has to implement store.Transactional")
+	}
 	for _, a := range []area{
 		inserting, keys, claiming, claimingPlain, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions, progressing,
-		listing, counting, redriving, feeding, pruning, leading, walking, modelling,
+		listing, counting, redriving, feeding, pruning, leading, transacting, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {
