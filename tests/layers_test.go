@@ -39,7 +39,7 @@ var layers = []layer{
 	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
 	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync, jsonschema}},
 	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx, goose}},
-	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite, goose}},
+	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: contracts},
 	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,23 +33,29 @@ func open(t testing.TB, o Options) *Store {
 	return s
 }
 
+// aging names the columns that hold a time; TestAgingKnowsEveryTime checks that none is missing.
+var aging = map[string][]string{
+	"jobs": {
+		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at", "progress_at",
+	},
+	"job_attempts":     {"started_at", "finished_at"},
+	"job_types":        {"seen_at"},
+	"worker_sessions":  {"started_at", "beat_at", "expires_at", "last_completion_at", "dead_at"},
+	"idempotency_keys": {"expires_at"},
+	"leases":           {"expires_at"},
+	"completed_counts": {"since"},
+}
+
 // age lets d pass for everything that is stored.
 func age(t testing.TB, s *Store, d time.Duration) {
 	t.Helper()
 	err := s.change(t.Context(), "age", func(tx *tx) error {
-		for _, statement := range []string{
-			`UPDATE jobs SET run_at = run_at - ?1, created_at = created_at - ?1, updated_at = updated_at - ?1, started_at = started_at - ?1,
-				deadline_at = deadline_at - ?1, finished_at = finished_at - ?1, cancel_requested_at = cancel_requested_at - ?1,
-				progress_at = progress_at - ?1`,
-			`UPDATE job_attempts SET started_at = started_at - ?1, finished_at = finished_at - ?1`,
-			`UPDATE job_types SET seen_at = seen_at - ?1`,
-			`UPDATE worker_sessions SET started_at = started_at - ?1, beat_at = beat_at - ?1, expires_at = expires_at - ?1,
-				last_completion_at = last_completion_at - ?1, dead_at = dead_at - ?1`,
-			`UPDATE idempotency_keys SET expires_at = expires_at - ?1`,
-			`UPDATE leases SET expires_at = expires_at - ?1`,
-			`UPDATE completions SET since = since - ?1`,
-		} {
-			if _, err := tx.exec(statement, d.Microseconds()); err != nil {
+		for table, columns := range aging {
+			var sets []string
+			for _, c := range columns {
+				sets = append(sets, c+" = "+c+" - ?1")
+			}
+			if _, err := tx.exec("UPDATE "+table+" SET "+strings.Join(sets, ", "), d.Microseconds()); err != nil {
 				return err
 			}
 		}

@@ -5,27 +5,160 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
-	"io/fs"
+	"slices"
+	"strings"
 
-	"github.com/pressly/goose/v3"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
+// The files are named VERSION_NAME.sql, versions from 1 without a gap.
+//
 //go:embed migrations/*.sql
-var migrations embed.FS
+var files embed.FS
 
-// migrate applies the migrations that are missing, each in a transaction. The directory's lock keeps others out.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+// migrations are the files in the order of their versions.
+var migrations = readMigrations()
+
+type migration struct {
+	store.Migration
+	sql string
+}
+
+// readMigrations panics at the start of the program where a file is not named as it should be.
+func readMigrations() []migration {
+	entries, err := files.ReadDir("migrations")
+	if err != nil {
+		panic(err)
+	}
+	list := make([]migration, len(entries))
+	for i, e := range entries {
+		text, err := files.ReadFile("migrations/" + e.Name())
+		name := strings.TrimSuffix(e.Name(), ".sql")
+		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) {
+			panic(fmt.Sprintf("migration %s: the name does not begin with %04d_ (%v)", e.Name(), i+1, err))
+		}
+		list[i] = migration{store.Migration{Version: int64(i + 1), Name: name}, string(text)}
+	}
+	return list
+}
+
+// step is one transaction of a migration.
+type step struct {
+	name string
+	sql  string
+}
+
+// The application may keep tables in the same file, so the table of versions has a name that is unlikely to be taken.
+const (
+	tablesThere = `SELECT name FROM sqlite_schema WHERE type = 'table'
+		AND name IN ('windlass_schema_version', 'goose_db_version', 'jobs', 'totals', 'completions')`
+
+	appliedVersions = `SELECT version, name, applied_at FROM windlass_schema_version ORDER BY version`
+
+	makeVersionTable = `CREATE TABLE windlass_schema_version (
+    version    INTEGER NOT NULL PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    applied_at INTEGER NOT NULL
+) STRICT;
+`
+
+	// adopt takes over a file of an installation whose migrations goose has counted.
+	adopt = `ALTER TABLE completions RENAME TO completed_counts;
+DROP TABLE goose_db_version;
+`
+)
+
+// recorded is the statement that notes a migration. Times are microseconds since 1970, as everywhere.
+func recorded(m store.Migration) string {
+	return fmt.Sprintf("INSERT INTO windlass_schema_version (version, name, applied_at) VALUES (%d, '%s', unixepoch() * 1000000);\n",
+		m.Version, m.Name)
+}
+
+// plan reads the state of the schema and returns what has to be done, in order.
+func plan(q query) (steps []step, state store.Migrations, err error) {
+	tables, err := all(q, scanText, tablesThere)
+	if err != nil {
+		return nil, state, err
+	}
+	switch {
+	case slices.Contains(tables, "windlass_schema_version"):
+		state.Applied, err = all(q, func(row *sql.Rows) (m store.Migration, err error) {
+			var at int64
+			err = row.Scan(&m.Version, &m.Name, &at)
+			m.AppliedAt = timeOf(at)
+			return m, err
+		}, appliedVersions)
+		if err != nil {
+			return nil, state, err
+		}
+	case len(tables) == 4: // all but the one of versions
+		first := migrations[0].Migration
+		state.Applied = []store.Migration{first}
+		steps = append(steps, step{"take over the tables of an older version", makeVersionTable + adopt + recorded(first)})
+	default:
+		steps = append(steps, step{"create the table of versions", makeVersionTable})
+	}
+	state.Newest = migrations[len(migrations)-1].Version
+	for _, m := range migrations {
+		if slices.ContainsFunc(state.Applied, func(a store.Migration) bool { return a.Version == m.Version }) {
+			continue
+		}
+		state.Pending = append(state.Pending, m.Migration)
+		steps = append(steps, step{m.Name, m.sql + "\n" + recorded(m.Migration)})
+	}
+	return steps, state, nil
+}
+
+var _ store.Migrator = (*Store)(nil)
+
+// Migrate implements store.Migrator. Open has called it already. The lock on the directory keeps other processes out.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.begin(ctx, "migrate"); err != nil {
+		return err
+	}
+	defer func() { <-s.turn }()
+	steps, _, err := plan(func(text string, args ...any) (*sql.Rows, error) { return s.conn.QueryContext(ctx, text, args...) })
+	if err != nil {
+		return fmt.Errorf("migrate: %w", translate(err))
+	}
+	for _, step := range steps {
+		if err := s.apply(ctx, step); err != nil {
+			return fmt.Errorf("migrate: %s: %w", step.name, translate(err))
+		}
+	}
+	return nil
+}
+
+func (s *Store) apply(ctx context.Context, step step) error {
+	tx, err := s.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	if _, err := tx.ExecContext(ctx, step.sql); err != nil {
+		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+	return tx.Commit()
+}
+
+// Status implements store.Migrator. Nothing is pending, for Open has migrated.
+func (s *Store) Status(ctx context.Context) (state store.Migrations, err error) {
+	err = s.view(ctx, "read the schema's version", func(q query) (err error) {
+		_, state, err = plan(q)
+		return err
+	})
+	return state, err
+}
+
+// SQL implements store.Migrator.
+func (s *Store) SQL(ctx context.Context) (string, error) {
+	var text strings.Builder
+	err := s.view(ctx, "plan the migration", func(q query) error {
+		steps, _, err := plan(q)
+		for _, step := range steps {
+			fmt.Fprintf(&text, "-- %s\nBEGIN;\n\n%s\nCOMMIT;\n\n", step.name, step.sql)
+		}
+		return err
+	})
+	return text.String(), err
 }

@@ -36,7 +36,7 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, 
 			return err
 		}
 		pruned = store.Pruned{Jobs: len(old), Keys: int(keys), Sessions: int(sessions), Next: last}
-		_, err = tx.exec(`DELETE FROM completions WHERE since < ?1`, tx.now-2*time.Minute.Microseconds())
+		_, err = tx.exec(`DELETE FROM completed_counts WHERE since < ?1`, tx.now-2*time.Minute.Microseconds())
 		return err
 	})
 	if err != nil {

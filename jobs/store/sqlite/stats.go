@@ -32,7 +32,7 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 			stats.Queues = append(stats.Queues, *queues[name])
 		}
 		minuteAgo := now - time.Minute.Microseconds()
-		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completions WHERE since > ?1`,
+		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completed_counts WHERE since > ?1`,
 			minuteAgo-span/2); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -86,19 +87,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context, file string) (err error) {
+	if err := keepPrivate(file); err != nil {
+		return err
+	}
 	// A transaction takes the lock for writing when it begins: one that read first could fail later.
 	s.write, err = sql.Open("sqlite", dsn(file, "immediate",
 		"synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")) // 64 MiB, 32 MiB
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.write); err != nil {
-		return err
-	}
 	if s.conn, err = s.write.Conn(ctx); err != nil {
 		return err
 	}
 	s.stmts.from = s.conn
+	if err := s.Migrate(ctx); err != nil {
+		return err
+	}
 	if s.read, err = sql.Open("sqlite", dsn(file, "deferred", "query_only(1)")); err != nil {
 		return err
 	}
@@ -112,6 +116,25 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 		_, err := tx.exec(`DELETE FROM leases`)
 		return err
 	})
+}
+
+// keepPrivate makes the files of the database readable by their owner alone, whatever the directory's mode: payloads are nobody else's
+// business. SQLite would create the database file with the mode 0644; it gives the files beside it the mode of the database file.
+func keepPrivate(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		// Who is not the owner cannot change the mode, and the owner of a shared volume has chosen it.
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 // dsn names the file with the settings that each of its connections gets.

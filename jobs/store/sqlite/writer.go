@@ -155,7 +155,7 @@ func (tx *tx) completions(n int64) error {
 		return nil
 	}
 	tx.ended.completed += n
-	_, err := tx.exec(`INSERT INTO completions (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n`,
+	_, err := tx.exec(`INSERT INTO completed_counts (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n`,
 		tx.now-tx.now%span, n)
 	return err
 }

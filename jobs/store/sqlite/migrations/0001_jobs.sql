@@ -1,6 +1,5 @@
 -- Times are microseconds since 1970 (UTC), spans are whole seconds; 0 and NULL never stand for each other.
 
--- +goose Up
 CREATE TABLE jobs (
     id                  TEXT    NOT NULL PRIMARY KEY,
     type                TEXT    NOT NULL,
@@ -110,7 +109,7 @@ CREATE TABLE totals (
 INSERT INTO totals (completed, dead, cancelled) VALUES (0, 0, 0);
 
 -- Completions by spans of 5 s, for the count of the last minute.
-CREATE TABLE completions (
+CREATE TABLE completed_counts (
     since INTEGER NOT NULL PRIMARY KEY,
     n     INTEGER NOT NULL
 ) STRICT;
