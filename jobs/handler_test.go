@@ -25,13 +25,15 @@ func TestHandle(t *testing.T) {
 	jobs.Handle(&reg, "greet", func(_ context.Context, run *jobs.Run, in greeting) (any, error) {
 		run.Progress(50, "half")
 		return in.To, nil
-	}, jobs.WithQueue("mail"), jobs.WithTimeout(time.Minute), jobs.WithMaxAttempts(3), jobs.WithExample(greeting{To: "a"}))
+	}, jobs.WithQueue("mail"), jobs.WithTimeout(time.Minute), jobs.WithMaxAttempts(3),
+		jobs.WithExample(greeting{To: "a"}))
 	h := reg.Lookup("greet")
 	if h == nil || h.Type.Queue != "mail" || h.Type.Timeout != time.Minute || h.Type.MaxAttempts != 3 {
 		t.Fatalf("registered: %+v", h)
 	}
 	var percent float64
-	run := jobs.NewRun(jobs.Job{Payload: json.RawMessage(`{"to":"you"}`)}, slog.Default(), func(p float64, _ string) { percent = p })
+	run := jobs.NewRun(jobs.Job{Payload: json.RawMessage(`{"to":"you"}`)}, slog.Default(),
+		func(p float64, _ string) { percent = p })
 	if got, err := h.Run(t.Context(), run); got != "you" || err != nil || percent != 50 {
 		t.Errorf("run: %v, %v, progress %v", got, err, percent)
 	}
@@ -45,13 +47,15 @@ func TestPayloadOfTheWrongType(t *testing.T) {
 	jobs.Handle(&reg, "greet", func(context.Context, *jobs.Run, greeting) (any, error) { return nil, nil })
 	h := reg.Lookup("greet")
 	for payload, pointer := range map[string]string{
-		`{"to":5}`: "/to", `{"times":"x"}`: "/times", `{"times":1.5}`: "/times", `{"inner":{"flags":[true,3]}}`: "/inner/flags", `[]`: "",
+		`{"to":5}`: "/to", `{"times":"x"}`: "/times", `{"times":1.5}`: "/times",
+		`{"inner":{"flags":[true,3]}}`: "/inner/flags", `[]`: "",
 	} {
 		var invalid *jobs.InvalidError
 		if err := h.Check(json.RawMessage(payload)); !errors.As(err, &invalid) || invalid.Fields[0].Pointer != pointer {
 			t.Errorf("%s: %v, want a fault at %q", payload, err, pointer)
 		}
-		if _, err := h.Run(t.Context(), jobs.NewRun(jobs.Job{Payload: json.RawMessage(payload)}, slog.Default(), nil)); !jobs.IsPermanent(err) {
+		if _, err := h.Run(t.Context(),
+			jobs.NewRun(jobs.Job{Payload: json.RawMessage(payload)}, slog.Default(), nil)); !jobs.IsPermanent(err) {
 			t.Errorf("%s: run: %v, want a permanent error", payload, err)
 		}
 	}
@@ -64,7 +68,8 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 	var reg jobs.Registry
 	jobs.Handle(&reg, "echo", func(_ context.Context, _ *jobs.Run, in map[string]any) (any, error) { return in, nil })
 	payload := `{"n":12345678901234567890,"x":1.00}`
-	got, err := reg.Lookup("echo").Run(t.Context(), jobs.NewRun(jobs.Job{Payload: json.RawMessage(payload)}, slog.Default(), nil))
+	got, err := reg.Lookup("echo").Run(t.Context(),
+		jobs.NewRun(jobs.Job{Payload: json.RawMessage(payload)}, slog.Default(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,9 +105,11 @@ func TestMistakesInARegistration(t *testing.T) {
 // What Handle panics with is an error of NewHandler and Add.
 func TestNewHandler(t *testing.T) {
 	for name, options := range map[string][]jobs.Option{
-		"No Spaces": nil, "queue": {jobs.WithQueue("a:b")}, "attempts": {jobs.WithMaxAttempts(0)}, "example": {jobs.WithExample(func() {})},
+		"No Spaces": nil, "queue": {jobs.WithQueue("a:b")}, "attempts": {jobs.WithMaxAttempts(0)},
+		"example": {jobs.WithExample(func() {})},
 	} {
-		if _, err := jobs.NewHandler[greeting](name, nil, options...); err == nil || !strings.Contains(err.Error(), `"`) {
+		if _, err := jobs.NewHandler[greeting](name, nil, options...); err == nil ||
+			!strings.Contains(err.Error(), `"`) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -118,7 +125,8 @@ func TestNewHandler(t *testing.T) {
 	if got := reg.Lookup("greet"); got == nil || len(reg.Served()) != 0 || len(reg.Types()) != 1 {
 		t.Errorf("declared: %+v", got)
 	}
-	served := jobs.WithFunc(declared, func(_ context.Context, _ *jobs.Run, in greeting) (any, error) { return in.To, nil })
+	served := jobs.WithFunc(declared,
+		func(_ context.Context, _ *jobs.Run, in greeting) (any, error) { return in.To, nil })
 	if err := reg.Add(served); err != nil {
 		t.Error(err)
 	}

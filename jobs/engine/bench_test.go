@@ -112,7 +112,8 @@ func BenchmarkAttempt(b *testing.B) {
 	queue := memory.New(memory.Options{})
 	defer queue.Close()
 	worker := must(engine.NewWorker(engine.WorkerOptions{
-		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(), Log: slog.New(slog.DiscardHandler),
+		Store: store, Queue: away{queue}, Bus: queue, Registry: weightlessRegistry(),
+		Log:         slog.New(slog.DiscardHandler),
 		Concurrency: 1000,
 		LeaseTTL:    time.Hour, // a heartbeat would find that the Store knows of no attempt, and end them
 	}))

@@ -216,7 +216,8 @@ func (c *Client) typeOf(ctx context.Context, name string) (*jobs.Type, error) {
 	if !jobs.TypePattern.MatchString(name) {
 		return nil, nil
 	}
-	for _, ttl := range []time.Duration{typesTTL, typesMiss} { // the second time, as a worker may have announced it just now
+	// The second time because a worker may have announced it just now.
+	for _, ttl := range []time.Duration{typesTTL, typesMiss} {
 		types, err := c.typesSince(ctx, ttl)
 		if err != nil {
 			return nil, err

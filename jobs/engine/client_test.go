@@ -21,10 +21,12 @@ func TestSubmitFillsIn(t *testing.T) {
 	s := newSystem(t)
 	s.handle("mail", nothing, jobs.WithQueue("post"), jobs.WithMaxAttempts(7), jobs.WithTimeout(time.Minute))
 	j := s.submit(jobs.New{Type: "mail", Payload: []byte(`{"bb":1e2, "a":"\u00e9"}`)})[0]
-	if j.Queue != "post" || j.MaxAttempts != 7 || j.Timeout != time.Minute || string(j.Payload) != `{"a":"é","bb":100}` || j.Status != jobs.Pending {
+	if j.Queue != "post" || j.MaxAttempts != 7 || j.Timeout != time.Minute ||
+		string(j.Payload) != `{"a":"é","bb":100}` || j.Status != jobs.Pending {
 		t.Errorf("job %+v", j)
 	}
-	if stored, _ := s.get(j.ID); string(stored.Payload) != string(j.Payload) || !stored.CreatedAt.Equal(j.CreatedAt) || stored.Queue != j.Queue {
+	if stored, _ := s.get(j.ID); string(stored.Payload) != string(j.Payload) ||
+		!stored.CreatedAt.Equal(j.CreatedAt) || stored.Queue != j.Queue {
 		t.Errorf("stored %+v", stored)
 	}
 }
@@ -47,7 +49,8 @@ func TestSubmitRefuses(t *testing.T) {
 		"run_at":   {jobs.New{Type: "mail", RunAt: time.Now().Add(400 * 24 * time.Hour)}, "/1/run_at"},
 		"array":    {jobs.New{Type: "mail", Payload: []byte(`[]`)}, "/1/payload"},
 		"broken":   {jobs.New{Type: "mail", Payload: []byte(`{`)}, "/1/payload"},
-		"large":    {jobs.New{Type: "mail", Payload: fmt.Appendf(nil, `{"x":%q}`, strings.Repeat("x", jobs.MaxPayloadBytes))}, "/1/payload/x"},
+		"large": {jobs.New{Type: "mail",
+			Payload: fmt.Appendf(nil, `{"x":%q}`, strings.Repeat("x", jobs.MaxPayloadBytes))}, "/1/payload/x"},
 	} {
 		_, err := s.client.Submit(t.Context(), jobs.Submission{Jobs: []jobs.New{{Type: "mail"}, c.job}})
 		var invalid *jobs.InvalidError
@@ -57,7 +60,8 @@ func TestSubmitRefuses(t *testing.T) {
 	}
 	for _, n := range []int{0, 1001} {
 		var invalid *jobs.InvalidError
-		if _, err := s.client.Submit(t.Context(), jobs.Submission{Jobs: slices.Repeat([]jobs.New{{Type: "mail"}}, n)}); !errors.As(err, &invalid) {
+		if _, err := s.client.Submit(t.Context(),
+			jobs.Submission{Jobs: slices.Repeat([]jobs.New{{Type: "mail"}}, n)}); !errors.As(err, &invalid) {
 			t.Errorf("%d jobs: %v", n, err)
 		}
 	}
@@ -69,7 +73,8 @@ func TestSubmitRefuses(t *testing.T) {
 func TestAnnouncedTypesAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	announced := jobs.Type{Name: "elsewhere", Queue: "far", MaxAttempts: 2, Timeout: time.Minute, Schema: []byte(`{}`), Example: []byte(`{}`)}
+	announced := jobs.Type{Name: "elsewhere", Queue: "far", MaxAttempts: 2, Timeout: time.Minute,
+		Schema: []byte(`{}`), Example: []byte(`{}`)}
 	session := store.Session{ID: "4a3bb7a4-9c4c-4ab5-a2ab-54dc2c8a9d11", Types: []string{"elsewhere"}}
 	if err := s.store.Register(t.Context(), session, []jobs.Type{announced}, time.Minute); err != nil {
 		t.Fatal(err)
@@ -189,7 +194,8 @@ func TestImpatientCaller(t *testing.T) {
 		done <- err
 	}()
 	cancel()
-	if err := receive(t, "the answer", done); !errors.Is(err, jobs.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
+	if err := receive(t, "the answer", done); !errors.Is(err, jobs.ErrOutcomeUnknown) ||
+		!errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	close(gate)

@@ -45,7 +45,8 @@ func newSystem(t *testing.T) *system {
 	queue := memory.New(memory.Options{Cap: 200})
 	s := &system{t: t, store: &faultyStore{Store: store}, queue: &faultyQueue{Queue: queue}, log: &logBook{}}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.client = must(engine.NewClient(engine.ClientOptions{Store: s.store, Queue: s.queue, Bus: queue, Registry: &s.registry, Log: log}))
+	s.client = must(engine.NewClient(engine.ClientOptions{Store: s.store, Queue: s.queue, Bus: queue,
+		Registry: &s.registry, Log: log}))
 	s.opts = engine.WorkerOptions{
 		Store: s.store, Queue: s.queue, Bus: queue, Registry: &s.registry, Log: log, LeaseTTL: 6 * time.Second,
 		ShutdownTimeout: 10 * time.Second,
@@ -168,9 +169,11 @@ type faultyStore struct {
 	mu       sync.Mutex
 	onClaim  func(real func() (store.Claimed, error)) (store.Claimed, error)
 	onSettle func(o []store.Outcome, real func() ([]store.Settled, error)) ([]store.Settled, error)
-	onBeat   func(p store.Heartbeat, real func() (store.HeartbeatReply, error)) (store.HeartbeatReply, error)
+	onBeat   func(h store.Heartbeat, real beat) (store.HeartbeatReply, error)
 	onInsert func(subs []jobs.Submission, real func() ([]jobs.Receipt, error)) ([]jobs.Receipt, error)
 }
+
+type beat = func() (store.HeartbeatReply, error)
 
 func (f *faultyStore) set(change func()) {
 	f.mu.Lock()

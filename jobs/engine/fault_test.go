@@ -72,7 +72,8 @@ func TestQueueOutOfReach(t *testing.T) {
 	again := s.submit(jobs.New{Type: "work"})[0]
 	s.awaitStatus(again.ID, jobs.Completed)
 	eventually(t, "the client to be well", func() bool { return !s.client.Degraded() })
-	eventually(t, "the log to say so", func() bool { return strings.Contains(s.log.String(), `"queue reachable again"`) })
+	eventually(t, "the log to say so",
+		func() bool { return strings.Contains(s.log.String(), `"queue reachable again"`) })
 }
 
 func TestClaimAnswerLost(t *testing.T) {
@@ -114,7 +115,7 @@ func TestSettleAnswerLost(t *testing.T) {
 			return nil, errors.New("once")
 		}
 		return "fine", nil
-	}, jobs.WithBackoff(func(int) time.Duration { return 2 * time.Second })) // far longer than the answer takes to be asked for again
+	}, jobs.WithBackoff(func(int) time.Duration { return 2 * time.Second })) // far longer than until settling is repeated
 	s.store.set(func() {
 		s.store.onSettle = func(_ []store.Outcome, real func() ([]store.Settled, error)) ([]store.Settled, error) {
 			answer, err := real()
@@ -172,7 +173,7 @@ func TestLeaseLost(t *testing.T) {
 	})
 	var silent atomic.Bool
 	s.store.set(func() {
-		s.store.onBeat = func(p store.Heartbeat, real func() (store.HeartbeatReply, error)) (store.HeartbeatReply, error) {
+		s.store.onBeat = func(p store.Heartbeat, real beat) (store.HeartbeatReply, error) {
 			if silent.Load() {
 				return store.HeartbeatReply{}, errCut
 			}
@@ -212,7 +213,8 @@ func TestSessionMarkedDead(t *testing.T) {
 	id := s.submit(jobs.New{Type: "work"})[0].ID
 	session := receive(t, "the start", started)
 	// Another process finds that this session has expired.
-	if _, err := s.store.Store.Heartbeat(t.Context(), store.Heartbeat{Session: session, State: store.SessionDead, SinceCompletion: -1}); err != nil {
+	if _, err := s.store.Store.Heartbeat(t.Context(),
+		store.Heartbeat{Session: session, State: store.SessionDead, SinceCompletion: -1}); err != nil {
 		t.Fatal(err)
 	}
 	if next := receive(t, "the second attempt", started); next == session {
@@ -264,7 +266,8 @@ func TestShutdown(t *testing.T) {
 	if j, _ := s.get(quick); j.Status != jobs.Completed {
 		t.Errorf("the job that could finish: %+v", j)
 	}
-	if j, history := s.get(endless); j.Status != jobs.Pending || j.Attempts != 0 || len(history) != 1 || history[0].Outcome != jobs.AttemptReleased {
+	if j, history := s.get(endless); j.Status != jobs.Pending || j.Attempts != 0 || len(history) != 1 ||
+		history[0].Outcome != jobs.AttemptReleased {
 		t.Errorf("the job that could not: %+v, %+v", j, history)
 	}
 	if j, _ := s.get(waiting); j.Status != jobs.Pending || j.Attempts != 0 {

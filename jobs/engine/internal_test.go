@@ -162,7 +162,8 @@ func TestWaitLooks(t *testing.T) {
 			over.Store(0)
 			for range calls {
 				go func() {
-					if _, err := c.Wait(t.Context(), "a"); (s.status.Load() == jobs.Status("")) != errors.Is(err, jobs.ErrNotFound) {
+					_, err := c.Wait(t.Context(), "a")
+					if deleted := s.status.Load() == jobs.Status(""); deleted != errors.Is(err, jobs.ErrNotFound) {
 						t.Errorf("wait: %v", err)
 					}
 					over.Add(1)
@@ -171,7 +172,8 @@ func TestWaitLooks(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			before := s.gets.Load()
 			time.Sleep(10 * time.Second)
-			if looks, most := s.gets.Load()-before, int32(max(60, 6*min(calls, 100)*10)); looks < most/6 || looks > most {
+			looks, most := s.gets.Load()-before, int32(max(60, 6*min(calls, 100)*10))
+			if looks < most/6 || looks > most {
 				t.Errorf("%d waits looked %d times in 10 s, want %d at most", calls, looks, most)
 			}
 		}
@@ -229,7 +231,8 @@ func TestNobodyDoesTheMaintenance(t *testing.T) {
 			time.Sleep(after)
 			synctest.Wait()
 			text := lines.String()
-			if n, m := strings.Count(text, "nobody does the maintenance"), strings.Count(text, "done again"); n != warnings || m != repairs {
+			n, m := strings.Count(text, "nobody does the maintenance"), strings.Count(text, "done again")
+			if n != warnings || m != repairs {
 				t.Fatalf("%d warnings and %d repairs, want %d and %d:\n%s", n, m, warnings, repairs, text)
 			}
 		}
@@ -325,7 +328,8 @@ func TestRuns(t *testing.T) {
 			}
 		}
 		if len(m) != len(step.left) || rs.count() != len(step.left) || rs.suspect != step.suspect {
-			t.Errorf("after %v: %d of %d left, place of the suspect taken: %v", step.remove, rs.count(), len(step.left), rs.suspect)
+			t.Errorf("after %v: %d of %d left, place of the suspect taken: %v", step.remove, rs.count(),
+				len(step.left), rs.suspect)
 		}
 	}
 	if rs.idle(0) {

@@ -51,7 +51,9 @@ func TestOptionsByName(t *testing.T) {
 		"WorkerOptions.Concurrency is -1":      worker(func(o *engine.WorkerOptions) { o.Concurrency = -1 }),
 		"WorkerOptions.LeaseTTL is 10ms":       worker(func(o *engine.WorkerOptions) { o.LeaseTTL = 10 * time.Millisecond }),
 		"WorkerOptions.ShutdownTimeout is -1s": worker(func(o *engine.WorkerOptions) { o.ShutdownTimeout = -time.Second }),
-		"WorkerOptions.Middleware[0] is miss":  worker(func(o *engine.WorkerOptions) { o.Middleware = []jobs.Middleware{nil} }),
+		"WorkerOptions.Middleware[0] is miss": worker(func(o *engine.WorkerOptions) {
+			o.Middleware = []jobs.Middleware{nil}
+		}),
 		`WorkerOptions.Queues[0] has the name "A`: worker(func(o *engine.WorkerOptions) {
 			o.Queues = []engine.QueueWeight{{Name: "A b", Weight: 1}}
 		}),
@@ -77,7 +79,8 @@ func TestOptionsByName(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		worker(func(*engine.WorkerOptions) {}), client(func(*engine.ClientOptions) {}), maintenance(func(*engine.MaintenanceOptions) {}),
+		worker(func(*engine.WorkerOptions) {}), client(func(*engine.ClientOptions) {}),
+		maintenance(func(*engine.MaintenanceOptions) {}),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -157,7 +160,8 @@ func TestMiddleware(t *testing.T) {
 	if got := string(j.Result); got != `{"Inner":"inner","Outer":"outer"}` {
 		t.Errorf("result %s", got)
 	}
-	if got, want := strings.Join(order, ", "), "outer before, inner before, handler, inner after, outer after"; got != want {
+	if got, want := strings.Join(order, ", "),
+		"outer before, inner before, handler, inner after, outer after"; got != want {
 		t.Errorf("order: %s, want %s", got, want)
 	}
 	j = s.awaitStatus(s.submit(jobs.New{Type: "refused"})[0].ID, jobs.Failed)
@@ -174,7 +178,8 @@ func TestMiddlewareThatReturnsNil(t *testing.T) {
 	var registry jobs.Registry
 	jobs.Handle(&registry, "work", nothing)
 	_, err := engine.NewWorker(engine.WorkerOptions{
-		Store: &sqlite.Store{}, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: &sqlite.Store{}, Queue: queue, Bus: queue, Registry: &registry,
+		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Middleware: []jobs.Middleware{func(jobs.RunFunc) jobs.RunFunc { return nil }},
 	})
 	var option *engine.OptionError

@@ -78,7 +78,8 @@ func TestAttemptContext(t *testing.T) {
 					defer cancel()
 					<-child.Done()
 					if !errors.Is(c.Err(), err) || context.Cause(c) != cause || context.Cause(child) != cause {
-						t.Errorf("%s: %v because of %v, its child of %v, want %v because of %v", what, c.Err(), context.Cause(c), context.Cause(child), err, cause)
+						t.Errorf("%s: %v because of %v, its child of %v, want %v because of %v", what, c.Err(),
+							context.Cause(c), context.Cause(child), err, cause)
 					}
 				}
 				c := attempt()

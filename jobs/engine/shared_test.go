@@ -53,10 +53,12 @@ func TestProcessesWithoutASharedQueue(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(func() { stop(); running.Wait() })
 	st, queue := open()
-	client := must(engine.NewClient(engine.ClientOptions{Store: st, Queue: queue, Bus: queue, Registry: &registry, Log: quiet}))
+	client := must(engine.NewClient(engine.ClientOptions{Store: st, Queue: queue, Bus: queue, Registry: &registry,
+		Log: quiet}))
 	t.Cleanup(client.Close)
 	st, queue = open()
-	worker := must(engine.NewWorker(engine.WorkerOptions{Store: st, Queue: queue, Bus: queue, Registry: &registry, Log: quiet}))
+	worker := must(engine.NewWorker(engine.WorkerOptions{Store: st, Queue: queue, Bus: queue, Registry: &registry,
+		Log: quiet}))
 	running.Go(func() { worker.Run(ctx) })
 	st, queue = open()
 	maintenance := must(engine.NewMaintenance(engine.MaintenanceOptions{Store: st, Queue: queue, Log: quiet}))

@@ -41,10 +41,12 @@ func TestNoLongPopWhileASuspectRuns(t *testing.T) {
 	})
 	id := s.submit(jobs.New{Type: "work"})[0].ID
 	lost := uuid.NewString()
-	if err := s.store.Register(t.Context(), store.Session{ID: lost, Types: []string{"work"}}, nil, time.Hour); err != nil {
+	if err := s.store.Register(t.Context(), store.Session{ID: lost, Types: []string{"work"}}, nil,
+		time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.store.Claim(t.Context(), store.Claim{Session: lost, Types: []string{"work"}, IDs: []string{id}}); err != nil || len(got.Jobs) != 1 {
+	if got, err := s.store.Claim(t.Context(),
+		store.Claim{Session: lost, Types: []string{"work"}, IDs: []string{id}}); err != nil || len(got.Jobs) != 1 {
 		t.Fatalf("claimed %d: %v", len(got.Jobs), err)
 	}
 	if _, err := s.store.Heartbeat(t.Context(), store.Heartbeat{Session: lost, State: store.SessionDead}); err != nil {

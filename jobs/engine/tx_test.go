@@ -73,7 +73,8 @@ func (s *lateStore) CompleteTx(ctx context.Context, v any, o store.Outcome) erro
 	if err != nil {
 		return err
 	}
-	if j, _, err := s.Get(ctx, o.ID); err != nil || j.Status != jobs.Processing || j.Fence != o.Fence || j.WorkerID != o.Session {
+	if j, _, err := s.Get(ctx, o.ID); err != nil || j.Status != jobs.Processing || j.Fence != o.Fence ||
+		j.WorkerID != o.Session {
 		return errors.Join(jobs.ErrStale, err)
 	}
 	tx.do = append(tx.do, func(ctx context.Context) error {
@@ -102,7 +103,8 @@ func (s *lateStore) Committed(ctx context.Context, ids []string) (hints []jobs.H
 func (s *system) withTx() *lateStore {
 	st := &lateStore{faultyStore: s.store}
 	s.client.Close()
-	s.client = must(engine.NewClient(engine.ClientOptions{Store: st, Queue: s.queue, Bus: s.queue, Registry: &s.registry, Log: s.opts.Log}))
+	s.client = must(engine.NewClient(engine.ClientOptions{Store: st, Queue: s.queue, Bus: s.queue,
+		Registry: &s.registry, Log: s.opts.Log}))
 	s.opts.Store = st
 	return st
 }
@@ -148,7 +150,8 @@ func TestSubmitTx(t *testing.T) {
 			}
 			id := r.Jobs[0].ID
 			eventually(t, "a look for the commit", func() bool { return st.asked.Load() > 2 })
-			if _, _, err := s.client.Get(t.Context(), id); !errors.Is(err, jobs.ErrNotFound) || len(s.log.messages(t, id)) != 0 {
+			if _, _, err := s.client.Get(t.Context(), id); !errors.Is(err, jobs.ErrNotFound) ||
+				len(s.log.messages(t, id)) != 0 {
 				t.Errorf("before the commit: %v, log %v", err, s.log.messages(t, id))
 			}
 			tx.commit(t)
@@ -173,7 +176,8 @@ func TestSubmitTxDelayed(t *testing.T) {
 	s.handle("work", nothing)
 	st := s.withTx()
 	tx := st.begin()
-	if _, err := s.client.SubmitTx(t.Context(), tx, jobs.Submission{Jobs: []jobs.New{{Type: "work", Delay: time.Hour}}}); err != nil {
+	if _, err := s.client.SubmitTx(t.Context(), tx,
+		jobs.Submission{Jobs: []jobs.New{{Type: "work", Delay: time.Hour}}}); err != nil {
 		t.Fatal(err)
 	}
 	tx.commit(t)
@@ -213,13 +217,15 @@ func TestTxErrors(t *testing.T) {
 	}
 	s.withTx()
 	var none *lateTx
-	for name, tx := range map[string]any{"nil": nil, "typed nil": none, "another kind": "tx", "another store's": &lateTx{}} {
+	for name, tx := range map[string]any{"nil": nil, "typed nil": none, "another kind": "tx",
+		"another store's": &lateTx{}} {
 		if _, err := s.client.SubmitTx(t.Context(), tx, one); !errors.Is(err, store.ErrForeignTx) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	var invalid *jobs.InvalidError
-	if _, err := s.client.SubmitTx(t.Context(), &lateTx{}, jobs.Submission{Jobs: []jobs.New{{Type: "unknown"}}}); !errors.As(err, &invalid) {
+	if _, err := s.client.SubmitTx(t.Context(), &lateTx{},
+		jobs.Submission{Jobs: []jobs.New{{Type: "unknown"}}}); !errors.As(err, &invalid) {
 		t.Errorf("an unknown type: %v", err)
 	}
 }
@@ -283,11 +289,13 @@ func TestCompleteTx(t *testing.T) {
 			w := s.start()
 			id := s.submit(jobs.New{Type: "work"})[0].ID
 			j := s.awaitStatus(id, c.status)
-			if j.Attempts != c.attempts || j.Error != c.errText || c.status == jobs.Completed && string(j.Result) != `{"n":1}` {
+			if j.Attempts != c.attempts || j.Error != c.errText ||
+				c.status == jobs.Completed && string(j.Result) != `{"n":1}` {
 				t.Errorf("job %+v, result %s", j, j.Result)
 			}
 			eventually(t, c.log, func() bool {
-				i := slices.IndexFunc(s.log.lines(t, id), func(line map[string]any) bool { return line["msg"] == c.log })
+				i := slices.IndexFunc(s.log.lines(t, id),
+					func(line map[string]any) bool { return line["msg"] == c.log })
 				return i >= 0 && (c.status == jobs.Failed || s.log.lines(t, id)[i]["in_transaction"] == true)
 			})
 			stats := w.Stats()
@@ -306,7 +314,8 @@ func TestCompleteTxErrors(t *testing.T) {
 	leaked := make(chan *jobs.Run, 1)
 	s.handle("work", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
 		tx := st.begin()
-		if err := run.CompleteTx(ctx, tx, strings.Repeat("x", jobs.MaxResultBytes)); !errors.Is(err, jobs.ErrRejected) || len(tx.do) != 0 {
+		err := run.CompleteTx(ctx, tx, strings.Repeat("x", jobs.MaxResultBytes))
+		if !errors.Is(err, jobs.ErrRejected) || len(tx.do) != 0 {
 			t.Errorf("a result that is too large: %v, %d statements", err, len(tx.do))
 		}
 		if err := run.CompleteTx(ctx, tx, func() {}); !errors.Is(err, jobs.ErrRejected) || len(tx.do) != 0 {
@@ -331,7 +340,8 @@ func TestCompleteTxErrors(t *testing.T) {
 	w := s.start()
 	s.awaitStatus(s.submit(jobs.New{Type: "work"})[0].ID, jobs.Completed)
 	eventually(t, "the end of the attempt", func() bool { return w.Stats().Completed == 1 })
-	if err := receive(t, "the run", leaked).CompleteTx(t.Context(), st.begin(), nil); !errors.Is(err, jobs.ErrAttemptOver) {
+	err := receive(t, "the run", leaked).CompleteTx(t.Context(), st.begin(), nil)
+	if !errors.Is(err, jobs.ErrAttemptOver) {
 		t.Errorf("after the attempt: %v", err)
 	}
 }
@@ -356,7 +366,8 @@ func TestCompleteTxOfALostJob(t *testing.T) {
 	st := s.withTx()
 	s.handle("work", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
 		if run.Job.Attempts == 1 {
-			if _, err := s.store.Store.Heartbeat(t.Context(), store.Heartbeat{Session: run.Job.WorkerID, State: store.SessionDead, SinceCompletion: -1}); err != nil {
+			if _, err := s.store.Store.Heartbeat(t.Context(),
+				store.Heartbeat{Session: run.Job.WorkerID, State: store.SessionDead, SinceCompletion: -1}); err != nil {
 				t.Error(err)
 			}
 			s.await(run.Job.ID, "another attempt", func(j jobs.Job) bool { return j.Fence > run.Job.Fence })
@@ -382,7 +393,7 @@ func TestCompleteTxThenHeartbeats(t *testing.T) {
 	st := s.withTx()
 	var beats atomic.Int32
 	s.store.set(func() {
-		s.store.onBeat = func(_ store.Heartbeat, real func() (store.HeartbeatReply, error)) (store.HeartbeatReply, error) {
+		s.store.onBeat = func(_ store.Heartbeat, real beat) (store.HeartbeatReply, error) {
 			reply, err := real()
 			beats.Add(1)
 			return reply, err

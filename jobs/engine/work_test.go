@@ -104,7 +104,8 @@ func TestAnswersOfHandlers(t *testing.T) {
 	s.handle("permanent", func(context.Context, *jobs.Run, map[string]any) (any, error) {
 		return nil, jobs.Permanent(errors.New("no such address"))
 	})
-	s.handle("panic", func(context.Context, *jobs.Run, map[string]any) (any, error) { panic("out of\x00 cheese") }, jobs.WithMaxAttempts(1))
+	s.handle("panic", func(context.Context, *jobs.Run, map[string]any) (any, error) { panic("out of\x00 cheese") },
+		jobs.WithMaxAttempts(1))
 	s.handle("exit", func(context.Context, *jobs.Run, map[string]any) (any, error) {
 		runtime.Goexit()
 		return nil, nil
@@ -127,10 +128,12 @@ func TestAnswersOfHandlers(t *testing.T) {
 	s.start()
 
 	id := func(name string) string { return s.submit(jobs.New{Type: name})[0].ID }
-	if j := s.awaitStatus(id("permanent"), jobs.Failed); j.FailureKind != jobs.KindPermanent || j.Attempts != 1 || j.Error != "no such address" {
+	if j := s.awaitStatus(id("permanent"), jobs.Failed); j.FailureKind != jobs.KindPermanent || j.Attempts != 1 ||
+		j.Error != "no such address" {
 		t.Errorf("permanent: %+v", j)
 	}
-	if j := s.awaitStatus(id("panic"), jobs.Failed); j.FailureKind != jobs.KindError || !strings.HasPrefix(j.Error, "panic: out of cheese") ||
+	if j := s.awaitStatus(id("panic"), jobs.Failed); j.FailureKind != jobs.KindError ||
+		!strings.HasPrefix(j.Error, "panic: out of cheese") ||
 		!strings.Contains(j.Error, "work_test.go") {
 		t.Errorf("panic: %+v", j)
 	}
@@ -144,7 +147,8 @@ func TestAnswersOfHandlers(t *testing.T) {
 		}
 		eventually(t, "a warning", func() bool { return slices.Contains(s.log.messages(t, job), "result not stored") })
 	}
-	if j := s.awaitStatus(id("text"), jobs.Failed); len(j.Error) > jobs.MaxErrorBytes || !strings.Contains(j.Error, "éé") || strings.ContainsAny(j.Error, "\x00\x1b") {
+	if j := s.awaitStatus(id("text"), jobs.Failed); len(j.Error) > jobs.MaxErrorBytes ||
+		!strings.Contains(j.Error, "éé") || strings.ContainsAny(j.Error, "\x00\x1b") {
 		t.Errorf("text: %d bytes, %.40q", len(j.Error), j.Error)
 	}
 	if j := s.awaitStatus(id("nap"), jobs.Completed); j.Attempts != 1 || string(j.Result) != `"rested"` {
@@ -166,7 +170,8 @@ func TestTimeout(t *testing.T) {
 	id := s.submit(jobs.New{Type: "slow", Timeout: time.Second})[0].ID
 	j := s.awaitStatus(id, jobs.Failed)
 	_, history := s.get(id)
-	if j.FailureKind != jobs.KindTimeout || len(history) != 1 || history[0].Outcome != jobs.AttemptTimeout || !strings.Contains(j.Error, "1s") {
+	if j.FailureKind != jobs.KindTimeout || len(history) != 1 || history[0].Outcome != jobs.AttemptTimeout ||
+		!strings.Contains(j.Error, "1s") {
 		t.Errorf("job %+v, history %+v", j, history)
 	}
 }
@@ -181,7 +186,8 @@ func TestCancel(t *testing.T) {
 		return nil, context.Cause(ctx)
 	})
 	later := s.submit(jobs.New{Type: "wait", Delay: time.Hour})[0].ID
-	if j, err := s.client.Cancel(t.Context(), later); err != nil || j.Status != jobs.Failed || j.FailureKind != jobs.KindCancelled {
+	if j, err := s.client.Cancel(t.Context(), later); err != nil || j.Status != jobs.Failed ||
+		j.FailureKind != jobs.KindCancelled {
 		t.Errorf("cancel of a pending job: %+v, %v", j, err)
 	}
 	s.start()
@@ -275,10 +281,12 @@ func TestOneSuspectAtATime(t *testing.T) {
 	if err := s.store.Register(t.Context(), lost, nil, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := s.store.Claim(t.Context(), store.Claim{Session: lost.ID, Types: lost.Types, Next: 5}); err != nil || len(c.Jobs) != 5 {
+	if c, err := s.store.Claim(t.Context(), store.Claim{Session: lost.ID, Types: lost.Types, Next: 5}); err != nil ||
+		len(c.Jobs) != 5 {
 		t.Fatalf("claimed %d, %v", len(c.Jobs), err)
 	}
-	if _, err := s.store.Heartbeat(t.Context(), store.Heartbeat{Session: lost.ID, State: store.SessionDead, SinceCompletion: -1}); err != nil {
+	if _, err := s.store.Heartbeat(t.Context(),
+		store.Heartbeat{Session: lost.ID, State: store.SessionDead, SinceCompletion: -1}); err != nil {
 		t.Fatal(err)
 	}
 	s.opts.Concurrency = 8
