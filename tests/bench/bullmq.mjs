@@ -1,7 +1,7 @@
-// BullMQ as a child of the comparison: the same measures and the same protocol as child/child.go, which explains both.
+// The child process for BullMQ. child/child.go describes the measures and the protocol; both are the same here.
 //
-//   node bullmq.mjs MEASURE [-jobs=N] [-callers=N] [-batch=N] [-samples=N] [-gap=10ms] [-window=30s] [-backlog=N] [-slots=N]
-//                           [-keep=true] [-processes=N] [-pipeline=true]
+//   node bullmq.mjs MEASURE [-jobs=N] [-callers=N] [-batch=N] [-samples=N] [-gap=10ms] [-window=30s] [-backlog=N]
+//                           [-slots=N] [-keep=true] [-processes=N] [-pipeline=true]
 import { fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Queue, Worker } from "bullmq";
@@ -12,8 +12,8 @@ const [measure, ...rest] = process.argv.slice(2);
 const flags = Object.fromEntries(rest.map((flag) => flag.replace(/^-+/, "").split("=")));
 const number = (name, otherwise) => Number(flags[name] ?? otherwise);
 
-// Handlers that do nothing leave nothing to wait for but Redis: more at once than this gain nothing. BullMQ keeps completed jobs unless told
-// otherwise; removing them is the less work, and its documentation advises not to keep all.
+// Handlers that do nothing wait only for Redis, so a higher concurrency does not help. By default BullMQ keeps completed
+// jobs. Removing them is less work, and its documentation advises not to keep all of them.
 const slots = number("slots", measure === "latency" ? 10 : 100);
 const keep = flags.keep === "true";
 const jobs = number("jobs", 10_000);
@@ -26,8 +26,9 @@ const connection = {
   port: Number(port),
   username: username || undefined,
   password: password || undefined,
-  maxRetriesPerRequest: null, // BullMQ insists on it for workers
-  // Off is ioredis's default, and a third to twice as fast here: with it on, the commands of one turn of the event loop wait for each other.
+  maxRetriesPerRequest: null, // BullMQ requires it for workers
+  // Off is ioredis's default, and a third to twice as fast here: with it on, the commands of one turn of the event loop
+  // wait for each other.
   enableAutoPipelining: flags.pipeline === "true",
 };
 
@@ -67,7 +68,7 @@ async function end(done) {
   await mark("end");
 }
 
-// verify asks the store: jobs that were removed have left nothing but the number that was given to the last of them.
+// verify compares the store with the expected counts. Of removed jobs only the counter for their ids is left.
 async function verify(submitted, waiting) {
   const c = await queue.getJobCounts("wait", "active", "completed", "failed", "delayed", "prioritized", "paused");
   const redis = new Redis(connection);
@@ -76,11 +77,11 @@ async function verify(submitted, waiting) {
   const left = c.wait + c.active + c.failed + c.delayed + c.prioritized + c.paused;
   const completed = keep ? c.completed : given - left;
   if (given !== submitted || left !== waiting || c.wait !== waiting || completed !== submitted - waiting) {
-    throw new Error(`the store holds ${JSON.stringify(c)} of ${given}, and there should be ${waiting} waiting of ${submitted}`);
+    throw new Error(`the store has ${JSON.stringify(c)} of ${given} jobs, want ${waiting} waiting of ${submitted}`);
   }
 }
 
-// A worker in this process. handled counts calls of the handler, recorded those jobs whose outcome is stored.
+// startWorker starts a worker in this process. handled counts calls of the handler, recorded counts stored outcomes.
 let handled = 0;
 let recorded = 0;
 let onStart = () => {};
@@ -101,12 +102,12 @@ function startWorker() {
 async function until(what, ok) {
   const deadline = Date.now() + 600_000;
   while (!ok()) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`);
     await sleep(2);
   }
 }
 
-// each calls f for the numbers from first on, count of them, from so many callers at once.
+// each calls f for count numbers, beginning with first, from several callers (width).
 async function each(count, width, first, f) {
   let next = 0;
   await Promise.all(
@@ -122,7 +123,7 @@ async function load(width) {
 }
 
 const measures = {
-  // Another process drains what this one has loaded.
+  // Another process drains the jobs that this one loads.
   async load() {
     await load(2);
     await verify(jobs, jobs);
@@ -163,7 +164,7 @@ const measures = {
     await verify(jobs, jobs);
   },
 
-  // Producers and worker share this process, or a second one has the worker.
+  // The worker is in this process, or in a second one with -processes=2.
   async sustained() {
     await each(callers, callers, 0, submit);
     const others = await workers(processes - 1);
@@ -228,9 +229,9 @@ const measures = {
   },
 };
 
-// workers are further processes with a worker each.
+// workers starts more processes with one worker each.
 async function workers(count) {
-  // Without our standard input: it would take the parent's answers away.
+  // They do not get our standard input, because they would read the parent's answers.
   const stdio = ["ignore", "ignore", "inherit", "ipc"];
   const list = Array.from({ length: count }, () => ({
     child: fork(process.argv[1], ["worker", ...rest], { stdio }),
@@ -245,9 +246,9 @@ async function workers(count) {
   const send = (word) => list.forEach((h) => h.child.send(word));
   const total = (key) => list.reduce((sum, h) => sum + h[key], 0);
   const used = async () => {
-    for (const h of list) h.told = false;
+    for (const h of list) h.answered = false;
     send("cpu");
-    await until("the CPU of the worker's processes", () => list.every((h) => h.told));
+    await until("the CPU of the worker's processes", () => list.every((h) => h.answered));
     return total("cpu");
   };
   return {
@@ -263,7 +264,7 @@ async function workers(count) {
   };
 }
 
-// serve is the life of such a process.
+// serve is the main function of such a process.
 function serve() {
   let worker, before, timer;
   process.on("message", async (word) => {
@@ -272,7 +273,7 @@ function serve() {
       worker = startWorker();
       timer = setInterval(() => process.send({ recorded }), 2);
     } else if (word === "cpu") {
-      process.send({ recorded, cpu: cpu() - before, told: true });
+      process.send({ recorded, cpu: cpu() - before, answered: true });
     } else {
       clearInterval(timer);
       await worker.close();

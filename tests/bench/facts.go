@@ -14,24 +14,28 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/report"
 )
 
-// facts tells where and with what it was measured.
+// facts describes the machine, the servers and the versions for the report.
 func (b *bench) facts(ctx context.Context, begun time.Time) []report.Fact {
 	date := begun.UTC().Format("2 January 2006")
-	rounds := fmt.Sprintf("%d of each, the systems in turn, in another order each time; medians, and the lowest and highest", b.rounds)
+	rounds := fmt.Sprintf("%d of each. The systems take turns, in a different order each time. "+
+		"The table has the median, the lowest and the highest", b.rounds)
 	if b.quick {
 		rounds += " (**with -quick: the figures mean nothing**)"
 	}
-	redis := "nothing on disk"
+	redis := "no persistence"
 	if b.aof {
 		redis = "append-only file with a fsync each second"
 	}
 	return []report.Fact{
 		{Name: "Date", Text: date},
-		{Name: "Machine", Text: fmt.Sprintf("%d cores (%s), %s of memory, for clients and servers together", runtime.NumCPU(), cpuModel(), memory())},
+		{Name: "Machine", Text: fmt.Sprintf("%d cores (%s), %s of memory, for clients and servers together",
+			runtime.NumCPU(), cpuModel(), memory())},
 		{Name: "Servers", Text: fmt.Sprintf("PostgreSQL %s (%s; fsync %s, synchronous_commit %s), Redis %s (%s)",
-			b.setting(ctx, "server_version"), strings.Join(postgresSettings, ", "), b.setting(ctx, "fsync"), b.setting(ctx, "synchronous_commit"),
+			b.setting(ctx, "server_version"), strings.Join(postgresSettings, ", "),
+			b.setting(ctx, "fsync"), b.setting(ctx, "synchronous_commit"),
 			b.host.info(ctx, "redis_version"), redis)},
-		{Name: "Languages", Text: fmt.Sprintf("%s (%s, asynq %s), Node %s", runtime.Version(), collector(""), collector("asynq"), output("node", "--version"))},
+		{Name: "Languages", Text: fmt.Sprintf("%s (%s, asynq %s), Node %s",
+			runtime.Version(), collector(""), collector("asynq"), output("node", "--version"))},
 		{Name: "Systems", Text: versions()},
 		{Name: "Rounds", Text: rounds},
 	}
@@ -46,12 +50,13 @@ func (b *bench) setting(ctx context.Context, name string) string {
 	return value
 }
 
-// versions names what was compared.
+// versions lists the compared systems and their libraries, with versions.
 func versions() string {
 	found := []string{"Windlass " + output("git", "describe", "--tags", "--always", "--dirty")}
 	names := []struct{ module, name string }{
 		{"github.com/riverqueue/river", "River"}, {"github.com/hibiken/asynq", "asynq"}, {"maragu.dev/goqite", "goqite"},
-		{"modernc.org/sqlite", "modernc.org/sqlite"}, {"github.com/jackc/pgx/v5", "pgx"}, {"github.com/redis/go-redis/v9", "go-redis"},
+		{"modernc.org/sqlite", "modernc.org/sqlite"}, {"github.com/jackc/pgx/v5", "pgx"},
+		{"github.com/redis/go-redis/v9", "go-redis"},
 	}
 	info, _ := debug.ReadBuildInfo()
 	for _, n := range names {
@@ -80,7 +85,7 @@ func cpuModel() string {
 	return runtime.GOARCH
 }
 
-// memory is that of the machine.
+// memory returns the memory of the machine as text.
 func memory() string {
 	raw, _ := os.ReadFile("/proc/meminfo")
 	var kb float64

@@ -17,7 +17,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// host is the PostgreSQL and the Redis that everything is measured on. Both are thrown away in the end.
+// host holds the PostgreSQL and the Redis that everything is measured on. Both are removed at the end.
 type host struct {
 	postgres *servers.PostgresServer
 	admin    *pgx.Conn // to the maintenance database
@@ -26,15 +26,17 @@ type host struct {
 	redisPID int
 	keeper   *keeper
 
-	database string // of the run under way
-	made     int    // databases so far
+	database string // of the current run
+	made     int    // number of databases so far
 }
 
-// postgresSettings give the server room, so that no run is hit by a checkpoint that another has earned. Everything that durability hangs on
-// is at its default: fsync, synchronous_commit and full_page_writes are on.
-var postgresSettings = []string{"max_connections=200", "shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"}
+// postgresSettings make checkpoints rare, so that no run pays for the checkpoint of another. All settings of durability
+// have their defaults: fsync, synchronous_commit and full_page_writes are on.
+var postgresSettings = []string{
+	"max_connections=200", "shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min",
+}
 
-// startHost starts both servers. redisArgs are those of redis-server.
+// startHost starts both servers. redisArgs are arguments of redis-server, conf are settings of PostgreSQL.
 func startHost(ctx context.Context, redisArgs []string, conf ...string) (h *host, err error) {
 	h = &host{keeper: &keeper{}}
 	defer func() {
@@ -72,7 +74,7 @@ func (h *host) close() {
 	h.keeper.clean()
 }
 
-// info returns a line of Redis' INFO.
+// info returns one value from Redis' INFO.
 func (h *host) info(ctx context.Context, name string) string {
 	text, _ := h.redis.Info(ctx, "everything").Result()
 	for line := range strings.Lines(text) {
@@ -83,7 +85,8 @@ func (h *host) info(ctx context.Context, name string) string {
 	return ""
 }
 
-// fresh drops what the run before has left and makes an empty database and an empty Redis. It returns the database's URL.
+// fresh removes the data of the previous run. It creates an empty database, empties Redis, and returns the database's
+// URL.
 func (h *host) fresh(ctx context.Context) (string, error) {
 	if err := h.drop(ctx); err != nil {
 		return "", err
@@ -91,7 +94,7 @@ func (h *host) fresh(ctx context.Context) (string, error) {
 	if err := h.redis.FlushAll(ctx).Err(); err != nil {
 		return "", err
 	}
-	// The allocator gives back what the run before has used, or memory could not be compared.
+	// The allocator must give back the memory of the previous run, else the memory of two runs cannot be compared.
 	if err := h.redis.Do(ctx, "MEMORY", "PURGE").Err(); err != nil {
 		return "", err
 	}
@@ -112,7 +115,7 @@ func (h *host) drop(ctx context.Context) error {
 	return err
 }
 
-// url is that of the run's database.
+// url is the URL of the current run's database.
 func (h *host) url() string {
 	u, err := url.Parse(h.postgres.URL)
 	if err != nil {
@@ -122,7 +125,8 @@ func (h *host) url() string {
 	return u.String()
 }
 
-// settle brings the server to rest: tables vacuumed and analysed as after a while of life, everything written, nobody at work.
+// settle prepares PostgreSQL for a measure: it vacuums and analyses all tables, writes a checkpoint, and waits until no
+// other backend is active.
 func (h *host) settle(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, h.url())
 	if err != nil {
@@ -144,17 +148,17 @@ func (h *host) settle(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d backends of PostgreSQL are still at work after a minute", busy)
+			return fmt.Errorf("%d backends of PostgreSQL are still active after a minute", busy)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// mark is what the servers have used up to a moment.
+// mark is what the servers have used so far.
 type mark struct {
 	cpu         time.Duration // of both
 	redisMemory float64       // bytes
-	tables      float64       // bytes, indexes included
+	tables      float64       // bytes, including indexes
 }
 
 func (h *host) mark(ctx context.Context, sizes bool) (m mark, err error) {
@@ -180,13 +184,13 @@ func (h *host) mark(ctx context.Context, sizes bool) (m mark, err error) {
 		WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`).Scan(&m.tables)
 }
 
-// keeper lets a program start what the servers package starts for tests: it stands in for the test, and ends the servers when asked.
+// keeper takes the place of a test, so that this program can use the package servers. It ends the servers in clean.
 type keeper struct {
-	testing.TB // nil: what is not overridden below is not called
+	testing.TB // nil: the methods that are not overridden below are never called
 	cleanups   []func()
 }
 
-// startFailure ends the start of a server.
+// startFailure is the panic of Fatalf: a server could not be started.
 type startFailure string
 
 func (f startFailure) Error() string { return string(f) }

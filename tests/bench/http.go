@@ -20,8 +20,9 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// measureHTTP posts jobs to the api over many connections, and to a bare net/http server that does no more than read and answer: what is between
-// the two is what Windlass costs, commits included. The load comes from wrk, whose own CPU time is not counted.
+// measureHTTP posts jobs to the api over many connections, and to a bare net/http server that only reads the request
+// and answers. The difference is the cost of Windlass, including its commits. wrk makes the load; its own CPU time is
+// not counted.
 func (b *bench) measureHTTP(ctx context.Context, g group, round int) error {
 	targets := []struct {
 		label string
@@ -45,13 +46,15 @@ func (b *bench) measureHTTP(ctx context.Context, g group, round int) error {
 			b.table.Add(t.label, settings, report.Value{
 				Row: name, Unit: "requests/s", Number: l.rate, CPU: float64(l.cpu.Microseconds()) / float64(l.requests),
 			})
-			b.table.Add(t.label, settings, report.Value{Row: name + ", p99", Unit: "ms", Lower: true, Number: l.p99, CPU: report.NoCPU()})
+			b.table.Add(t.label, settings, report.Value{
+				Row: name + ", p99", Unit: "ms", Lower: true, Number: l.p99, CPU: report.NoCPU(),
+			})
 		}
 	}
 	return nil
 }
 
-// load is what wrk tells, and what the other side has used.
+// load is the output of wrk, and the CPU time of the servers.
 type load struct {
 	requests int
 	rate     float64 // requests/s
@@ -79,13 +82,14 @@ func (b *bench) postWindlass(ctx context.Context, connections int) (l load, err 
 	if err := b.host.settle(ctx); err != nil {
 		return l, err
 	}
-	if l, err = b.press(ctx, api, connections); err != nil {
+	if l, err = b.loadService(ctx, api, connections); err != nil {
 		return l, err
 	}
 	if err := api.terminate(); err != nil {
-		return l, fmt.Errorf("the api's end: %w", err)
+		return l, fmt.Errorf("end the api: %w", err)
 	}
-	// wrk hangs up at its end: the last request of each connection may have been stored without having been counted.
+	// wrk closes its connections without waiting for answers. So the last request of each connection may have been stored
+	// but not counted.
 	var stored int
 	conn, err := pgx.Connect(ctx, b.host.url())
 	if err != nil {
@@ -96,7 +100,7 @@ func (b *bench) postWindlass(ctx context.Context, connections int) (l load, err 
 		return l, err
 	}
 	if least := warm.requests + l.requests; stored < least || stored > least+2*connections {
-		return l, fmt.Errorf("%d requests were answered, and %d jobs are stored", least, stored)
+		return l, fmt.Errorf("%d requests were answered, but %d jobs are stored", least, stored)
 	}
 	return l, nil
 }
@@ -114,11 +118,11 @@ func (b *bench) postBare(ctx context.Context, connections int) (l load, err erro
 	if _, err := wrk(ctx, s.url, connections, time.Second); err != nil {
 		return l, err
 	}
-	return b.press(ctx, s, connections)
+	return b.loadService(ctx, s, connections)
 }
 
-// press lets wrk loose and adds up what the other side uses.
-func (b *bench) press(ctx context.Context, s *service, connections int) (l load, err error) {
+// loadService runs wrk against a service, and adds up the CPU time of the service and the servers.
+func (b *bench) loadService(ctx context.Context, s *service, connections int) (l load, err error) {
 	used := func() (time.Duration, error) {
 		m, err := b.host.mark(ctx, false)
 		own, ownErr := s.used()
@@ -141,8 +145,9 @@ func (b *bench) press(ctx context.Context, s *service, connections int) (l load,
 }
 
 func wrk(ctx context.Context, url string, connections int, window time.Duration) (load, error) {
-	out, err := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(int(window.Seconds()))+"s",
-		"--latency", "-s", "post.lua", url+"/jobs").CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(connections),
+		"-d"+strconv.Itoa(int(window.Seconds()))+"s", "--latency", "-s", "post.lua", url+"/jobs")
+	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		return load{}, errors.New("wrk is not installed (apt-get install wrk)")
 	}
@@ -157,7 +162,8 @@ var (
 	wrkP99   = regexp.MustCompile(`(?m)^\s+99%\s+([0-9.]+)(us|ms|s|m)$`)
 )
 
-// parseWrk reads what wrk prints. Any answer that is no success, and any error of a connection, spoils the figure.
+// parseWrk parses the output of wrk. A response that is not a success, or an error of a connection, makes the figure
+// invalid and is an error.
 func parseWrk(out string) (l load, err error) {
 	for _, bad := range []string{"Non-2xx or 3xx responses", "Socket errors"} {
 		if i := strings.Index(out, bad); i >= 0 {
@@ -167,7 +173,7 @@ func parseWrk(out string) (l load, err error) {
 	}
 	total, p99 := wrkTotal.FindStringSubmatch(out), wrkP99.FindStringSubmatch(out)
 	if total == nil || p99 == nil {
-		return l, fmt.Errorf("wrk says what is not understood:\n%s", out)
+		return l, fmt.Errorf("cannot parse the output of wrk:\n%s", out)
 	}
 	if l.requests, err = strconv.Atoi(total[1]); err != nil {
 		return l, err
@@ -180,7 +186,7 @@ func parseWrk(out string) (l load, err error) {
 	return l, err
 }
 
-// bare is the least that a server of this kind can do: read a job, answer that it is there.
+// bare runs a server that does the minimum: it decodes a job and answers, but stores nothing.
 func bare(port string) int {
 	type submission struct {
 		Type    string `json:"type"`
@@ -201,7 +207,9 @@ func bare(port string) int {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
-		json.NewEncoder(w).Encode(map[string]string{"id": "00000000-0000-7000-8000-000000000000", "type": in.Type, "status": "pending"})
+		json.NewEncoder(w).Encode(map[string]string{
+			"id": "00000000-0000-7000-8000-000000000000", "type": in.Type, "status": "pending",
+		})
 	})
 	err := http.ListenAndServe(net.JoinHostPort("127.0.0.1", port), mux)
 	fmt.Fprintln(os.Stderr, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/report"
 )
 
-// measureIdle watches one api and three workers with nothing to do, at their default settings.
+// measureIdle measures one api and three workers that have nothing to do, with their default settings.
 func (b *bench) measureIdle(ctx context.Context, _ group, round int) error {
 	began := time.Now()
 	values, err := b.idle(ctx)
@@ -33,14 +33,14 @@ func (b *bench) idle(ctx context.Context) ([]report.Value, error) {
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	// Servers of its own: counting statements costs CPU time, which the other measures should not pay.
+	// This measure has its own servers: counting statements costs CPU time, which must not affect the other measures.
 	h, err := startHost(ctx, nil, "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
 	if err != nil {
 		return nil, err
 	}
 	defer h.close()
 	if _, err := h.admin.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
-		return nil, fmt.Errorf("pg_stat_statements, which comes with the server's package: %w", err)
+		return nil, fmt.Errorf("create the extension pg_stat_statements, which is part of the server's package: %w", err)
 	}
 	if _, err := h.fresh(ctx); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (b *bench) idle(ctx context.Context) ([]report.Value, error) {
 	if b.quick {
 		window = 4 * time.Second
 	}
-	// After their start they still announce themselves and elect who does the chores.
+	// After the start the processes register and elect the one that does the maintenance. That is not idle.
 	if err := pause(ctx, rest); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,9 @@ func (b *bench) idle(ctx context.Context) ([]report.Value, error) {
 	seconds := after.at.Sub(before.at).Seconds()
 	var values []report.Value
 	add := func(name, unit string, amount float64) {
-		values = append(values, report.Value{Row: "idle: " + name, Unit: unit, Lower: true, Number: amount / seconds, CPU: report.NoCPU()})
+		values = append(values, report.Value{
+			Row: "idle: " + name, Unit: unit, Lower: true, Number: amount / seconds, CPU: report.NoCPU(),
+		})
 	}
 	add("SQL statements", "/s", after.statements-before.statements)
 	add("commits", "/s", after.commits-before.commits)
@@ -86,18 +88,19 @@ func (b *bench) idle(ctx context.Context) ([]report.Value, error) {
 	return values, nil
 }
 
-// activity is what has been done up to a moment.
+// activity is what the servers and services have done so far.
 type activity struct {
 	at                            time.Time
 	statements, commits, commands float64
 	services, servers             time.Duration // CPU
 }
 
-// activity leaves out what it does itself, as far as that is counted.
+// activity reads the counters. Its own statements and commands are left out where they would be counted.
 func (h *host) activity(ctx context.Context, services []*service) (a activity, err error) {
 	a.at = time.Now()
 	err = h.admin.QueryRow(ctx, `SELECT
-		(SELECT coalesce(sum(s.calls), 0)::float8 FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1),
+		(SELECT coalesce(sum(s.calls), 0)::float8 FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+			WHERE d.datname = $1),
 		(SELECT xact_commit::float8 FROM pg_stat_database WHERE datname = $1)`, h.database).Scan(&a.statements, &a.commits)
 	if err != nil {
 		return a, err
@@ -120,7 +123,8 @@ func (h *host) activity(ctx context.Context, services []*service) (a activity, e
 	return a, err
 }
 
-// redisCalls adds up INFO commandstats, those from scripts included, but for INFO itself: lines like "cmdstat_get:calls=21,usec=175,…".
+// redisCalls adds up the calls in INFO commandstats, including calls from scripts, but without INFO itself. A line is
+// like "cmdstat_get:calls=21,usec=175,…".
 func redisCalls(stats string) (calls float64) {
 	for line := range strings.Lines(stats) {
 		name, rest, ok := strings.Cut(strings.TrimSpace(line), ":calls=")
@@ -135,7 +139,7 @@ func redisCalls(stats string) (calls float64) {
 	return calls
 }
 
-// pause waits, unless all is to end.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

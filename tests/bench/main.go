@@ -1,9 +1,11 @@
-// Command bench compares Windlass with its peers on this machine: River, asynq and BullMQ on PostgreSQL and Redis, River and goqite on SQLite.
+// Command bench compares Windlass with other job systems on this machine: River, asynq and BullMQ on PostgreSQL and
+// Redis, River and goqite on SQLite.
 //
 //	npm ci && go run . [-measure drain,latency] [-systems windlass,river] [-rounds 5] [-long] [-markdown FILE]
 //
-// It starts servers of its own, durable as they come, and throws them away. Each run is a process of its own on empty servers; the systems take
-// turns, in another order in each round. What a run has done is checked in the system's own store. The result is one table of medians.
+// It starts its own servers, with their default durability, and removes them at the end. Each run is a new process on
+// empty servers. The systems take turns, in a different order in each round. The result of each run is checked against
+// the system's own store. The output is one table of medians.
 package main
 
 import (
@@ -34,9 +36,9 @@ type bench struct {
 	long     bool
 	aof      bool
 	extra    []string // arguments for every child
-	built    bool     // the services are
+	built    bool     // whether the services have been built
 
-	self    string // this program
+	self    string // path of this program
 	scratch string
 	host    *host
 	table   *report.Table
@@ -50,15 +52,19 @@ func main() {
 		os.Exit(bare(os.Args[2]))
 	}
 	b := &bench{}
-	measures := flag.String("measure", "", "what to measure, with commas: "+strings.Join(measureNames(), ", ")+" (all but the long ones)")
-	systems := flag.String("systems", "", "whom to measure, with commas: windlass, river, asynq, bullmq, goqite (all)")
+	measures := flag.String("measure", "",
+		"measures, separated by commas: "+strings.Join(measureNames(), ", ")+" (default: all but the long ones)")
+	systems := flag.String("systems", "",
+		"systems, separated by commas: windlass, river, asynq, bullmq, goqite (default: all)")
 	markdown := flag.String("markdown", "", "write a page with the table to this file")
-	flag.IntVar(&b.rounds, "rounds", 5, "how often each is measured")
-	flag.DurationVar(&b.window, "window", 30*time.Second, "how long jobs are submitted and run in \"sustained\"")
-	flag.BoolVar(&b.quick, "quick", false, "small counts, to see that it works; the figures mean nothing")
-	flag.BoolVar(&b.long, "long", false, "the measures with millions of rows as well (an hour)")
-	flag.BoolVar(&b.aof, "aof", false, "let Redis write its append-only file (a fsync each second), for those who keep jobs there")
-	extra := flag.String("args", "", "further arguments for those that are measured, to try other settings, such as \"-slots=200 -conns=32\"")
+	flag.IntVar(&b.rounds, "rounds", 5, "number of rounds; each round measures everything once")
+	flag.DurationVar(&b.window, "window", 30*time.Second, "length of the measure \"sustained\"")
+	flag.BoolVar(&b.quick, "quick", false, "small counts, to check that the program works; the figures mean nothing")
+	flag.BoolVar(&b.long, "long", false, "also the measures with millions of rows (an hour)")
+	flag.BoolVar(&b.aof, "aof", false,
+		"let Redis write its append-only file (a fsync each second), for systems that keep jobs in Redis")
+	extra := flag.String("args", "",
+		"further arguments for the measured programs, to try other settings, such as \"-slots=200 -conns=32\"")
 	flag.Parse()
 	b.extra = strings.Fields(*extra)
 	b.measures, b.systems = list(*measures), list(*systems)
@@ -74,7 +80,7 @@ func list(text string) []string {
 	return slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return s == "" })
 }
 
-// measureNames lists what -measure knows.
+// measureNames lists the values of -measure.
 func measureNames() (names []string) {
 	for _, g := range (&bench{long: true}).plan() {
 		if !slices.Contains(names, g.measure) {
@@ -112,10 +118,11 @@ func (b *bench) run(ctx context.Context, markdown string) (err error) {
 	if b.host, err = startHost(ctx, redisArgs); err != nil {
 		return err
 	}
-	defer servers.StopShared() // removes the folder that all servers wrote to
+	defer servers.StopShared() // removes the folder of all servers
 	defer b.host.close()
 	b.table = &report.Table{Reference: "Windlass", Order: []string{
-		"Windlass", "River", "River (1,000 a call)", "River (5,000 a call)", "asynq", "BullMQ", "BullMQ (removed)", "BullMQ (kept)",
+		"Windlass", "River", "River (1,000 a call)", "River (5,000 a call)", "asynq", "BullMQ", "BullMQ (removed)",
+		"BullMQ (kept)",
 	}}
 
 	begun := time.Now()
@@ -137,12 +144,12 @@ func (b *bench) run(ctx context.Context, markdown string) (err error) {
 		}
 	}
 	if b.table.Failed() {
-		return errors.New("not everything could be measured")
+		return errors.New("some measures failed")
 	}
 	return nil
 }
 
-// measure runs a group once for each of its systems, beginning with another one in each round.
+// measure runs a group once for each of its systems. Each round begins with a different system.
 func (b *bench) measure(ctx context.Context, g group, round int) error {
 	if g.alone != nil {
 		if !b.has("windlass") {
@@ -153,9 +160,9 @@ func (b *bench) measure(ctx context.Context, g group, round int) error {
 	entries := slices.DeleteFunc(slices.Clone(g.entries), func(e entry) bool { return !b.has(e.system) })
 	for i := range entries {
 		e := entries[(i+round)%len(entries)]
-		patient, cancel := context.WithTimeout(ctx, g.patience())
+		limited, cancel := context.WithTimeout(ctx, g.timeout())
 		began := time.Now()
-		r, err := b.runChild(patient, e.system, g.child, slices.Concat(e.args, b.extra))
+		r, err := b.runChild(limited, e.system, g.child, slices.Concat(e.args, b.extra))
 		cancel()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -172,7 +179,7 @@ func (b *bench) measure(ctx context.Context, g group, round int) error {
 	return nil
 }
 
-// values are the figures of a run.
+// values returns the figures of a run.
 func (g group) values(system string, r result) []report.Value {
 	switch g.child {
 	case "latency":
@@ -188,7 +195,7 @@ func (g group) values(system string, r result) []report.Value {
 				Row: name + " for 100,000 queued jobs", Unit: "MB", Lower: true, Number: bytes / 1e6 * each, CPU: report.NoCPU(),
 			})
 		}
-		if system != "river" { // it has nothing there
+		if system != "river" { // River does not use Redis
 			add("Redis", r.redis)
 		}
 		if r.tables > 0 {
@@ -204,16 +211,17 @@ func (g group) values(system string, r result) []report.Value {
 	return []report.Value{{Row: g.name, Unit: "jobs/s", Number: r.rate(), CPU: r.cpu()}}
 }
 
-// progress tells that something goes on.
+// progress prints the outcome of a run.
 func (b *bench) progress(round int, row, label string, took time.Duration, err error) {
 	outcome := "done"
 	if err != nil {
 		outcome = "FAILED: " + err.Error()
 	}
-	fmt.Fprintf(os.Stderr, "round %d of %d  %s  %s: %s in %s\n", round+1, b.rounds, row, label, outcome, took.Round(100*time.Millisecond))
+	fmt.Fprintf(os.Stderr, "round %d of %d  %s  %s: %s in %s\n", round+1, b.rounds, row, label, outcome,
+		took.Round(100*time.Millisecond))
 }
 
-// page writes the report.
+// page writes the report to a file.
 func (b *bench) page(ctx context.Context, file string, begun time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

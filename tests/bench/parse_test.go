@@ -27,27 +27,30 @@ func TestParseWrk(t *testing.T) {
 		t.Errorf("parseWrk = %+v (%v)", l, err)
 	}
 	for name, out := range map[string]string{
-		"a refusal":           strings.Replace(wrkOutput, "Requests/sec", "  Non-2xx or 3xx responses: 7\nRequests/sec", 1),
-		"a lost connection":   strings.Replace(wrkOutput, "Requests/sec", "  Socket errors: connect 0, read 1, write 0, timeout 0\nRequests/sec", 1),
-		"something else":      "wrk: no such host",
-		"no latencies at all": strings.Replace(wrkOutput, "99%", "98%", 1),
+		"an error response": strings.Replace(wrkOutput, "Requests/sec", "  Non-2xx or 3xx responses: 7\nRequests/sec", 1),
+		"a lost connection": strings.Replace(wrkOutput, "Requests/sec",
+			"  Socket errors: connect 0, read 1, write 0, timeout 0\nRequests/sec", 1),
+		"another output":  "wrk: no such host",
+		"no 99% quantile": strings.Replace(wrkOutput, "99%", "98%", 1),
 	} {
 		if l, err := parseWrk(out); err == nil {
-			t.Errorf("%s is no error but %+v", name, l)
+			t.Errorf("%s: %+v, want an error", name, l)
 		}
 	}
 }
 
-func TestRedisCallsLeaveOutTheQuestionItself(t *testing.T) {
-	stats := "# Commandstats\r\ncmdstat_get:calls=21,usec=175,usec_per_call=8.33\r\ncmdstat_info:calls=900,usec=1\r\ncmdstat_config|get:calls=2,usec=4\r\n"
+func TestRedisCallsLeaveOutINFO(t *testing.T) {
+	stats := "# Commandstats\r\ncmdstat_get:calls=21,usec=175,usec_per_call=8.33\r\n" +
+		"cmdstat_info:calls=900,usec=1\r\ncmdstat_config|get:calls=2,usec=4\r\n"
 	if got := redisCalls(stats); got != 23 {
 		t.Errorf("redisCalls = %v, want 23", got)
 	}
 }
 
-func TestThePlanHasEveryMeasureAndFollowsTheFlags(t *testing.T) {
-	if got := strings.Join(measureNames(), " "); got != "drain drain-1m drain-5m submit bulk http sustained latency idle memory reads embedded settings" {
-		t.Errorf("measures: %s", got)
+func TestPlanHasEveryMeasureAndFollowsTheFlags(t *testing.T) {
+	want := "drain drain-1m drain-5m submit bulk http sustained latency idle memory reads embedded settings"
+	if got := strings.Join(measureNames(), " "); got != want {
+		t.Errorf("measures %s, want %s", got, want)
 	}
 	rows := map[string]bool{}
 	for _, g := range (&bench{long: true, window: time.Second}).plan() {
@@ -56,30 +59,30 @@ func TestThePlanHasEveryMeasureAndFollowsTheFlags(t *testing.T) {
 		}
 		rows[g.name] = true
 		if (g.alone == nil) == (len(g.entries) == 0) {
-			t.Errorf("%q is measured by nobody, or twice", g.name)
+			t.Errorf("%q has neither entries nor alone, or has both", g.name)
 		}
 		for _, e := range g.entries {
 			for _, arg := range e.args {
 				if strings.HasSuffix(arg, "=0") {
-					t.Errorf("%q asks %s for nothing: %s", g.name, e.label, arg)
+					t.Errorf("%q has the argument %s for %s", g.name, arg, e.label)
 				}
 			}
 		}
 	}
 	for _, g := range (&bench{}).plan() {
 		if g.long {
-			t.Errorf("%q takes part without -long", g.name)
+			t.Errorf("%q is in the plan without -long", g.name)
 		}
 	}
 	b := &bench{measures: []string{"latency"}, systems: []string{"river"}}
 	for _, g := range b.plan() {
 		if g.measure != "latency" {
-			t.Errorf("-measure latency plans %q", g.name)
+			t.Errorf("-measure latency has %q in the plan", g.name)
 		}
 	}
 	for system, want := range map[string]bool{"river": true, "river-sqlite": true, "windlass": false, "goqite": false} {
 		if b.has(system) != want {
-			t.Errorf("-systems river: %s takes part: %t", system, !want)
+			t.Errorf("-systems river: %s is measured: %t, want %t", system, !want, want)
 		}
 	}
 }

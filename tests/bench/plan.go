@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The systems by the names they have in the table.
+// labels are the names of the systems in the table.
 var labels = map[string]string{
 	"windlass": "Windlass", "river": "River", "asynq": "asynq", "bullmq": "BullMQ",
 	"windlass-sqlite": "Windlass", "river-sqlite": "River", "goqite": "goqite",
@@ -19,21 +19,21 @@ var labels = map[string]string{
 type entry struct {
 	system string
 	label  string
-	args   []string // of its child
+	args   []string // of the child process
 }
 
-// group is one line, or a few, of the table: the same for all of its systems.
+// group is one measure, for all of its systems. It makes one or a few rows of the table.
 type group struct {
 	name    string // of the row
-	measure string // what -measure calls it
-	child   string // what the child calls it
+	measure string // its name for -measure
+	child   string // its name for the child process
 	long    bool
 	entries []entry
-	// alone measures Windlass' services, in the place of a child for each entry.
+	// alone measures Windlass' services. It is set for a group without entries.
 	alone func(ctx context.Context, g group, round int) error
 }
 
-// size scales counts down for development.
+// size returns n, or a small number with -quick.
 func (b *bench) size(n int) int {
 	if b.quick {
 		return max(n/20, 200)
@@ -43,7 +43,7 @@ func (b *bench) size(n int) int {
 
 func jobs(n int) string { return "-jobs=" + strconv.Itoa(n) }
 
-// plan lists all measures, each with the systems that can do it.
+// plan lists all measures, each with the systems that support it.
 func (b *bench) plan() []group {
 	all := []string{"windlass", "river", "asynq", "bullmq"}
 	backlog := b.size(100_000)
@@ -62,11 +62,13 @@ func (b *bench) plan() []group {
 	add(group{name: "drain " + count(backlog), measure: "drain", child: "drain", entries: drain})
 
 	add(group{
-		name: "drain the first " + count(backlog) + " of " + count(10*backlog), measure: "drain-1m", child: "drain", long: true,
+		name:    "drain the first " + count(backlog) + " of " + count(10*backlog),
+		measure: "drain-1m", child: "drain", long: true,
 		entries: with([]string{jobs(10 * backlog), "-take=" + strconv.Itoa(backlog)}, "windlass", "river"),
 	})
 	add(group{
-		name: "drain " + count(backlog) + " beside " + count(50*backlog) + " finished", measure: "drain-5m", child: "drain", long: true,
+		name:    "drain " + count(backlog) + " beside " + count(50*backlog) + " finished",
+		measure: "drain-5m", child: "drain", long: true,
 		entries: with([]string{jobs(backlog), "-history=" + strconv.Itoa(50*backlog)}, "windlass", "river"),
 	})
 
@@ -80,7 +82,8 @@ func (b *bench) plan() []group {
 		add(g)
 	}
 
-	// Windlass takes 1,000 jobs in one call at most; River's own benchmark has 5,000. Four callers keep both cores busy with each of the systems.
+	// Windlass accepts at most 1,000 jobs in one call; River's own benchmark uses 5,000. Four callers keep both cores busy
+	// with every system.
 	add(group{name: "bulk submit", measure: "bulk", child: "bulk", entries: []entry{
 		{"windlass", "Windlass", []string{jobs(b.size(500_000)), "-callers=4", "-batch=1000"}},
 		{"river", "River (1,000 a call)", []string{jobs(b.size(300_000)), "-callers=4", "-batch=1000"}},
@@ -97,7 +100,7 @@ func (b *bench) plan() []group {
 		})
 	}
 
-	// asynq looks into an empty queue once a second unless told otherwise: 150 samples of that would take minutes.
+	// By default asynq polls an empty queue once a second, so 150 samples would take minutes.
 	latency := func(name, settings, gap string, samples int, systems ...string) {
 		g := group{name: "latency, " + name, measure: "latency", child: "latency"}
 		for _, s := range systems {
@@ -108,12 +111,14 @@ func (b *bench) plan() []group {
 			if b.quick {
 				n = 20
 			}
-			g.entries = append(g.entries, entry{s, labels[s], []string{"-samples=" + strconv.Itoa(n), "-gap=" + gap, "-settings=" + settings}})
+			g.entries = append(g.entries, entry{s, labels[s],
+				[]string{"-samples=" + strconv.Itoa(n), "-gap=" + gap, "-settings=" + settings}})
 		}
 		add(g)
 	}
 	latency("defaults, a job each 10–25 ms", "default", "10ms", 150, all...)
-	// Gaps that are longer than what River rests after a fetch by default, 100 ms: who has a lone job now and then waits less.
+	// These gaps are longer than River's default pause after a fetch, 100 ms. So a single job does not wait for that
+	// pause.
 	latency("defaults, a job each 110–275 ms", "default", "110ms", 80, all...)
 	latency("tuned, a job each 10–25 ms", "tuned", "10ms", 300, "windlass", "river", "asynq")
 
@@ -142,7 +147,7 @@ func (b *bench) plan() []group {
 	return slices.DeleteFunc(plan, func(g group) bool { return !b.wanted(g) })
 }
 
-// settings compares the settings that a peer could be measured with: those in its file in systems/ have to be among the best.
+// settings compares possible settings of the other systems. The settings in systems/ must be among the best.
 func (b *bench) settings() (plan []group) {
 	add := func(name, system, child, common string, variants ...string) {
 		g := group{name: name, measure: "settings", child: child, long: true}
@@ -152,21 +157,28 @@ func (b *bench) settings() (plan []group) {
 		plan = append(plan, g)
 	}
 	drain := jobs(b.size(50_000))
-	add("River's settings, drain", "river", "drain", drain, "-slots=500", "-slots=1000", "-slots=2000", "-conns=4", "-conns=32")
-	add("River's settings, submit", "river", "submit", jobs(b.size(20_000))+" -callers=256", "-conns=16", "-conns=32", "-conns=64", "-conns=100")
+	add("River's settings, drain", "river", "drain", drain,
+		"-slots=500", "-slots=1000", "-slots=2000", "-conns=4", "-conns=32")
+	add("River's settings, submit", "river", "submit", jobs(b.size(20_000))+" -callers=256",
+		"-conns=16", "-conns=32", "-conns=64", "-conns=100")
 	add("asynq's settings, drain", "asynq", "drain", drain, "-slots=20", "-slots=50", "-slots=100", "-slots=200")
-	add("asynq's settings, submit", "asynq", "submit", jobs(b.size(100_000))+" -callers=256", "-conns=20", "-conns=50", "-conns=100", "-conns=256")
+	add("asynq's settings, submit", "asynq", "submit", jobs(b.size(100_000))+" -callers=256",
+		"-conns=20", "-conns=50", "-conns=100", "-conns=256")
 	add("BullMQ's settings, drain", "bullmq", "drain", drain, "-slots=50", "-slots=100", "-slots=200", "-slots=400",
 		"-slots=100 -pipeline=true", "-slots=100 -processes=2", "-slots=100 -processes=2 -pipeline=true")
-	add("BullMQ's settings, submit", "bullmq", "submit", jobs(b.size(50_000))+" -callers=64", "-pipeline=true", "-pipeline=false")
-	add("BullMQ's settings, submit and run", "bullmq", "sustained", "-callers=256 -window="+min(b.window, 10*time.Second).String(),
+	add("BullMQ's settings, submit", "bullmq", "submit", jobs(b.size(50_000))+" -callers=64",
+		"-pipeline=true", "-pipeline=false")
+	add("BullMQ's settings, submit and run", "bullmq", "sustained",
+		"-callers=256 -window="+min(b.window, 10*time.Second).String(),
 		"-processes=1", "-processes=2", "-processes=1 -pipeline=true", "-processes=2 -pipeline=true")
-	add("River's settings on SQLite, drain", "river-sqlite", "drain", jobs(b.size(5_000)), "-slots=1", "-slots=10", "-slots=100", "-slots=1000")
-	add("goqite's settings, drain", "goqite", "drain", jobs(b.size(5_000)), "-slots=1", "-slots=10", "-slots=100", "-slots=1000")
+	add("River's settings on SQLite, drain", "river-sqlite", "drain", jobs(b.size(5_000)),
+		"-slots=1", "-slots=10", "-slots=100", "-slots=1000")
+	add("goqite's settings, drain", "goqite", "drain", jobs(b.size(5_000)),
+		"-slots=1", "-slots=10", "-slots=100", "-slots=1000")
 	return plan
 }
 
-// submits is how many jobs keep a system busy for 3 to 8 seconds, by callers.
+// submits is the number of jobs that keeps a system busy for 3 to 8 seconds, by number of callers.
 var submits = map[string]map[int]int{
 	"windlass":        {16: 80_000, 64: 200_000, 256: 400_000, 1000: 500_000},
 	"river":           {16: 15_000, 64: 20_000, 256: 20_000, 1000: 20_000},
@@ -205,8 +217,8 @@ func count(n int) string {
 	return text
 }
 
-// childPatience is how long a child may take, its preparations included.
-func (g group) patience() time.Duration {
+// timeout is how long a child may take, including its preparation.
+func (g group) timeout() time.Duration {
 	if g.long {
 		return time.Hour
 	}

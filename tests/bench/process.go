@@ -20,20 +20,20 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// result is one run of a child and what the servers have done meanwhile.
+// result is the outcome of one run of a child, and what the servers used in that time.
 type result struct {
 	child.Outcome
-	servers time.Duration // CPU of PostgreSQL and Redis
-	redis   float64       // bytes that Redis has grown by
-	tables  float64       // bytes that the tables have grown by
+	servers time.Duration // CPU time of PostgreSQL and Redis
+	redis   float64       // growth of Redis' memory, in bytes
+	tables  float64       // growth of the tables, in bytes
 }
 
-// cpu is what a job has cost, in microseconds.
+// cpu is the CPU time for a job, in microseconds.
 func (r result) cpu() float64 {
 	return (float64(r.CPU) + float64(r.servers.Microseconds())) / float64(r.Jobs)
 }
 
-// rate is in jobs/s.
+// rate is the number of jobs for each second.
 func (r result) rate() float64 { return float64(r.Jobs) / r.Seconds }
 
 // runChild measures one system once, on empty servers.
@@ -49,8 +49,13 @@ func (b *bench) runChild(ctx context.Context, system, measure string, args []str
 	}
 	defer os.RemoveAll(dir)
 
-	environ := []string{child.EnvDatabase + "=" + database, child.EnvRedis + "=" + h.redisURL, child.EnvDir + "=" + dir, collector(system)}
-	if measure == "drain" && !strings.HasSuffix(system, "sqlite") && system != "goqite" { // those keep a part of the queue in memory
+	environ := []string{
+		child.EnvDatabase + "=" + database, child.EnvRedis + "=" + h.redisURL, child.EnvDir + "=" + dir,
+		collector(system),
+	}
+	// A process of its own prepares the backlog. The systems on SQLite keep a part of the queue in memory, so with them
+	// the measured process does it.
+	if measure == "drain" && !strings.HasSuffix(system, "sqlite") && system != "goqite" {
 		if _, err := b.follow(ctx, b.command(system, "load", args), environ, false); err != nil {
 			return result{}, fmt.Errorf("prepare the backlog: %w", err)
 		}
@@ -58,12 +63,13 @@ func (b *bench) runChild(ctx context.Context, system, measure string, args []str
 	}
 	r, err := b.follow(ctx, b.command(system, measure, args), environ, measure == "queued")
 	if err == nil && (r.Jobs == 0 || r.Seconds <= 0) {
-		err = errors.New("it ended without a result")
+		err = errors.New("the child ended without a result")
 	}
 	return r, err
 }
 
-// collector sets when Go collects garbage, where nobody has set it: as our services do it, which suits all but asynq.
+// collector returns the setting of Go's garbage collector: GOGC of this process, or else that of our services. It suits
+// all systems but asynq.
 func collector(system string) string {
 	switch {
 	case os.Getenv("GOGC") != "":
@@ -75,7 +81,7 @@ func collector(system string) string {
 	}
 }
 
-// command is the child's.
+// command is the command line of a child.
 func (b *bench) command(system, measure string, args []string) []string {
 	if system == "bullmq" {
 		return append([]string{"node", "bullmq.mjs", measure}, args...)
@@ -83,7 +89,7 @@ func (b *bench) command(system, measure string, args []string) []string {
 	return append([]string{b.self, "child", system, measure}, args...)
 }
 
-// follow runs a child to its end and takes down what the servers use between its marks.
+// follow runs a child to its end, and records what the servers use between its marks.
 func (b *bench) follow(ctx context.Context, command, environ []string, sizes bool) (r result, err error) {
 	h := b.host
 	p, err := start(ctx, command, environ)
@@ -111,7 +117,7 @@ func (b *bench) follow(ctx context.Context, command, environ []string, sizes boo
 			if strings.HasPrefix(line, "{") {
 				err = json.Unmarshal([]byte(line), &r.Outcome)
 			} else {
-				err = fmt.Errorf("it said %q", line)
+				err = fmt.Errorf("unexpected output %q of the child", line)
 			}
 		}
 		if err != nil {
@@ -125,18 +131,18 @@ func (b *bench) follow(ctx context.Context, command, environ []string, sizes boo
 	return r, nil
 }
 
-// process is a program that was started, with its output by lines.
+// process is a running program, with its output by lines.
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
-	lines  chan string // of standard output; closed at its end
+	lines  chan string // of standard output; closed at the end of it
 	errors *tail
 	once   sync.Once
 	result error
 	stop   func() bool
 }
 
-// start starts a program in a process group of its own, which ends when ctx does, or this process.
+// start starts a program in its own process group. The program is killed when ctx ends, or when this process ends.
 func start(ctx context.Context, command, environ []string) (*process, error) {
 	p := &process{cmd: exec.Command(command[0], command[1:]...), lines: make(chan string), errors: &tail{}}
 	p.cmd.Env = append(os.Environ(), environ...)
@@ -174,7 +180,7 @@ func (p *process) answer() error {
 	return err
 }
 
-// wait returns when the program has ended. Its output must have been read.
+// wait waits for the end of the program. Its output must have been read.
 func (p *process) wait() error {
 	p.once.Do(func() {
 		p.in.Close()
@@ -193,22 +199,22 @@ func (p *process) signal() { syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 // kill ends the program if it runs.
 func (p *process) kill() {
 	p.signal()
-	for range p.lines { // who writes must be able to end
+	for range p.lines { // the goroutine that writes here must be able to end
 	}
 	p.wait()
 }
 
-// terminate asks a server program to end in order, and kills it if it does not.
+// terminate asks a server program to end in order, and kills it after 30 s.
 func (p *process) terminate() error {
 	syscall.Kill(p.cmd.Process.Pid, syscall.SIGTERM)
-	patience := time.AfterFunc(30*time.Second, p.signal)
-	defer patience.Stop()
+	timeout := time.AfterFunc(30*time.Second, p.signal)
+	defer timeout.Stop()
 	for range p.lines {
 	}
 	var exit *exec.ExitError
 	err := p.wait()
 	if errors.As(err, &exit) && exit.ExitCode() == -1 {
-		return fmt.Errorf("it had to be killed: %w", err)
+		return fmt.Errorf("the program did not end in order and was killed: %w", err)
 	}
 	return err
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/report"
 )
 
-// question is something that people and Prometheus ask, and how long the answer takes.
+// question is a request that people or Prometheus make. ask returns how long the answer takes.
 type question struct {
 	name string
 	ask  func(ctx context.Context) (time.Duration, error)
 }
 
-// measureReads asks the api over HTTP while there are millions of rows: first when nothing else happens, then while a worker drains a backlog
-// as fast as it can.
+// measureReads reads from the api over HTTP, with millions of rows in the table: first while nothing else happens, then
+// while a worker drains a backlog as fast as it can.
 func (b *bench) measureReads(ctx context.Context, g group, round int) error {
 	began := time.Now()
 	err := b.reads(ctx)
@@ -40,12 +40,12 @@ func (b *bench) reads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The backlog lasts for longer than the questions.
+	// The backlog must last longer than the questions.
 	rows, backlog := b.size(5_000_000), b.size(400_000)
 	args := []string{"-jobs=" + strconv.Itoa(backlog), "-history=" + strconv.Itoa(rows)}
 	environ := []string{child.EnvDatabase + "=" + database, child.EnvRedis + "=" + b.host.redisURL, collector("windlass")}
 	if _, err := b.follow(ctx, b.command("windlass", "load", args), environ, false); err != nil {
-		return fmt.Errorf("make %d rows: %w", rows, err)
+		return fmt.Errorf("insert %d rows: %w", rows, err)
 	}
 	api, err := b.startService(ctx, b.host, "api")
 	if err != nil {
@@ -106,10 +106,10 @@ func (b *bench) reads(ctx context.Context) error {
 	if err := b.ask(ctx, questions, "while a backlog drains", settings, drained); err != nil {
 		return err
 	}
-	return <-ended // it has checked that nothing was lost
+	return <-ended // the child has checked that no job was lost
 }
 
-// ask puts each question many times, one after the other, until there are enough samples or it is over.
+// ask asks all questions in turn, until there are enough samples or over is closed.
 func (b *bench) ask(ctx context.Context, questions []question, when, settings string, over <-chan struct{}) error {
 	samples := 200
 	if b.quick {

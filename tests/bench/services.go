@@ -15,7 +15,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// build makes the programs that Windlass is deployed as, once. Their folder is the scratch folder.
+// build builds the services api and worker into the scratch folder, once.
 func (b *bench) build(ctx context.Context) error {
 	if b.built {
 		return nil
@@ -29,19 +29,21 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// service is one of these programs at work.
+// service is a running api or worker.
 type service struct {
 	*process
 	url string
 }
 
-// startService starts bin/api or bin/worker on a free port with settings of its own, and waits until it is ready.
+// startService starts an api or a worker on a free port, and waits until it is ready.
 func (b *bench) startService(ctx context.Context, h *host, name string) (*service, error) {
 	port, err := servers.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	environ := []string{"DATABASE_URL=" + h.url(), "REDIS_URL=" + h.redisURL, "LOG_LEVEL=warn", "LOG_FORMAT=json", "FAIL_RATE=0"}
+	environ := []string{
+		"DATABASE_URL=" + h.url(), "REDIS_URL=" + h.redisURL, "LOG_LEVEL=warn", "LOG_FORMAT=json", "FAIL_RATE=0",
+	}
 	if name == "api" {
 		environ = append(environ, "PORT="+strconv.Itoa(port))
 	} else {
@@ -50,13 +52,13 @@ func (b *bench) startService(ctx context.Context, h *host, name string) (*servic
 	return serve(ctx, []string{filepath.Join(b.scratch, name)}, environ, port)
 }
 
-// serve starts a program that listens on a port, and waits until it says that it is ready.
+// serve starts a program that listens on a port, and waits until /readyz answers 200.
 func serve(ctx context.Context, command, environ []string, port int) (*service, error) {
 	p, err := start(ctx, command, environ)
 	if err != nil {
 		return nil, err
 	}
-	go func() { // its log: what is wrong shows in what it does
+	go func() { // discards its log
 		for range p.lines {
 		}
 	}()
@@ -68,13 +70,13 @@ func serve(ctx context.Context, command, environ []string, port int) (*service, 
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			s.kill()
-			return nil, fmt.Errorf("%s does not become ready: %w; %s", filepath.Base(command[0]), err, p.errors)
+			return nil, fmt.Errorf("%s did not become ready: %w; %s", filepath.Base(command[0]), err, p.errors)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// used is the CPU time of the service so far.
+// used returns the CPU time of the service so far.
 func (s *service) used() (time.Duration, error) { return usage.Tree(s.cmd.Process.Pid) }
 
 // get fetches a page and returns the time it took.

@@ -1,7 +1,9 @@
-// Package child is the process that is measured: one system, one measure, once. Its parent keeps the servers and reads what they use.
+// Package child is the measured process: it runs one measure of one system once. Its parent runs the servers and reads
+// what they use.
 //
-// The two speak over the child's standard input and output, a line each. The child says "begin" when all is prepared and "end" when what is to
-// be measured is over, and goes on when the parent has answered; its last line is an Outcome. bullmq.mjs speaks the same.
+// Parent and child exchange lines over the child's standard input and output. The child writes "begin" when everything
+// is prepared, and "end" when the measured part is over. After each it waits for the parent's answer. Its last line is
+// an Outcome as JSON. bullmq.mjs uses the same protocol.
 package child
 
 import (
@@ -18,28 +20,28 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/usage"
 )
 
-// The environment that tells a child of its place. URLs hold passwords, which have no business among the arguments.
+// The environment of a child names the servers. URLs hold passwords, and other users can read arguments.
 const (
 	EnvDatabase = "BENCH_DATABASE_URL"
 	EnvRedis    = "BENCH_REDIS_URL"
 	EnvDir      = "BENCH_DIR"
 )
 
-// Outcome is what one run has come to.
+// Outcome is the result of one run.
 type Outcome struct {
 	Jobs      int       `json:"jobs"`
 	Seconds   float64   `json:"seconds"`
 	CPU       int64     `json:"cpu_us"` // of this process and its children between the marks
-	RSS       float64   `json:"rss_mb"` // the most it has held
+	RSS       float64   `json:"rss_mb"` // maximum of this process
 	Latencies []float64 `json:"latencies_ms,omitempty"`
 	Settings  string    `json:"settings"`
 }
 
-// run is a measure under way.
+// run is one measure of one system.
 type run struct {
 	systems.System
 	Params
-	tally   *tally
+	counter *counter
 	in      *bufio.Reader
 	out     io.Writer
 	began   time.Time
@@ -47,21 +49,21 @@ type run struct {
 	outcome Outcome
 }
 
-// Params are what the parent asks for.
+// Params are the flags that the parent sets.
 type Params struct {
-	Jobs    int           // to submit
-	Take    int           // to work off before the clock stops; Jobs if 0
-	History int           // finished jobs that are in the table besides
-	Loaded  bool          // jobs and history are there already
-	Callers int           // at once
-	Batch   int           // jobs in one call; the system's best if 0
-	Samples int           // of latency
-	Gap     time.Duration // between two samples, at least; at most two and a half times that
-	Window  time.Duration // of the sustained measure
-	Backlog int           // at which producers pause
+	Jobs    int           // number of jobs to submit
+	Take    int           // number of jobs to complete before the clock stops; 0 means Jobs
+	History int           // number of finished jobs in the table
+	Loaded  bool          // jobs and history are already in the store
+	Callers int           // number of concurrent callers
+	Batch   int           // jobs in one call; 0 means the best number for the system
+	Samples int           // number of latencies
+	Gap     time.Duration // shortest time between two samples; the longest is two and a half times that
+	Window  time.Duration // length of the measure "sustained"
+	Backlog int           // number of waiting jobs at which producers pause
 }
 
-// Main runs what the arguments say (system, measure, flags) and returns the exit code.
+// Main runs a measure and returns the exit code. The arguments are: system, measure, flags.
 func Main(args []string) int {
 	if err := measure(args, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -76,15 +78,16 @@ func measure(args []string, in io.Reader, out io.Writer) error {
 	}
 	system, name := args[0], args[1]
 	measures := map[string]func(context.Context, *run) error{
-		"load": load, "drain": drain, "submit": submit, "bulk": bulk, "queued": queued, "sustained": sustained, "latency": latency,
+		"load": load, "drain": drain, "submit": submit, "bulk": bulk, "queued": queued, "sustained": sustained,
+		"latency": latency,
 	}
 	m, ok := measures[name]
 	if !ok {
 		return fmt.Errorf("there is no measure %q", name)
 	}
-	r := &run{in: bufio.NewReader(in), out: out, tally: newTally()}
+	r := &run{in: bufio.NewReader(in), out: out, counter: &counter{}}
 	o := systems.Options{
-		Database: os.Getenv(EnvDatabase), Redis: os.Getenv(EnvRedis), Dir: os.Getenv(EnvDir), Handler: r.tally.handle,
+		Database: os.Getenv(EnvDatabase), Redis: os.Getenv(EnvRedis), Dir: os.Getenv(EnvDir), Handler: r.counter.handle,
 	}
 	flags := flag.NewFlagSet("child", flag.ContinueOnError)
 	flags.IntVar(&r.Jobs, "jobs", 10_000, "")
@@ -128,7 +131,7 @@ func measure(args []string, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(r.outcome)
 }
 
-// begin waits for the servers to be quiet, then starts the clock.
+// begin waits until the servers are idle, then starts the clock.
 func (r *run) begin() error {
 	if err := r.mark("begin"); err != nil {
 		return err
@@ -156,31 +159,31 @@ func (r *run) mark(word string) error {
 	return nil
 }
 
-// verify compares the store's own counts with what should be there.
+// verify compares the counts of the system's own store with the expected ones.
 func (r *run) verify(ctx context.Context, waiting, completed int) error {
 	c, err := r.Count(ctx)
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
 	if c.Waiting != waiting || c.Completed != completed || c.Running != 0 || c.Failed != 0 {
-		return fmt.Errorf("the store holds %+v, and there should be %d waiting and %d completed", c, waiting, completed)
+		return fmt.Errorf("the store has %+v, want %d waiting and %d completed", c, waiting, completed)
 	}
 	return nil
 }
 
-// patience bounds every wait: what takes longer is broken.
-const patience = 10 * time.Minute
+// waitTimeout limits every wait. Only a broken run takes longer.
+const waitTimeout = 10 * time.Minute
 
-// await asks every interval until ok, or an error.
+// await calls ok at an interval until it returns true or an error.
 func await(what string, every time.Duration, ok func() (bool, error)) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(waitTimeout)
 	for {
 		done, err := ok()
 		if done || err != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited in vain for %s", what)
+			return fmt.Errorf("timed out waiting for %s", what)
 		}
 		time.Sleep(every)
 	}

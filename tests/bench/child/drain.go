@@ -12,12 +12,13 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/systems"
 )
 
-// load prepares a backlog, and a history where one is wanted, for a drain by another process: so a worker's memory is its own.
+// load prepares a backlog and, if wanted, a history. Another process drains it, so that the memory of a worker does not
+// include the memory of the preparation.
 func load(ctx context.Context, r *run) error {
 	if r.History > 0 {
 		h, ok := r.System.(systems.Historian)
 		if !ok {
-			return errors.New("this system cannot be given a history")
+			return errors.New("this system does not support a history")
 		}
 		if err := h.History(ctx, r.History); err != nil {
 			return fmt.Errorf("history: %w", err)
@@ -29,7 +30,7 @@ func load(ctx context.Context, r *run) error {
 	return r.verify(ctx, r.Jobs, r.History)
 }
 
-// drain lets one worker loose on a backlog until it is recorded that the jobs are done.
+// drain starts one worker on a backlog, and waits until the jobs are recorded as completed.
 func drain(ctx context.Context, r *run) error {
 	if !r.Loaded {
 		if err := load(ctx, r); err != nil {
@@ -55,24 +56,25 @@ func drain(ctx context.Context, r *run) error {
 	if r.Take == r.Jobs {
 		return r.verify(ctx, 0, r.History+r.Jobs)
 	}
-	// It works on while we count: nothing may be lost, and what it said was done must be.
+	// The worker continues while we count. No job may be lost, and at least the reported jobs must be completed.
 	c, err := r.Count(ctx)
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
 	if c.Completed-r.History < done || c.Failed != 0 || c.Waiting+c.Running+c.Completed != r.History+r.Jobs {
-		return fmt.Errorf("the store holds %+v, of %d jobs of which %d were said to be done", c, r.Jobs, done)
+		return fmt.Errorf("the store has %+v for %d jobs, of which %d were reported as completed", c, r.Jobs, done)
 	}
 	return nil
 }
 
-// awaitCompleted waits until n jobs are recorded as completed. The store is asked only once their handlers have been called.
+// awaitCompleted waits until n jobs are recorded as completed. It first waits for n calls of the handler, because that
+// does not load the store.
 func (r *run) awaitCompleted(ctx context.Context, n int) error {
 	err := await(fmt.Sprintf("%d handlers to be called", n), 2*time.Millisecond, func() (bool, error) {
-		return int(r.tally.handled.Load()) >= n, nil
+		return int(r.counter.handled.Load()) >= n, nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w: there were %d", err, r.tally.handled.Load())
+		return fmt.Errorf("%w: %d were called", err, r.counter.handled.Load())
 	}
 	return await(fmt.Sprintf("%d jobs to be recorded", n), 2*time.Millisecond, func() (bool, error) {
 		done, err := r.Completed(ctx)
@@ -101,7 +103,7 @@ func sustained(ctx context.Context, r *run) error {
 	for range r.Callers {
 		g.Go(func() error {
 			for !over.Load() {
-				if submitted.Load()-r.tally.handled.Load() >= int64(r.Backlog) {
+				if submitted.Load()-r.counter.handled.Load() >= int64(r.Backlog) {
 					time.Sleep(time.Millisecond)
 					continue
 				}

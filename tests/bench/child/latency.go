@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// latency submits lone jobs to a system with nothing else to do, and takes the time from the call of submit to the start of the handler.
+// latency submits single jobs to an idle system. It measures the time from the call of Submit to the start of the
+// handler.
 func latency(ctx context.Context, r *run) error {
-	const warm = 20 // jobs that open connections
-	started := r.tally.listen()
+	const warm = 20 // jobs before the measure, to open connections
+	started := r.counter.listen()
 	if err := r.Start(ctx); err != nil {
 		return err
 	}
 	one := func(n int) (float64, error) {
-		// Random, so that no poll falls into step.
+		// The gap is random, so that it does not fall into step with a poll interval.
 		time.Sleep(r.Gap + rand.N(r.Gap*3/2))
 		submitted := time.Now()
 		if err := r.Submit(ctx, n); err != nil {

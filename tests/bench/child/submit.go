@@ -12,7 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/bench/systems"
 )
 
-// each calls f for every number from first on, count of them, from so many callers at once.
+// each calls f for count numbers, beginning with first, from several goroutines (callers).
 func each(ctx context.Context, callers, first, count int, f func(ctx context.Context, n int) error) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -32,9 +32,10 @@ func each(ctx context.Context, callers, first, count int, f func(ctx context.Con
 	return g.Wait()
 }
 
-// submit hands in jobs one by one from many callers, each of which waits for its acknowledgement before the next.
+// submit submits single jobs from many callers. Each caller waits for the acknowledgement before it submits the next
+// job.
 func submit(ctx context.Context, r *run) error {
-	// One job from each opens the connections.
+	// One job from each caller opens the connections.
 	if err := each(ctx, r.Callers, 0, r.Callers, r.Submit); err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func submit(ctx context.Context, r *run) error {
 	return r.verify(ctx, r.Jobs+r.Callers, 0)
 }
 
-// bulk hands in jobs in large calls.
+// bulk submits many jobs with each call.
 func bulk(ctx context.Context, r *run) error {
 	if err := each(ctx, r.Callers, 0, r.Callers, r.Submit); err != nil {
 		return err
@@ -67,7 +68,7 @@ func bulk(ctx context.Context, r *run) error {
 	return r.verify(ctx, r.Jobs+r.Callers, 0)
 }
 
-// queued hands in jobs the quickest way, for the parent to see what they take up.
+// queued submits jobs in the fastest way. The parent then reads how much memory and disk they need.
 func queued(ctx context.Context, r *run) error {
 	if err := r.begin(); err != nil {
 		return err
@@ -75,7 +76,7 @@ func queued(ctx context.Context, r *run) error {
 	if err := r.load(ctx, 2); err != nil {
 		return err
 	}
-	// What follows a submission in the background, like a push to Redis, belongs to it.
+	// Background work of a submission, such as the push to Redis, must be over.
 	time.Sleep(500 * time.Millisecond)
 	if err := r.end(r.Jobs); err != nil {
 		return err
@@ -83,7 +84,7 @@ func queued(ctx context.Context, r *run) error {
 	return r.verify(ctx, r.Jobs, 0)
 }
 
-// load hands in r.Jobs jobs in the system's largest calls, or one by one where it has no such call.
+// load submits r.Jobs jobs with the system's largest calls, or one by one if it has no call for many jobs.
 func (r *run) load(ctx context.Context, callers int) error {
 	if r.Batch == 0 {
 		return each(ctx, 64, 0, r.Jobs, r.Submit)

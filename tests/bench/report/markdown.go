@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// Fact is a line about what was measured and where.
+// Fact is a line of the page about the machine or the software.
 type Fact struct{ Name, Text string }
 
-// Markdown writes a page that stands by itself: what was measured where, the table, and every system's settings.
+// Markdown writes a complete page: the facts, the table, and the settings of every system.
 func (t *Table) Markdown(w io.Writer, title string, facts []Fact) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n", title)
 	for _, f := range facts {
 		fmt.Fprintf(&b, "- **%s:** %s\n", f.Name, f.Text)
 	}
-	fmt.Fprintf(&b, "\n\"%[1]s ÷ it\" is the median of %[1]s divided by that of the system in the line, and \"CPU ÷ its\" the same for CPU;\n", t.Reference)
-	b.WriteString("a unit with ↓ is better when less. CPU is that of clients and servers together.\n\n")
+	fmt.Fprintf(&b, "\n\"%[1]s ÷ it\" is the median of %[1]s divided by the median of the system in that line. "+
+		"\"CPU ÷ its\" is the same for CPU.\n", t.Reference)
+	b.WriteString("↓ after a unit means that less is better. CPU is the sum of clients and servers.\n\n")
 	head := t.head()
 	fmt.Fprintf(&b, "| %s |\n|---|---|", strings.Join(head, " | "))
 	for _, name := range head[2:] {
@@ -43,13 +44,13 @@ func (t *Table) Markdown(w io.Writer, title string, facts []Fact) error {
 	return err
 }
 
-// setting is what a system was set to, and in which measures.
+// setting is the settings of a system, and the measures that used them.
 type setting struct {
 	system, text string
 	measures     []string
 }
 
-// settings lists those of every system once, in the order of the table.
+// settings lists each setting of every system once, sorted by system.
 func (t *Table) settings() (list []*setting) {
 	for _, r := range t.rows {
 		for _, c := range r.cells {
@@ -71,7 +72,7 @@ func (t *Table) settings() (list []*setting) {
 	return list
 }
 
-// measure is the first part of a row's name: what was measured, without how.
+// measure returns the first part of a row's name: the measure without its parameters.
 func (r *row) measure() string {
 	name, _, _ := strings.Cut(r.name, ":")
 	name, _, _ = strings.Cut(name, ", ")

@@ -24,19 +24,19 @@ func TestQuantile(t *testing.T) {
 		}
 	}
 	if !math.IsNaN(Quantile(nil, 0.5)) {
-		t.Error("there is a median of nothing")
+		t.Error("the median of no values is a number, want NaN")
 	}
 	values := []float64{2, 1}
 	Quantile(values, 0.5)
 	if values[0] != 2 {
-		t.Error("the values were put in another order")
+		t.Error("Quantile changed the order of its argument")
 	}
 }
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.014: "0.01", 1: "1.00", 9.994: "9.99", 9.996: "10.0", 99.94: "99.9", 99.96: "100", 1234567.8: "1,234,568", 999.6: "1,000",
-		-12.34: "-12.3", math.NaN(): "–",
+		0: "0", 0.014: "0.01", 1: "1.00", 9.994: "9.99", 9.996: "10.0", 99.94: "99.9", 99.96: "100",
+		1234567.8: "1,234,568", 999.6: "1,000", -12.34: "-12.3", math.NaN(): "–",
 	} {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %q, want %q", v, got, want)
@@ -78,10 +78,10 @@ func TestTableShowsMediansRangesAndRatios(t *testing.T) {
 	}
 }
 
-func TestAFailureIsSeen(t *testing.T) {
+func TestTableShowsFailures(t *testing.T) {
 	table := sample()
 	if table.Failed() {
-		t.Error("a table without failures has one")
+		t.Error("Failed is true for a table without failures")
 	}
 	table.Fail("asynq", "drain", "no server")
 	var b strings.Builder
@@ -89,11 +89,11 @@ func TestAFailureIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !table.Failed() || !strings.Contains(b.String(), "drain, asynq: no server") {
-		t.Errorf("the failure is not told:\n%s", b.String())
+		t.Errorf("the failure is missing:\n%s", b.String())
 	}
 }
 
-func TestMarkdownStandsByItself(t *testing.T) {
+func TestMarkdownIsACompletePage(t *testing.T) {
 	var b strings.Builder
 	if err := sample().Markdown(&b, "Figures", []Fact{{"Machine", "2 cores"}}); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package report turns what many runs have yielded into one table: medians, ranges, and what Windlass is beside each peer.
+// Package report turns the results of many runs into one table: medians, ranges, and the ratio of Windlass to each
+// other system.
 package report
 
 import (
@@ -12,16 +13,16 @@ type Value struct {
 	Unit   string // "jobs/s", "ms"
 	Lower  bool   // less is better
 	Number float64
-	CPU    float64 // microseconds of CPU time for each job, of clients and servers together; NaN: does not apply
+	CPU    float64 // microseconds of CPU time for each job, of clients and servers together; NaN: not measured
 }
 
-// NoCPU is the CPU of a figure that has none.
+// NoCPU is the CPU of a Value without CPU time.
 func NoCPU() float64 { return math.NaN() }
 
-// series is the same figure in several rounds.
+// series is one figure in several rounds.
 type series []float64
 
-// median is the middle one, or the mean of the two in the middle; NaN of none.
+// median returns the middle value, or the mean of the two middle ones; NaN if there are none.
 func (s series) median() float64 { return Quantile(s, 0.5) }
 
 func (s series) span() (low, high float64) {
@@ -31,7 +32,8 @@ func (s series) span() (low, high float64) {
 	return slices.Min(s), slices.Max(s)
 }
 
-// Quantile returns the value below which a share q of the values lies, between two of them by proportion; NaN of none.
+// Quantile returns the value below which a share q (0 to 1) of the values lies. It interpolates between two values. It
+// is NaN if there are none.
 func Quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -13,12 +13,12 @@ import (
 // Table collects figures.
 type Table struct {
 	Reference string   // the system that the others are compared with
-	Order     []string // of systems; those that are not named come last, as they came in
+	Order     []string // order of the systems; others come last, in the order they were added
 
 	rows []*row
 }
 
-// row is one thing that was measured, for all systems.
+// row is one measure, for all systems.
 type row struct {
 	name, unit string
 	lower      bool
@@ -30,10 +30,10 @@ type cell struct {
 	numbers  series
 	cpu      series
 	settings string
-	failed   string // why there is no number
+	failed   string // why there is no number; empty: there is one
 }
 
-// Add notes one figure of a system, and the settings it was measured with.
+// Add adds one figure of a system, and the settings that it was measured with.
 func (t *Table) Add(system, settings string, v Value) {
 	r, c := t.cell(system, v.Row)
 	r.unit, r.lower, c.settings = v.Unit, v.Lower, settings
@@ -43,20 +43,20 @@ func (t *Table) Add(system, settings string, v Value) {
 	}
 }
 
-// Fail notes that a system did not come through, so that its line does not silently miss.
+// Fail records that a measure of a system failed, so that its line says so.
 func (t *Table) Fail(system, name, why string) {
 	_, c := t.cell(system, name)
 	c.failed = why
 }
 
-// Failed tells whether anything did not come through.
+// Failed reports whether any measure failed.
 func (t *Table) Failed() bool {
 	return slices.ContainsFunc(t.rows, func(r *row) bool {
 		return slices.ContainsFunc(r.cells, func(c *cell) bool { return c.failed != "" })
 	})
 }
 
-// cell is a system's place in the row of that name.
+// cell returns the row of that name and the system's cell in it. It makes them if they do not exist.
 func (t *Table) cell(system, name string) (*row, *cell) {
 	i := slices.IndexFunc(t.rows, func(r *row) bool { return r.name == name })
 	if i < 0 {
@@ -87,7 +87,7 @@ func (t *Table) head() []string {
 	return []string{"measure", "system", "median", "range", "unit", "CPU µs/job", t.Reference + " ÷ it", "CPU ÷ its"}
 }
 
-// lines is the table as text, a line for each system of each row.
+// lines returns the table as text, one line for each system of each row.
 func (t *Table) lines() [][]string {
 	var lines [][]string
 	for _, r := range t.rows {
@@ -105,7 +105,10 @@ func (t *Table) lines() [][]string {
 				continue
 			}
 			low, high := c.numbers.span()
-			line := []string{name, c.system, number(c.numbers.median()), number(low) + "–" + number(high), r.direction(), number(c.cpu.median()), "", ""}
+			line := []string{
+				name, c.system, number(c.numbers.median()), number(low) + "–" + number(high), r.direction(),
+				number(c.cpu.median()), "", "",
+			}
 			if reference != nil && reference != c {
 				line[6] = ratio(reference.numbers.median(), c.numbers.median())
 				line[7] = ratio(reference.cpu.median(), c.cpu.median())
@@ -116,7 +119,7 @@ func (t *Table) lines() [][]string {
 	return lines
 }
 
-// direction tells the unit, and that less is better where it is.
+// direction returns the unit, with an arrow if less is better.
 func (r *row) direction() string {
 	if r.lower {
 		return r.unit + " ↓"
@@ -164,7 +167,8 @@ func (t *Table) Write(w io.Writer) error {
 	return nil
 }
 
-// number writes two digits after the point where there is one before it, one where there are two, else none; thousands have commas.
+// number formats a number with three significant digits (9.99, 99.9, 999), or as a whole number with commas
+// (1,234,567).
 func number(v float64) string {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):

@@ -26,24 +26,30 @@ func openAsynq(_ context.Context, o Options) (System, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A command holds a connection until it is answered, and nothing is pipelined: more connections than the default of 20 let more callers in.
+	// A command holds a connection until its answer, and nothing is pipelined. So more connections than the default of 20
+	// serve more callers at once.
 	conns := or(o.Conns, min(max(o.Callers, 20), 100))
-	place := asynq.RedisClientOpt{Addr: parsed.Addr, Username: parsed.Username, Password: parsed.Password, DB: parsed.DB, PoolSize: conns}
-	// A worker that has found the queue empty rests for the check interval, one second by default: too long where jobs keep coming.
+	redisOpt := asynq.RedisClientOpt{
+		Addr: parsed.Addr, Username: parsed.Username, Password: parsed.Password, DB: parsed.DB, PoolSize: conns,
+	}
+	// A worker that finds the queue empty pauses for the check interval. The default of one second is too long when jobs
+	// keep coming.
 	config := asynq.Config{Concurrency: or(o.Slots, 50), TaskCheckInterval: time.Millisecond, LogLevel: asynq.ErrorLevel}
-	s := &asynqSystem{redis: redis.NewClient(parsed), text: fmt.Sprintf("no fsync, concurrency %d, looks into an empty queue every 1ms, %d connections", config.Concurrency, conns)}
+	s := &asynqSystem{redis: redis.NewClient(parsed), text: fmt.Sprintf(
+		"no fsync, concurrency %d, polls an empty queue every 1ms, %d connections", config.Concurrency, conns)}
 	switch o.Latency {
 	case "default": // the concurrency is that of its documentation
 		config.Concurrency, config.TaskCheckInterval = 10, 0
-		s.text = "no fsync, concurrency 10, looks into an empty queue every 1s"
+		s.text = "no fsync, concurrency 10, polls an empty queue every 1s"
 	case "tuned":
 		config.Concurrency = 10
-		s.text = "no fsync, concurrency 10, looks into an empty queue every 1ms"
+		s.text = "no fsync, concurrency 10, polls an empty queue every 1ms"
 	}
-	s.client, s.server = asynq.NewClient(place), asynq.NewServer(place, config)
+	s.client, s.server = asynq.NewClient(redisOpt), asynq.NewServer(redisOpt, config)
 	s.handler = func(_ context.Context, task *asynq.Task) error {
 		var e Email
-		if err := json.Unmarshal(task.Payload(), &e); err != nil { // its documentation's way; the others do it before they call
+		// asynq's documentation decodes in the handler; the other systems decode before they call it.
+		if err := json.Unmarshal(task.Payload(), &e); err != nil {
 			return err
 		}
 		o.Handler(e.N)
@@ -64,7 +70,8 @@ func (s *asynqSystem) Start(context.Context) error {
 	return s.server.Start(s.handler)
 }
 
-// Completed reads the counter that asynq keeps: done jobs themselves are removed, which is its default and its fastest setting.
+// Completed reads asynq's own counter. The completed jobs themselves are removed: that is the default and the fastest
+// setting.
 func (s *asynqSystem) Completed(ctx context.Context) (int, error) {
 	n, err := s.redis.Get(ctx, "asynq:{default}:processed").Int()
 	if errors.Is(err, redis.Nil) {
@@ -93,7 +100,7 @@ func (s *asynqSystem) Count(ctx context.Context) (c Count, err error) {
 		return c, err
 	}
 	c.Failed += int(failed)
-	c.Completed, err = s.Completed(ctx) // counts failed runs as well
+	c.Completed, err = s.Completed(ctx) // includes failed runs
 	c.Completed -= int(failed)
 	return c, err
 }

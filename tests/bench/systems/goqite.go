@@ -13,34 +13,37 @@ import (
 
 	"maragu.dev/goqite"
 	"maragu.dev/goqite/jobs"
-	_ "modernc.org/sqlite" // the driver, the same for all
+	_ "modernc.org/sqlite" // all systems use this driver
 )
 
-// goqiteSchema is the table that goqite asks for, in words of our own: its module does not export it.
+// goqiteSchema is the table that goqite needs. We have our own copy because its module does not export it.
 //
 //go:embed goqite.sql
 var goqiteSchema string
 
-// sqliteSettings is what everything that is kept in SQLite runs under: a commit is on the disk when it returns.
+// sqliteSettings is the text for the settings of all systems on SQLite: a commit is on the disk when it returns.
 const sqliteSettings = "SQLite, WAL, synchronous=FULL"
 
 func openSQLite(file string) (*sql.DB, error) {
-	q := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32768)"}}
-	// Transactions take the right to write when they begin, or two that have read first would be in each other's way.
+	q := url.Values{"_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32768)",
+	}}
+	// A transaction takes the write lock when it begins. Otherwise two transactions that both read first could deadlock.
 	q.Set("_txlock", "immediate")
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: file, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, err
 	}
-	// One writer is what SQLite has; who has one connection never waits for a lock that another holds.
+	// SQLite has one writer. With one connection nobody waits for the lock of another connection.
 	db.SetMaxOpenConns(1)
 	var journal string
 	var synchronous int
-	if err := db.QueryRow("SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous").Scan(&journal, &synchronous); err != nil {
+	row := db.QueryRow("SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous")
+	if err := row.Scan(&journal, &synchronous); err != nil {
 		return nil, err
 	}
 	if journal != "wal" || synchronous != 2 {
-		return nil, fmt.Errorf("SQLite runs with journal_mode %s and synchronous %d, where wal and 2 (FULL) were asked for", journal, synchronous)
+		return nil, fmt.Errorf("SQLite has journal_mode %s and synchronous %d, want wal and 2 (FULL)", journal, synchronous)
 	}
 	return db, nil
 }
@@ -66,7 +69,7 @@ func openGoqite(ctx context.Context, o Options) (System, error) {
 	if _, err := db.ExecContext(ctx, goqiteSchema); err != nil {
 		return nil, err
 	}
-	// A runner whose slots are full sleeps for a poll interval: with the default of 100 ms that would be all that is measured.
+	// A runner without a free slot sleeps for a poll interval. With the default of 100 ms we would measure only that.
 	limit, poll := or(o.Slots, 100), time.Millisecond
 	s := &goqiteSystem{db: db, text: fmt.Sprintf("%s, %d jobs at once, poll %s", sqliteSettings, limit, poll)}
 	s.queue = goqite.New(goqite.NewOpts{DB: db, Name: "jobs"})
@@ -84,11 +87,11 @@ func openGoqite(ctx context.Context, o Options) (System, error) {
 
 func (s *goqiteSystem) Submit(ctx context.Context, n int) error {
 	_, err := jobs.Create(ctx, s.queue, "noop", goqite.Message{Body: payload(n)})
-	s.note(1, err)
+	s.add(1, err)
 	return err
 }
 
-// Bulk is many jobs in one transaction.
+// Bulk submits many jobs in one transaction.
 func (s *goqiteSystem) Bulk(ctx context.Context, first, count int) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -101,11 +104,11 @@ func (s *goqiteSystem) Bulk(ctx context.Context, first, count int) error {
 		}
 	}
 	err = tx.Commit()
-	s.note(count, err)
+	s.add(count, err)
 	return err
 }
 
-func (s *goqiteSystem) note(count int, err error) {
+func (s *goqiteSystem) add(count int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -119,7 +122,7 @@ func (s *goqiteSystem) Start(ctx context.Context) error {
 	return nil
 }
 
-// Completed is what was submitted and is there no longer: done jobs are deleted.
+// Completed counts the submitted jobs that are no longer in the table: goqite deletes completed jobs.
 func (s *goqiteSystem) Completed(ctx context.Context) (int, error) {
 	c, err := s.Count(ctx)
 	return c.Completed, err
@@ -129,8 +132,9 @@ func (s *goqiteSystem) Count(ctx context.Context) (c Count, err error) {
 	s.mu.Lock()
 	submitted := s.submitted
 	s.mu.Unlock()
-	err = s.db.QueryRowContext(ctx, `SELECT count(CASE WHEN received = 0 THEN 1 END), count(CASE WHEN received = 1 THEN 1 END),
-		count(CASE WHEN received > 1 THEN 1 END) FROM goqite`).Scan(&c.Waiting, &c.Running, &c.Failed)
+	err = s.db.QueryRowContext(ctx, `SELECT count(CASE WHEN received = 0 THEN 1 END),
+		count(CASE WHEN received = 1 THEN 1 END), count(CASE WHEN received > 1 THEN 1 END) FROM goqite`).
+		Scan(&c.Waiting, &c.Running, &c.Failed)
 	c.Completed = submitted - c.Waiting - c.Running - c.Failed
 	return c, err
 }

@@ -1,11 +1,11 @@
--- The table that goqite works on, as its documentation wants it.
+-- The table that goqite needs, as in its documentation.
 CREATE TABLE goqite (
     id       TEXT    NOT NULL PRIMARY KEY DEFAULT ('m_' || lower(hex(randomblob(16)))),
     created  TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
     updated  TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
     queue    TEXT    NOT NULL,
     body     BLOB    NOT NULL,
-    timeout  TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), -- given out again after this moment
+    timeout  TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')), -- delivered again after this time
     received INTEGER NOT NULL DEFAULT 0,
     priority INTEGER NOT NULL DEFAULT 0
 ) STRICT;

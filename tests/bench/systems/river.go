@@ -22,9 +22,9 @@ type riverSystem[TTx any] struct {
 	client *river.Client[TTx]
 	text   string
 
-	begun     bool
-	completed atomic.Int64
-	unhear    func()
+	begun       bool
+	completed   atomic.Int64
+	unsubscribe func()
 
 	count func(ctx context.Context) (Count, error)
 	fill  func(ctx context.Context, count int) error
@@ -47,8 +47,8 @@ func openRiver(ctx context.Context, o Options) (System, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Each single insert holds a connection for a transaction. PostgreSQL commits those of many connections together, so more callers
-	// deserve more connections, up to a point.
+	// Each insert of one job holds a connection for a transaction. PostgreSQL commits the transactions of many connections
+	// together, so more connections help more callers, up to a point.
 	config.MaxConns = int32(or(o.Conns, min(max(o.Callers, 16), 64)))
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -66,7 +66,8 @@ func openRiver(ctx context.Context, o Options) (System, error) {
 	return s, nil
 }
 
-const riverCount = `SELECT count(CASE WHEN state = 'available' THEN 1 END), count(CASE WHEN state = 'running' THEN 1 END),
+const riverCount = `SELECT
+	count(CASE WHEN state = 'available' THEN 1 END), count(CASE WHEN state = 'running' THEN 1 END),
 	count(CASE WHEN state = 'completed' THEN 1 END), count(CASE WHEN errors IS NOT NULL THEN 1 END) FROM river_job`
 
 func (s *riverSystem[TTx]) open(ctx context.Context, driver riverdriver.Driver[TTx], o Options) error {
@@ -79,20 +80,22 @@ func (s *riverSystem[TTx]) open(ctx context.Context, driver riverdriver.Driver[T
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &riverWorker{handler: o.Handler})
-	// The benchmark that comes with River has 2,000 workers (and says that about 1,000 were best), a cooldown of 2 ms and a poll interval of 20 ms.
-	// The cooldown bounds how often jobs are fetched: 1 ms is the least that makes sense.
+	// River's own benchmark has 2,000 workers (and says that about 1,000 were best), a cooldown of 2 ms and a poll
+	// interval of 20 ms. The cooldown limits how often jobs are fetched; 1 ms is the lowest useful value.
 	config := &river.Config{
 		Logger: quiet(), Workers: workers,
 		FetchCooldown: time.Millisecond, FetchPollInterval: 20 * time.Millisecond,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: or(o.Slots, 1000)}},
 	}
-	s.text = fmt.Sprintf("%d workers, cooldown %s, poll %s", or(o.Slots, 1000), config.FetchCooldown, config.FetchPollInterval)
+	s.text = fmt.Sprintf("%d workers, cooldown %s, poll %s", or(o.Slots, 1000), config.FetchCooldown,
+		config.FetchPollInterval)
 	switch o.Latency {
-	case "default": // its own defaults; the number of workers is that of its documentation
+	case "default": // River's defaults; the number of workers is that of its documentation
 		config.FetchCooldown, config.FetchPollInterval = 0, 0
 		config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 100}
 		s.text = "100 workers, cooldown 100ms, poll 1s"
-	case "tuned": // the notification wakes it, and the cooldown is what it waits for then: polling more often gains nothing
+	case "tuned":
+		// A notification wakes River, and then it waits for the cooldown. Polling more often does not help.
 		config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 100}
 		s.text = "100 workers, cooldown 1ms, poll 20ms"
 	}
@@ -114,13 +117,14 @@ func (s *riverSystem[TTx]) Bulk(ctx context.Context, first, count int) error {
 	return err
 }
 
-// Start counts completions by a subscription, which is River's own way: it tells of a job once its outcome is recorded.
+// Start counts completed jobs with a subscription, which is River's own way: it reports a job when its outcome is
+// recorded.
 func (s *riverSystem[TTx]) Start(ctx context.Context) error {
 	events, cancel := s.client.SubscribeConfig(&river.SubscribeConfig{
-		ChanSize: 100_000, // what does not fit is dropped
+		ChanSize: 100_000, // River drops events that do not fit
 		Kinds:    []river.EventKind{river.EventKindJobCompleted},
 	})
-	s.unhear, s.begun = cancel, true
+	s.unsubscribe, s.begun = cancel, true
 	go func() {
 		for range events {
 			s.completed.Add(1)
@@ -144,21 +148,23 @@ func (s *riverSystem[TTx]) Close(ctx context.Context) error {
 		if err := s.client.Stop(ctx); err != nil {
 			return err
 		}
-		s.unhear()
+		s.unsubscribe()
 	}
 	return s.close()
 }
 
-// fillRiver does for River what fillWindlass does for Windlass. Retention is a day by default: one that keeps six days of jobs raises it, and
-// the worker here lives too short a time for the cleaner to come by.
+// fillRiver does for River what fillWindlass does for Windlass. River keeps completed jobs for one day by default. The
+// jobs here are younger, and the worker here ends before River's cleaner runs.
 func fillRiver(ctx context.Context, pool *pgxpool.Pool, count int) error {
 	for _, sql := range []string{
-		fmt.Sprintf(`INSERT INTO river_job (state, attempt, max_attempts, attempted_at, created_at, finalized_at, scheduled_at, priority, args,
-			attempted_by, kind, queue)
+		fmt.Sprintf(`INSERT INTO river_job (state, attempt, max_attempts, attempted_at, created_at, finalized_at,
+			scheduled_at, priority, args, attempted_by, kind, queue)
 		SELECT 'completed', 1, 25, t, t, t, t, 1,
-			jsonb_build_object('to', 'somebody@example.com', 'subject', 'a payload of about one hundred bytes', 'n', i, 'urgent', false),
+			jsonb_build_object('to', 'somebody@example.com', 'subject', 'a payload of about one hundred bytes',
+				'n', i, 'urgent', false),
 			ARRAY['bench'], 'noop', 'default'
-		FROM (SELECT i, now() - interval '20 hours' + i * (interval '19 hours' / %[1]d) AS t FROM generate_series(1, %[1]d) i) AS past`, count),
+		FROM (SELECT i, now() - interval '20 hours' + i * (interval '19 hours' / %[1]d) AS t
+			FROM generate_series(1, %[1]d) i) AS past`, count),
 		`VACUUM (ANALYZE) river_job`,
 	} {
 		if _, err := pool.Exec(ctx, sql); err != nil {
@@ -168,7 +174,7 @@ func fillRiver(ctx context.Context, pool *pgxpool.Pool, count int) error {
 	return nil
 }
 
-// openRiverSQLite follows the driver's advice to have one connection.
+// openRiverSQLite opens River on SQLite with one connection, as its driver recommends.
 func openRiverSQLite(ctx context.Context, o Options) (System, error) {
 	db, err := openSQLite(filepath.Join(o.Dir, "river.db"))
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package systems puts one face on the job systems that are compared, so that each measure is written once. There is one file for each
-// system, with the settings that serve it best and why; "-measure settings" compares them with others.
+// Package systems gives the compared job systems one interface, so that each measure is written once. There is one file
+// for each system. It has the best settings for that system and the reasons; "-measure settings" compares them with
+// others.
 package systems
 
 import (
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-// Email is what every job carries, about 100 bytes as JSON. N tells jobs apart.
+// Email is the payload of every job, about 100 bytes as JSON. N is the number of the job.
 type Email struct {
 	To      string `json:"to"`
 	Subject string `json:"subject"`
@@ -18,81 +19,81 @@ type Email struct {
 	Urgent  bool   `json:"urgent"`
 }
 
-// Kind names the type of job to those systems that ask the payload for it.
+// Kind is the job type. River asks the payload for it.
 func (Email) Kind() string { return "noop" }
 
 func email(n int) Email {
 	return Email{To: "somebody@example.com", Subject: "a payload of about one hundred bytes", N: n}
 }
 
-// payload is the n-th job's.
+// payload returns the payload of job n as JSON.
 func payload(n int) []byte {
 	raw, err := json.Marshal(email(n))
 	if err != nil {
-		panic(err) // strings and numbers
+		panic(err) // cannot happen: the fields are strings and numbers
 	}
 	return raw
 }
 
-// Options choose a system's place and settings. What is zero is at what serves the system best.
+// Options are a system's servers and settings. Zero means the best setting for the system.
 type Options struct {
 	Database string // URL of an empty PostgreSQL database
 	Redis    string // URL of an empty Redis
-	Dir      string // empty folder, for those who keep files
+	Dir      string // empty folder, for systems that keep files
 
-	Slots   int    // jobs at once
+	Slots   int    // number of jobs that run at once
 	Conns   int    // connections to the database or Redis
-	Callers int    // how many will submit at once, for those who need connections for them
-	Latency string // "default" or "tuned", where the measure is latency
+	Callers int    // number of callers that will submit at once, for systems that need a connection for each
+	Latency string // "default" or "tuned" in the measure of latency, else empty
 
-	// Handler is called for each job with its number, on any goroutine. A job is done when it returns.
+	// Handler is called for each job with its number, on any goroutine. The job is done when it returns.
 	Handler func(n int)
 }
 
-// ErrNoBulk is what a system without a call for many jobs answers.
-var ErrNoBulk = errors.New("this system takes in jobs one by one only")
+// ErrNoBulk is returned by a system that has no call for many jobs.
+var ErrNoBulk = errors.New("this system has no bulk submit")
 
 // System is a job system in this process. Submit and Bulk may be called from many goroutines.
 type System interface {
-	// Submit hands in one job and returns when the system has acknowledged it.
+	// Submit submits job n and returns when the system has acknowledged it.
 	Submit(ctx context.Context, n int) error
-	// Bulk hands in count jobs, numbered from first, in one call.
+	// Bulk submits count jobs, numbered from first, in one call.
 	Bulk(ctx context.Context, first, count int) error
-	// Start lets one worker loose. It returns when the worker is on its way.
+	// Start starts one worker and does not wait for it.
 	Start(ctx context.Context) error
-	// Completed is how many jobs this worker has completed and recorded. It costs little and may lag by some milliseconds.
+	// Completed returns how many jobs this worker has completed and recorded. It is cheap, and may lag some milliseconds.
 	Completed(ctx context.Context) (int, error)
-	// Count asks the store itself.
+	// Count counts the jobs in the store.
 	Count(ctx context.Context) (Count, error)
-	// Settings tells what was chosen, for the report.
+	// Settings describes the settings for the report.
 	Settings() string
-	// Close ends the worker, if there is one, and gives up all connections.
+	// Close ends the worker, if there is one, and closes all connections.
 	Close(ctx context.Context) error
 }
 
-// Count is what a system's store says.
+// Count is the number of jobs in a system's store, by state.
 type Count struct {
-	Waiting   int // not begun
+	Waiting   int // never started
 	Running   int
 	Completed int
 	Failed    int // at least once
 }
 
-// Historian is a System that can be given finished jobs of long ago.
+// Historian is a System that supports old, finished jobs.
 type Historian interface {
-	// History puts count finished jobs into the store, as if they had been worked off in the days before, and analyses it.
+	// History inserts count finished jobs, as if they had run in the days before, and analyses the tables.
 	History(ctx context.Context, count int) error
 }
 
-// Batch is how many jobs a system takes in with one call, where 0 was asked for.
+// Batch is the number of jobs in one bulk call if Params.Batch is 0.
 var Batch = map[string]int{
 	"windlass":        1000, // jobs.MaxBulk
 	"windlass-sqlite": 1000,
-	"river":           5000, // its own benchmark's
+	"river":           5000, // as in its own benchmark
 	"river-sqlite":    1000,
 }
 
-// Open prepares a system: connections, tables.
+// Open opens a system: it connects and creates the tables.
 func Open(ctx context.Context, name string, o Options) (System, error) {
 	open, ok := map[string]func(context.Context, Options) (System, error){
 		"windlass":        openWindlass,
@@ -112,7 +113,7 @@ func Open(ctx context.Context, name string, o Options) (System, error) {
 	return s, nil
 }
 
-// or is the first of its arguments that is not zero.
+// or returns the first of its arguments that is not zero.
 func or[T int | time.Duration](values ...T) T {
 	for _, v := range values {
 		if v != 0 {

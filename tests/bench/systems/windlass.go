@@ -18,7 +18,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store/postgres"
 )
 
-// windlass is Windlass on PostgreSQL and Redis, or on SQLite: the engine does not know which.
+// windlass is Windlass on PostgreSQL and Redis, or on SQLite. The engine is the same.
 type windlass struct {
 	store       store.Store
 	queue       queueAndBus
@@ -42,7 +42,7 @@ type queueAndBus interface {
 	queue.Bus
 }
 
-// quiet logs what is wrong and nothing else, as one would have it under load.
+// quiet returns a logger for warnings and errors, as is usual under load.
 func quiet() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
@@ -71,8 +71,8 @@ func openWindlass(ctx context.Context, o Options) (System, error) {
 	return w, nil
 }
 
-// newWindlass puts the engine together. A worker's default is 5 slots; some thousands suit jobs that do nothing, for more of them share a commit then. All else is
-// at its default, for latency as well.
+// newWindlass puts the engine together. The default of a worker is 5 slots. For jobs that do nothing, some thousands
+// are better: then more jobs share a commit. All other settings have their defaults. For latency, the slots too.
 func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logger) (*windlass, error) {
 	slots := or(o.Slots, 4000)
 	if o.Latency != "" {
@@ -87,7 +87,9 @@ func newWindlass(o Options, store store.Store, queue queueAndBus, log *slog.Logg
 		store: store, queue: queue, text: fmt.Sprintf("%d slots", or(slots, 5)),
 	}
 	var errs [3]error
-	w.client, errs[0] = engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	w.client, errs[0] = engine.NewClient(engine.ClientOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+	})
 	w.worker, errs[1] = engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: slots,
 	})
@@ -109,7 +111,7 @@ func (w *windlass) Bulk(ctx context.Context, first, count int) error {
 	return err
 }
 
-// Start begins with the maintenance as well, as a worker process does.
+// Start also starts the maintenance, as a worker process does.
 func (w *windlass) Start(ctx context.Context) error {
 	ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.begun = true
@@ -154,8 +156,8 @@ func countWindlass(ctx context.Context, url string) (c Count, err error) {
 	})
 }
 
-// fillWindlass writes rows as they stand after a job has run once, spread over the last six days, with ids in the order of their creation
-// (the first 48 bits are the milliseconds) and with their number in the tally.
+// fillWindlass inserts rows like those of jobs that have run once, spread over the last six days. Their ids are in the
+// order of creation: the first 48 bits are the milliseconds. The counts of completed jobs include them.
 func fillWindlass(ctx context.Context, url string, count int) error {
 	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		for _, sql := range []string{
@@ -178,7 +180,7 @@ func fillWindlass(ctx context.Context, url string, count int) error {
 	})
 }
 
-// withConn runs f on a connection of its own.
+// withConn runs f on a new connection.
 func withConn(ctx context.Context, url string, f func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

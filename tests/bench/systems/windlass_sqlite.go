@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
 )
 
-// openWindlassSQLite wires what services/embedded does.
+// openWindlassSQLite opens Windlass on SQLite, as services/embedded does.
 func openWindlassSQLite(ctx context.Context, o Options) (System, error) {
 	dir := filepath.Join(o.Dir, "windlass")
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir})
@@ -24,7 +24,10 @@ func openWindlassSQLite(ctx context.Context, o Options) (System, error) {
 	w.text = sqliteSettings + ", " + w.text
 	w.count = func(ctx context.Context) (c Count, err error) {
 		s, err := store.Stats(ctx)
-		return Count{Waiting: int(s.Due), Running: int(s.Processing), Completed: int(s.Completed), Failed: int(s.Retrying + s.Failed)}, err
+		return Count{
+			Waiting: int(s.Due), Running: int(s.Processing), Completed: int(s.Completed),
+			Failed: int(s.Retrying + s.Failed),
+		}, err
 	}
 	return w, nil
 }

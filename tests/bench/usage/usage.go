@@ -1,5 +1,6 @@
-// Package usage reads from Linux' /proc what processes have used. It counts the work of a server as a whole: a PostgreSQL has a process
-// for each connection, and what one of them has used lives on in its parent when it ends.
+// Package usage reads from Linux' /proc how much CPU time processes have used. It counts a server as a whole:
+// PostgreSQL has a process for each connection, and when such a process ends, the kernel adds its CPU time to its
+// parent's.
 package usage
 
 import (
@@ -12,17 +13,17 @@ import (
 	"time"
 )
 
-// tick is the unit of the times in /proc/<pid>/stat. It is a hundredth of a second wherever Linux runs Go.
+// tick is the unit of the times in /proc/<pid>/stat: 1/100 s on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
-// stat is the part of /proc/<pid>/stat that matters here.
+// stat is the part of /proc/<pid>/stat that is used here.
 type stat struct {
 	pid, parent int
-	own         time.Duration // in user and kernel mode, all threads
-	reaped      time.Duration // of children that ended and were waited for, and of theirs
+	own         time.Duration // CPU time in user and kernel mode, all threads
+	reaped      time.Duration // CPU time of descendants that have ended and were waited for
 }
 
-// parse reads a line of /proc/<pid>/stat: pid (name) state parent …, where the name may hold blanks and brackets.
+// parse parses /proc/<pid>/stat: "pid (name) state parent …". The name may contain blanks and brackets.
 func parse(line string) (stat, error) {
 	end := strings.LastIndexByte(line, ')')
 	begin := strings.IndexByte(line, '(')
@@ -52,7 +53,7 @@ func parse(line string) (stat, error) {
 	}, nil
 }
 
-// sum adds up what a process and all beneath it have used, those that have ended included.
+// sum adds up the CPU time of a process and all its descendants, including those that have ended.
 func sum(all []stat, root int) (total time.Duration, found bool) {
 	children := map[int][]stat{}
 	for _, s := range all {
@@ -68,7 +69,7 @@ func sum(all []stat, root int) (total time.Duration, found bool) {
 	return total, found
 }
 
-// Tree returns the CPU time that a process and all its descendants have used since they began.
+// Tree returns the CPU time that a process and all its descendants have used since they started.
 func Tree(pid int) (time.Duration, error) {
 	paths, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -78,7 +79,7 @@ func Tree(pid int) (time.Duration, error) {
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // the process has ended in the meantime
 		}
 		s, err := parse(string(raw))
 		if err != nil {
@@ -105,7 +106,7 @@ func Own() time.Duration {
 	return total
 }
 
-// Memory returns the most memory that this process has held, in MB.
+// Memory returns the maximum resident memory of this process so far, in MB.
 func Memory() float64 {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-const line = "4711 (postgres: a (b) c) S 12 4711 4711 0 -1 4194304 97 0 0 0 150 50 7 3 20 0 1 0 1159056 3133440 350 18446744073709551615 1 1 0"
+const line = "4711 (postgres: a (b) c) S 12 4711 4711 0 -1 4194304 97 0 0 0 150 50 7 3 20 0 1 0 1159056 3133440 350 " +
+	"18446744073709551615 1 1 0"
 
 func TestParse(t *testing.T) {
 	got, err := parse(line)
@@ -16,7 +17,8 @@ func TestParse(t *testing.T) {
 		t.Errorf("parse = %+v (%v), want %+v", got, err, want)
 	}
 	for _, bad := range []string{
-		"", "1 (x", "1 (x) S 2 3", "x (x) S 1 1 1 0 -1 0 0 0 0 0 1 1 1 1 20 0 1 0 1 1 1", "1 (x) S y 1 1 0 -1 0 0 0 0 0 1 1 1 1 20 0 1 0 1 1 1",
+		"", "1 (x", "1 (x) S 2 3", "x (x) S 1 1 1 0 -1 0 0 0 0 0 1 1 1 1 20 0 1 0 1 1 1",
+		"1 (x) S y 1 1 0 -1 0 0 0 0 0 1 1 1 1 20 0 1 0 1 1 1",
 	} {
 		if got, err := parse(bad); err == nil {
 			t.Errorf("parse(%q) = %+v, want an error", bad, got)
@@ -36,12 +38,12 @@ func TestSumCountsTheWholeTreeAndNothingElse(t *testing.T) {
 		t.Errorf("sum = %s (%t), want 31s", got, found)
 	}
 	if _, found := sum(all, 99); found {
-		t.Error("a process that is not there was found")
+		t.Error("a process that does not exist was found")
 	}
 }
 
-// A child that burnt CPU time counts while it lives (in Tree) and after its end (in the time of ended children).
-func TestTreeKeepsWhatEndedChildrenHaveUsed(t *testing.T) {
+// The CPU time of a child counts while it runs, and after its end as the time of ended children.
+func TestTreeIncludesEndedChildren(t *testing.T) {
 	before, err := Tree(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
@@ -55,9 +57,9 @@ func TestTreeKeepsWhatEndedChildrenHaveUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after-before < 3*tick || Own()-own < 3*tick {
-		t.Errorf("the tree grew by %s, our own by %s; a loop of 300,000 takes more", after-before, Own()-own)
+		t.Errorf("Tree grew by %s and Own by %s; a loop of 300,000 takes more", after-before, Own()-own)
 	}
 	if _, err := Tree(-1); err == nil {
-		t.Error("a process that cannot be was found")
+		t.Error("a process with the pid -1 was found")
 	}
 }
