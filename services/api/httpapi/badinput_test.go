@@ -20,7 +20,8 @@ func payload(value string) string { return email(`"payload":` + value) }
 // sized is a body whose payload has n bytes in canonical form.
 func sized(n int) string { return payload(`{"x":"` + strings.Repeat("y", n-len(`{"x":""}`)) + `"}`) }
 
-// TestBadBodies is the table of bad input, as far as it is about the body of POST /jobs, with its numbers, and its neighbours.
+// TestBadBodies is the table of bad input, as far as it is about the body of POST /jobs, with its numbers, and its
+// neighbours.
 func TestBadBodies(t *testing.T) {
 	manyKeys := func() string {
 		var b strings.Builder

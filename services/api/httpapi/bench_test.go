@@ -46,8 +46,8 @@ type nullQueue struct {
 
 func (nullQueue) Push(_ context.Context, hints []jobs.Hint) (int, error) { return len(hints), nil }
 
-// BenchmarkPOST is a submission from the handler to the store and back. cpu-ns/op is the CPU time of the process, which says
-// more than the time on the clock where others use the machine.
+// BenchmarkPOST is a submission from the handler to the store and back. cpu-ns/op is the CPU time of the process,
+// which says more than the time on the clock where others use the machine.
 func BenchmarkPOST(b *testing.B) {
 	const item = `{"type":"email","payload":{"to":"someone@example.com","subject":"hello","body":"a few words of text that fill it up"}}`
 	large := fmt.Sprintf(`{"type":"email","payload":{"body":%q}}`, strings.Repeat("a few words of text ", 5000))

@@ -22,13 +22,18 @@ import (
 const (
 	maxBodyBytes     = 1 << 20
 	maxBulkBodyBytes = 16 << 20
-	pooledBodyBytes  = 64 << 10 // a buffer that has grown beyond this is not kept
+	pooledBodyBytes  = 64 << 10 // larger buffers are not kept for the next request
 )
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// readBody reads a request's body whole and returns it in canonical form: nil where there is none.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits canonjson.Limits) (json.RawMessage, *Problem) {
+// bodyLimit is how large the body of one submission may be, in bytes.
+func (a *api) bodyLimit() int64 { return max(maxBodyBytes, int64(a.opts.MaxPayloadBytes)+64<<10) }
+
+// readBody reads the whole body of a request and returns it in canonical form, nil where there is none.
+func readBody(
+	w http.ResponseWriter, r *http.Request, limit int64, limits canonjson.Limits,
+) (json.RawMessage, *Problem) {
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return nil, unsupportedType.problem("Content-Encoding is not supported: send the JSON as it is.")
 	}
@@ -39,10 +44,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits canonj
 		return nil, unsupportedType.problem("The Content-Type must be application/json, in UTF-8.")
 	}
 	large := func() *Problem {
-		return tooLarge.problem("The body is larger than " + strconv.FormatInt(limit, 10) + " bytes. Nothing was stored.")
+		most := strconv.FormatInt(limit, 10)
+		return tooLarge.problem("The body is larger than " + most + " bytes. Nothing was stored.")
 	}
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close") // rather than read what nobody wants
+		w.Header().Set("Connection", "close") // so that the server does not read the rest
 		return nil, large()
 	}
 	buf := bodies.Get().(*bytes.Buffer)
@@ -76,7 +82,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, limits canonj
 	return canonical, nil
 }
 
-// isJSON reports whether a Content-Type is JSON in UTF-8. Asking for it keeps a form on a foreign page from posting here.
+// isJSON reports whether a Content-Type is JSON in UTF-8. Forms on pages of other sites cannot send it.
 func isJSON(values []string) bool {
 	if len(values) != 1 {
 		return false
@@ -89,7 +95,7 @@ func isJSON(values []string) bool {
 	return err == nil && media == "application/json" && (!has || strings.EqualFold(charset, "utf-8"))
 }
 
-// form reads fields of a document in canonical form and gathers their faults.
+// form reads fields of a document in canonical form and collects what is wrong with them.
 type form struct{ faults []Fault }
 
 // maxFaults is how many faults an answer lists.
@@ -101,7 +107,8 @@ func (f *form) fault(pointer, detail string) {
 	}
 }
 
-// members calls each for the fields of an object, and notes a fault where value is none. A field for which each returns false is a fault.
+// members calls each for the fields of an object. A value that is not an object is a fault, and so is a field for
+// which each returns false.
 func (f *form) members(pointer string, value []byte, each func(name string, value []byte) bool) {
 	if len(value) == 0 || value[0] != '{' {
 		f.fault(pointer, "must be an object")
@@ -109,7 +116,7 @@ func (f *form) members(pointer string, value []byte, each func(name string, valu
 	}
 	for i := 1; i < len(value) && value[i] != '}'; {
 		colon := i + canonjson.Measure(value[i:])
-		name := string(value[i+1 : colon-1]) // as escaped; the names that we know need no escapes
+		name := string(value[i+1 : colon-1]) // with its escapes; the names that we know have none
 		end := colon + 1 + canonjson.Measure(value[colon+1:])
 		if !each(name, value[colon+1:end:end]) {
 			if canonjson.PlainName(name) {
@@ -124,7 +131,7 @@ func (f *form) members(pointer string, value []byte, each func(name string, valu
 	}
 }
 
-// elements calls each for the elements of an array, and notes a fault where value is none. It returns their number.
+// elements calls each for the elements of an array and returns their number. A value that is not an array is a fault.
 func (f *form) elements(pointer string, value []byte, each func(i int, value []byte)) (n int) {
 	if len(value) == 0 || value[0] != '[' {
 		f.fault(pointer, "must be an array")
@@ -165,8 +172,8 @@ func (f *form) number(pointer string, value []byte, field *fields.Field) (n int6
 	return n, f.check(pointer, field.CheckNumber(n))
 }
 
-// rfc3339 is what time.Time's own parser is not strict about: two digits for the hour, a point before the fraction, and an
-// offset that exists.
+// rfc3339 is what time.Time's own parser is not strict about: two digits for the hour, a point before the fraction,
+// and an offset that exists.
 var rfc3339 = regexp.MustCompile(
 	`^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 

@@ -8,8 +8,9 @@ import (
 	"io"
 )
 
-// A cursor is the id where a list goes on, in base64url: a version, the id's 16 bytes, and a checksum over them and the list's filter. It
-// grants nothing that the list without it does not, so the checksum needs no secret: it is there to find mistakes.
+// A cursor says where a list goes on, in base64url: a version, the 16 bytes of an id, and a checksum over them and
+// the list's filter. The checksum finds mistakes, such as a cursor of another list. It needs no secret, because a
+// cursor shows nothing that the list would not show without it.
 const (
 	cursorVersion  = 1
 	cursorIDBytes  = 16
@@ -17,7 +18,7 @@ const (
 	cursorBytes    = 1 + cursorIDBytes + cursorSumBytes
 )
 
-// cursorEncoding is strict: bits that do not count must be zero, so that no cursor has two spellings.
+// cursorEncoding is strict: unused bits must be zero, so that each cursor has one spelling.
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
 var errCursor = errors.New("is not a cursor of this list: take it from next_cursor, and keep the filter")
@@ -27,7 +28,7 @@ func encodeCursor(id, filter string) string {
 	var raw [cursorBytes]byte
 	raw[0] = cursorVersion
 	if !parseID(raw[1:1+cursorIDBytes], id) {
-		return "" // no id of ours: the list ends here rather than with a cursor that we would refuse
+		return "" // not one of our ids: end the list, for decodeCursor would refuse the cursor
 	}
 	sum := cursorSum(raw[:1+cursorIDBytes], filter)
 	copy(raw[1+cursorIDBytes:], sum[:])
@@ -40,7 +41,8 @@ func decodeCursor(cursor, filter string) (string, error) {
 	if len(cursor) != cursorEncoding.EncodedLen(cursorBytes) {
 		return "", errCursor
 	}
-	if n, err := cursorEncoding.Decode(raw[:], []byte(cursor)); err != nil || n != cursorBytes || raw[0] != cursorVersion {
+	n, err := cursorEncoding.Decode(raw[:], []byte(cursor))
+	if err != nil || n != cursorBytes || raw[0] != cursorVersion {
 		return "", errCursor
 	}
 	if cursorSum(raw[:1+cursorIDBytes], filter) != [cursorSumBytes]byte(raw[1+cursorIDBytes:]) {
@@ -57,10 +59,10 @@ func cursorSum(head []byte, filter string) (sum [cursorSumBytes]byte) {
 	return sum
 }
 
-// dashes are where a UUID has them.
+// dash reports whether a UUID has a dash at i.
 func dash(i int) bool { return i == 8 || i == 13 || i == 18 || i == 23 }
 
-// parseID reads a UUID in its usual form, and no other, into 16 bytes.
+// parseID reads a UUID into 16 bytes. It takes the usual form only.
 func parseID(into []byte, id string) bool {
 	if len(id) != 36 {
 		return false

@@ -14,8 +14,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// The documentation page is RapiDoc (MIT, see docs/rapidoc.LICENSE.txt), which is kept here compressed, as it comes in its package: the page
-// works without a network.
+// The documentation page is RapiDoc (MIT, see docs/rapidoc.LICENSE.txt). It is embedded, compressed, so that the page
+// works without the internet.
 var (
 	//go:embed docs/docs.html
 	docsPage []byte
@@ -27,14 +27,15 @@ var (
 	rapidocLicense []byte
 )
 
-// docsPolicy lets the page run its own two scripts and ask this server, and nothing else. RapiDoc brings its styles inline.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// docsPolicy lets the page run its own two scripts and talk to this server, nothing else. RapiDoc has its styles
+// inline.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// serveDocs adds the documents about the API.
-func serveDocs(mux *http.ServeMux, document *huma.OpenAPI) {
-	page := func(pattern, contentType string, body []byte) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
+// serveDocs adds the documents about the API beneath the base path. The pages link to each other by relative paths.
+func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) error {
+	page := func(path, contentType string, body []byte) {
+		mux.HandleFunc("GET "+basePath+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("Content-Security-Policy", docsPolicy)
 			w.Header().Set("Cache-Control", "no-cache")
@@ -43,13 +44,13 @@ func serveDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 	}
 	openapi, err := indent(document)
 	if err != nil {
-		panic(fmt.Sprintf("httpapi: %v", err)) // a mistake in the types, which the tests would have found
+		return fmt.Errorf("OpenAPI document: %w", err)
 	}
-	page("GET /openapi.json", "application/json", openapi)
-	page("GET /docs", "text/html; charset=utf-8", docsPage)
-	page("GET /docs/docs.js", "text/javascript; charset=utf-8", docsScript)
-	page("GET /docs/license.txt", "text/plain; charset=utf-8", rapidocLicense)
-	mux.HandleFunc("GET /docs/rapidoc-9.3.8.js", func(w http.ResponseWriter, r *http.Request) {
+	page("/openapi.json", "application/json", openapi)
+	page("/docs", "text/html; charset=utf-8", docsPage)
+	page("/docs/docs.js", "text/javascript; charset=utf-8", docsScript)
+	page("/docs/license.txt", "text/plain; charset=utf-8", rapidocLicense)
+	mux.HandleFunc("GET "+basePath+"/docs/rapidoc-9.3.8.js", func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // the path names the version
@@ -63,9 +64,10 @@ func serveDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body)
 	})
+	return nil
 }
 
-// rapidocPlain is for the rare client that does not take gzip.
+// rapidocPlain is for the few clients that do not accept gzip.
 var rapidocPlain = sync.OnceValue(func() []byte {
 	r, err := gzip.NewReader(bytes.NewReader(rapidoc))
 	if err != nil {

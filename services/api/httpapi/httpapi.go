@@ -1,18 +1,29 @@
-// Package httpapi serves Windlass over HTTP: JSON in and out, errors as RFC 9457 problems, an OpenAPI document made from the Go types.
+// Package httpapi serves Windlass over HTTP: JSON in and out, errors as RFC 9457 problems, an OpenAPI document made
+// from the Go types and tables.
 //
-// It decides what a request may look like and what an answer looks like, and nothing else: every verb is the engine's. A request that it refuses
-// has stored nothing, and no answer repeats what the request held but plain field names.
+// It reads requests and writes answers. What a request asks for is done by the engine, which also checks submissions.
+// A refused request has stored nothing, and no answer repeats what the request held, except plain field names.
+//
+// [New] makes the handler and [Server] an http.Server with time limits for it. The files are: middleware.go, which
+// every request passes; routes.go, the list of operations; one file for each resource; body.go and write.go for JSON;
+// problem.go for errors.
 package httpapi
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path"
+	"reflect"
+	"regexp"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -37,23 +48,48 @@ type Client interface {
 // Options are what the API needs. Client and Ping are required.
 type Options struct {
 	Client   Client
-	Ping     func(ctx context.Context) error // whether the Store can take a job: reachable and migrated
-	Draining func() bool                     // whether the process is shutting down; never if nil
-	Log      *slog.Logger                    // slog.Default() if nil
-	Registry *prometheus.Registry            // where the API's metrics go, and what /metrics shows; one of its own if nil
+	Ping     func(ctx context.Context) error // whether the store can take a job: reachable and migrated
+	Draining func() bool                     // whether the process is shutting down; default: never
+	Log      *slog.Logger                    // default slog.Default()
 
-	MaxPayloadBytes int      // of one payload in canonical form; jobs.MaxPayloadBytes if 0
-	AllowedHosts    []string // host names that are answered to, without port; localhost, 127.0.0.1 and [::1] if empty
-	TrustedOrigins  []string // origins (scheme://host[:port]) of other sites whose pages may send requests that change something
+	// Registry gets the API's metrics; GET /metrics shows all it holds. Default: a registry of its own. Several APIs
+	// may share one: their requests are counted together, and the jobs are those of the first API's Client.
+	Registry *prometheus.Registry
+
+	// BasePath is the path that the API is mounted at, "" for the root or, for example, "/windlass/api". The handler
+	// expects the whole path of a request, BasePath included: do not wrap it in http.StripPrefix. Location headers
+	// and the servers of the OpenAPI document have the BasePath too.
+	BasePath string
+
+	MaxPayloadBytes int // of one payload in canonical form; default jobs.MaxPayloadBytes
+
+	// AllowedHosts are the host names that the API answers to, without port. Default: localhost, 127.0.0.1 and [::1].
+	AllowedHosts []string
+
+	// TrustedOrigins are the origins (scheme://host[:port]) of other sites whose pages may send requests that change
+	// something.
+	TrustedOrigins []string
 }
+
+// OptionError says that an option of New is missing or not valid.
+type OptionError struct {
+	Option string // "Client"
+	Detail string // "is missing"
+}
+
+// Error is "httpapi: Options.Client is missing".
+func (e *OptionError) Error() string { return "httpapi: Options." + e.Option + " " + e.Detail }
 
 type api struct {
 	opts Options
 	log  *slog.Logger
 }
 
-// New returns the API. The error is about the options.
+// New returns the handler of the API. The error is one or more *OptionError, joined.
 func New(opts Options) (http.Handler, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
@@ -69,17 +105,53 @@ func New(opts Options) (http.Handler, error) {
 	if len(opts.AllowedHosts) == 0 {
 		opts.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}
 	}
+	traffic, err := register(opts.Registry, opts.Client)
+	if err != nil {
+		return nil, &OptionError{"Registry", "cannot take the metrics of the API: " + err.Error()}
+	}
 	a := &api{opts: opts, log: opts.Log}
 	mux := http.NewServeMux()
-	document := a.operations(mux)
-	serveDocs(mux, document)
-	return newMiddleware(opts, mux)
+	if err := serveDocs(mux, opts.BasePath, a.routes(mux)); err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	return newMiddleware(opts, mux, traffic), nil
 }
 
-// OpenAPI returns the OpenAPI 3.1 document of the API, as /openapi.json serves it.
+var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+func (o *Options) check() error {
+	var faults []error
+	fault := func(option, detail string) { faults = append(faults, &OptionError{option, detail}) }
+	if o.Client == nil || reflect.ValueOf(o.Client).Kind() == reflect.Pointer && reflect.ValueOf(o.Client).IsNil() {
+		fault("Client", "is missing")
+	}
+	if o.Ping == nil {
+		fault("Ping", "is missing")
+	}
+	if o.BasePath != "" && (!basePath.MatchString(o.BasePath) || path.Clean(o.BasePath) != o.BasePath) {
+		fault("BasePath", fmt.Sprintf(
+			`is %q, but must be "" or one or more of "/name", with letters, digits and ".", "_", "~", "-"`, o.BasePath))
+	}
+	if o.MaxPayloadBytes < 0 {
+		fault("MaxPayloadBytes", fmt.Sprintf("is %d, but must be 0 (for the default) or more", o.MaxPayloadBytes))
+	}
+	for _, host := range o.AllowedHosts {
+		if hostname(host) == "" || strings.ContainsAny(host, "/ \t*") {
+			fault("AllowedHosts", fmt.Sprintf("has %q, which is not a host name", host))
+		}
+	}
+	for _, origin := range o.TrustedOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			fault("TrustedOrigins", fmt.Sprintf("has %q, which is not scheme://host[:port]", origin))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// OpenAPI returns the OpenAPI 3.1 document of an API at the root.
 func OpenAPI() ([]byte, error) {
 	a := &api{opts: Options{Registry: prometheus.NewRegistry()}}
-	return indent(a.operations(http.NewServeMux()))
+	return indent(a.routes(http.NewServeMux()))
 }
 
 func indent(document *huma.OpenAPI) ([]byte, error) {
@@ -93,36 +165,4 @@ func indent(document *huma.OpenAPI) ([]byte, error) {
 	}
 	b.WriteByte('\n')
 	return b.Bytes(), nil
-}
-
-// bodyLimit is how large the body of one submission may be, in bytes.
-func (a *api) bodyLimit() int64 { return max(maxBodyBytes, int64(a.opts.MaxPayloadBytes)+64<<10) }
-
-// newHuma returns a Huma API without the parts that repeat input, or load things from elsewhere.
-func newHuma(mux *http.ServeMux) huma.API {
-	config := huma.DefaultConfig("Windlass", "1")
-	config.Info.Description = "Durable background jobs. An accepted job (2xx) is durable, runs at least once, and ends as completed or failed."
-	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
-	config.CreateHooks = nil                     // no $schema in answers
-	config.OpenAPIPath, config.DocsPath = "", "" // serveDocs does it, without a content delivery network
-	config.SchemasPath = ""                      // the document has them all
-	config.DefaultFormat = "application/json"    // whatever Accept says
-	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
-	config.Formats = map[string]huma.Format{"application/json": format, "json": format} // json is for problem+json
-	h := huma.NewAPI(config, humago.NewAdapter(mux, ""))
-	h.UseMiddleware(strictQuery(h))
-	return h
-}
-
-// Request gives an operation the request itself, so that it can read the body by its own, stricter rules. Huma would keep a body's faults
-// for itself, and answer a body that breaks off with 500.
-type Request struct {
-	r *http.Request
-	w http.ResponseWriter
-}
-
-// Resolve is called by Huma before the operation.
-func (q *Request) Resolve(ctx huma.Context) []error {
-	q.r, q.w = humago.Unwrap(ctx)
-	return nil
 }

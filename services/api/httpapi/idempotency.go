@@ -8,8 +8,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// keyHeader makes a submission repeatable. In the draft of the IETF's httpapi group its value is a quoted string. We take a
-// bare word as well.
+// keyHeader makes a submission repeatable. In the draft of the IETF's httpapi group its value is a quoted string. We
+// take a bare word as well.
 const keyHeader = "Idempotency-Key"
 
 // idempotencyKey reads the header. It returns "" where there is none.

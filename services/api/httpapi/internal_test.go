@@ -22,7 +22,7 @@ func TestProblemTypesAreUnique(t *testing.T) {
 		seen[s.kind.name] = true
 	}
 	for _, err := range []error{jobs.ErrNotFound, jobs.ErrConflict, jobs.ErrKeyReused, jobs.ErrKeyGone, jobs.ErrBusy, jobs.ErrRejected, jobs.ErrUnavailable, jobs.ErrOutcomeUnknown} {
-		if p := problemOf(err, whole); p.cause == nil || len(seen) != 8 {
+		if p := problemOf(err, noPointer); p.cause == nil || len(seen) != 8 {
 			t.Errorf("%v has no row in the table; %d kinds", err, len(seen))
 		}
 	}

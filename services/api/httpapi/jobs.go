@@ -12,16 +12,16 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// JobPath names a job.
+// JobPath is the path of one job.
 type JobPath struct {
 	ID string `path:"id" format:"uuid" doc:"The job's id"`
 }
 
-// id returns the id as the Store spells it.
+// id returns the id as the store writes it.
 func (p *JobPath) id() (string, *Problem) {
 	var raw [16]byte
 	if !parseID(raw[:], p.ID) {
-		return "", invalidParameter.problem("A parameter is not valid: see errors.", Fault{Detail: "must be a UUID in its usual form", Parameter: "id"})
+		return "", badParameter("id", "must be a UUID in its usual form")
 	}
 	return formatID(raw[:]), nil
 }
@@ -34,7 +34,7 @@ type ListInput struct {
 	Cursor string `query:"cursor" maxLength:"100" doc:"Where to go on: next_cursor of the page before, with the same filter"`
 }
 
-// StatusInput adds what the dead-letter queue has no use for.
+// StatusInput is the query of GET /jobs. The dead-letter queue has one status only.
 type StatusInput struct {
 	ListInput
 	Status string `query:"status" enum:"pending,processing,completed,failed" doc:"Only this status"`
@@ -63,21 +63,21 @@ func (l ListedBody) writeTo(b *bytes.Buffer) error {
 	return nil
 }
 
+// list serves GET /jobs.
 func (a *api) list(ctx context.Context, in *StatusInput) (*listed, error) {
 	return a.page(ctx, "jobs", &in.ListInput, jobs.Status(in.Status), jobs.State(in.State))
 }
 
-func (a *api) dead(ctx context.Context, in *ListInput) (*listed, error) {
-	return a.page(ctx, "dlq", in, "", jobs.StateDead)
-}
-
-func (a *api) page(ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State) (*listed, error) {
+// page answers with a page of a list. The list's name and its filter are bound to its cursors.
+func (a *api) page(
+	ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State,
+) (*listed, error) {
 	filter := strings.Join([]string{name, string(status), string(state), in.Type, in.Queue}, "\x00")
 	q := store.ListQuery{Status: status, State: state, Type: in.Type, Queue: in.Queue, Limit: in.Limit}
 	if in.Cursor != "" {
 		var err error
 		if q.Before, err = decodeCursor(in.Cursor, filter); err != nil {
-			return nil, invalidParameter.problem("A parameter is not valid: see errors.", Fault{Detail: err.Error(), Parameter: "cursor"})
+			return nil, badParameter("cursor", err.Error())
 		}
 	}
 	page, err := a.opts.Client.List(ctx, q)
@@ -110,13 +110,16 @@ type Attempt struct {
 func viewHistory(attempts []jobs.Attempt) []Attempt {
 	history := make([]Attempt, len(attempts))
 	for i, a := range attempts {
-		history[i] = Attempt{a.Attempt, a.Fence, orNull(a.WorkerID), a.StartedAt, a.FinishedAt, string(a.Outcome), orNull(a.Error)}
+		history[i] = Attempt{
+			a.Attempt, a.Fence, orNull(a.WorkerID), a.StartedAt, a.FinishedAt, string(a.Outcome), orNull(a.Error),
+		}
 	}
 	return history
 }
 
 type got struct{ Body JobDetail }
 
+// get serves GET /jobs/{id}.
 func (a *api) get(ctx context.Context, in *JobPath) (*got, error) {
 	id, bad := in.id()
 	if bad != nil {
@@ -129,13 +132,13 @@ func (a *api) get(ctx context.Context, in *JobPath) (*got, error) {
 	return &got{JobDetail{view{&j, time.Now()}, viewHistory(attempts)}}, nil
 }
 
-// ActInput is an operation on a job that needs no body. An empty object is taken for none.
+// ActInput is the input of an operation on a job that needs no body. An empty object is accepted.
 type ActInput struct {
 	Request
 	JobPath
 }
 
-// nothing reads the body that there should not be.
+// nothing refuses a body that says something.
 func (a *api) nothing(in *Request) *Problem {
 	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil || doc == nil {
@@ -154,19 +157,24 @@ type acted struct {
 	Body   Job
 }
 
+// retry serves POST /jobs/{id}/retry.
 func (a *api) retry(ctx context.Context, in *ActInput) (*acted, error) {
 	return a.act(ctx, in, a.opts.Client.Retry, "only a failed job can be sent back")
 }
 
+// cancel serves POST /jobs/{id}/cancel.
 func (a *api) cancel(ctx context.Context, in *ActInput) (*acted, error) {
 	out, err := a.act(ctx, in, a.opts.Client.Cancel, "only a job that is not over can be cancelled")
 	if err == nil && out.Body.job.Status == jobs.Processing {
-		out.Status = http.StatusAccepted // its worker has yet to hear of it
+		out.Status = http.StatusAccepted // its worker does not know of the request yet
 	}
 	return out, err
 }
 
-func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, string) (jobs.Job, error), rule string) (*acted, error) {
+// act does what verb does to a job. rule says which jobs it can be done to.
+func (a *api) act(
+	ctx context.Context, in *ActInput, verb func(context.Context, string) (jobs.Job, error), rule string,
+) (*acted, error) {
 	id, bad := in.id()
 	if bad == nil {
 		bad = a.nothing(&in.Request)
@@ -176,7 +184,7 @@ func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, 
 	}
 	j, err := verb(ctx, id)
 	if err != nil {
-		p := problemOf(err, whole)
+		p := problemOf(err, noPointer)
 		if p.kind == conflict && j.Status != "" {
 			p.Detail = "The job is " + string(j.Status) + "; " + rule + "."
 		}
@@ -185,13 +193,14 @@ func (a *api) act(ctx context.Context, in *ActInput, verb func(context.Context, 
 	return &acted{http.StatusOK, Job{view{&j, time.Now()}}}, nil
 }
 
+// delete serves DELETE /jobs/{id}.
 func (a *api) delete(ctx context.Context, in *JobPath) (*struct{}, error) {
 	id, bad := in.id()
 	if bad != nil {
 		return nil, bad
 	}
 	if err := a.opts.Client.Delete(ctx, id); err != nil {
-		p := problemOf(err, whole)
+		p := problemOf(err, noPointer)
 		if p.kind == conflict {
 			p.Detail = "The job is not over; only completed and failed jobs can be deleted."
 		}

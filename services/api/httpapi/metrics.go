@@ -13,7 +13,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Metrics counts everything.
+// Metrics are counts of everything.
 type Metrics struct {
 	TotalJobs            int64   `json:"total_jobs" doc:"All that are stored"`
 	ActiveJobs           int64   `json:"active_jobs" doc:"Being processed"`
@@ -31,9 +31,9 @@ type Metrics struct {
 	FailedLastMinute     int64   `json:"failed_last_minute"`
 }
 
-type metricsOut struct{ Body Metrics }
+type counted struct{ Body Metrics }
 
-func (a *api) metrics(ctx context.Context, _ *struct{}) (*metricsOut, error) {
+func (a *api) metrics(ctx context.Context, _ *struct{}) (*counted, error) {
 	s, err := a.opts.Client.Stats(ctx)
 	if err != nil {
 		return nil, problemOfRead(err)
@@ -43,10 +43,11 @@ func (a *api) metrics(ctx context.Context, _ *struct{}) (*metricsOut, error) {
 		return nil, problemOfRead(err)
 	}
 	workers, slots := capacity(sessions)
-	return &metricsOut{Metrics{
-		TotalJobs: s.Total, ActiveJobs: s.Processing, CompletedJobs: s.Completed, FailedJobs: s.Failed, QueueLength: s.Due,
-		Scheduled: s.Scheduled, Retrying: s.Retrying, Dead: s.Dead, Cancelled: s.Cancelled, OldestPendingSeconds: seconds(s.OldestDue),
-		Workers: workers, Slots: slots, CompletedLastMinute: s.CompletedLastMinute, FailedLastMinute: s.FailedLastMinute,
+	return &counted{Metrics{
+		TotalJobs: s.Total, ActiveJobs: s.Processing, CompletedJobs: s.Completed, FailedJobs: s.Failed,
+		QueueLength: s.Due, Scheduled: s.Scheduled, Retrying: s.Retrying, Dead: s.Dead, Cancelled: s.Cancelled,
+		OldestPendingSeconds: seconds(s.OldestDue), Workers: workers, Slots: slots,
+		CompletedLastMinute: s.CompletedLastMinute, FailedLastMinute: s.FailedLastMinute,
 	}}, nil
 }
 
@@ -76,7 +77,8 @@ func (a *api) prometheusText() func(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
-// prefersText reports whether a client names a format of Prometheus, and likes it better than JSON. A wildcard names nothing: JSON is for people.
+// prefersText reports whether an Accept header names a format of Prometheus and prefers it to JSON. A wildcard names
+// no format, so browsers get JSON.
 func prefersText(accept []string) bool {
 	var text, json float64
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {

@@ -11,31 +11,34 @@ import (
 	"time"
 )
 
-// middleware is what every request passes on its way to a route: who may come in, what the answer's headers say, and what becomes of a panic
-// or of a request that no route wants.
+// middleware is what every request passes on its way to a route, in this order: headers of every answer, the names of
+// the server (hosts), pages of other sites (origins). Authentication belongs after these, before the routes. It also
+// counts and logs requests, answers a panic, and answers requests that no route takes.
 type middleware struct {
-	log     *slog.Logger
-	hosts   map[string]bool
-	origins *http.CrossOriginProtection
-	mux     *http.ServeMux
-	traffic *traffic
+	log      *slog.Logger
+	basePath string
+	hosts    map[string]bool
+	origins  *http.CrossOriginProtection
+	mux      *http.ServeMux
+	traffic  *traffic
 }
 
-func newMiddleware(opts Options, mux *http.ServeMux) (*middleware, error) {
-	d := &middleware{log: opts.Log, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(), mux: mux}
+// newMiddleware expects options that were checked.
+func newMiddleware(opts Options, mux *http.ServeMux, traffic *traffic) *middleware {
+	m := &middleware{
+		log: opts.Log, basePath: opts.BasePath, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(),
+		mux: mux, traffic: traffic,
+	}
 	for _, host := range opts.AllowedHosts {
-		d.hosts[hostname(host)] = true
+		m.hosts[hostname(host)] = true
 	}
 	for _, origin := range opts.TrustedOrigins {
-		if err := d.origins.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("trusted origin: %w", err)
-		}
+		_ = m.origins.AddTrustedOrigin(origin)
 	}
-	d.traffic = register(opts.Registry, opts.Client)
-	return d, nil
+	return m
 }
 
-// hostname is the name in a Host header or a setting, without port and brackets.
+// hostname is the name in a Host header or a setting, in lower case, without port and brackets.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -43,7 +46,8 @@ func hostname(host string) string {
 	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
-// always are the headers of every answer. Answers share the lists of their values: who wants another sets one, and changes none.
+// always are the headers of every answer. All answers share the slices: to change a header, set it, do not append to
+// it.
 var always = http.Header{
 	"Cache-Control":                {"no-store"},
 	"X-Content-Type-Options":       {"nosniff"},
@@ -52,7 +56,7 @@ var always = http.Header{
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 }
 
-func (d *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	out := &answer{ResponseWriter: w, r: r}
 	defer func() {
@@ -62,24 +66,26 @@ func (d *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		out.routing = false
 		if fault != nil {
-			d.log.Error("panic in a request", "route", route(r), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			m.log.Error("panic in a request",
+				"route", m.route(r), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			if out.status != 0 {
-				panic(http.ErrAbortHandler) // the answer has begun: all that is left is to break it off
+				panic(http.ErrAbortHandler) // the answer has begun: break it off, so that it does not look complete
 			}
 			internal.problem("An unexpected error occurred; the server's log tells more.").write(out)
 		}
 		took := time.Since(begin)
-		d.traffic.count(route(r), r.Method, out.status, took)
-		if !d.log.Enabled(r.Context(), slog.LevelDebug) {
-			return
+		m.traffic.count(m.route(r), r.Method, out.status, took)
+		if m.log.Enabled(r.Context(), slog.LevelDebug) {
+			m.log.Debug("request", "method", r.Method, "route", m.route(r),
+				"status", out.status, "bytes", out.bytes, "duration_ms", took.Milliseconds())
 		}
-		d.log.Debug("request", "method", r.Method, "route", route(r), "status", out.status, "bytes", out.bytes, "duration_ms", took.Milliseconds())
 	}()
 	h := w.Header()
 	maps.Copy(h, always)
 
 	if len(r.TransferEncoding) > 0 {
-		// A Content-Length beside it has to end the connection (RFC 9112, 6.3), for a proxy may have believed that one. net/http does not tell.
+		// Where a Content-Length came too, the connection must be closed (RFC 9112, 6.3), because a proxy may have
+		// gone by it. net/http does not say whether there was one.
 		h.Set("Connection", "close")
 	}
 
@@ -87,32 +93,35 @@ func (d *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Host == "":
 		missingHost.problem("The Host header is missing.").write(out)
 		return
-	case !d.addressed(r):
+	case !m.addressed(r):
 		misdirected.problem("This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
 		return
 	}
-	if d.origins.Check(r) != nil {
+	if m.origins.Check(r) != nil {
 		crossOrigin.problem("A page of another site may not send this request: see TRUSTED_ORIGINS.").write(out)
 		return
 	}
 	out.routing = true
-	d.mux.ServeHTTP(out, r)
+	m.mux.ServeHTTP(out, r)
 	out.routing = false
 	if out.unwanted != 0 {
-		d.decline(out, r)
+		m.decline(out, r)
 	}
 }
 
-// addressed reports whether a request was sent to one of our names. Else any page could reach us under a name of its own that resolves to this
-// address. A proxy in front, the web interface's for one, addresses us as it knows us and forwards the name that the browser used: that one counts as
-// well. Who talks to us directly gains nothing by leaving it out, and a page cannot set it.
-func (d *middleware) addressed(r *http.Request) bool {
-	if !d.hosts[hostname(r.Host)] {
+// addressed reports whether a request was sent to one of our names. Without this check any page could reach the API
+// under a name of its own that resolves to our address (DNS rebinding): to the browser both are then one site.
+//
+// A proxy in front, such as the web interface's, sends its own name for us as Host, and the name that the browser
+// used as X-Forwarded-Host. Then both have to be names of ours. X-Forwarded-Host can only take rights away: a page
+// can set this header in requests to its own site, but the check of Host does not depend on it.
+func (m *middleware) addressed(r *http.Request) bool {
+	if !m.hosts[hostname(r.Host)] {
 		return false
 	}
 	for _, list := range r.Header["X-Forwarded-Host"] {
 		for name := range strings.SplitSeq(list, ",") {
-			if !d.hosts[hostname(strings.TrimSpace(name))] {
+			if !m.hosts[hostname(strings.TrimSpace(name))] {
 				return false
 			}
 		}
@@ -120,8 +129,8 @@ func (d *middleware) addressed(r *http.Request) bool {
 	return true
 }
 
-// decline answers for the mux, whose own words are plain text.
-func (d *middleware) decline(out *answer, r *http.Request) {
+// decline answers in the place of the mux, which would answer in plain text.
+func (m *middleware) decline(out *answer, r *http.Request) {
 	status := out.unwanted
 	h := out.Header()
 	for _, name := range []string{"Content-Type", "Content-Length"} {
@@ -135,34 +144,34 @@ func (d *middleware) decline(out *answer, r *http.Request) {
 	case status == http.StatusMethodNotAllowed:
 		h.Set("Allow", allow+", OPTIONS")
 		methodNotAllowed.problem("The method is not served at this path: see the Allow header.").write(out)
-	case status < http.StatusBadRequest: // to the same path in plain spelling
+	case status < http.StatusBadRequest: // a redirect to the same path in its clean form
 		out.WriteHeader(status)
 	default:
 		notFound.problem("There is nothing at this path.").write(out)
 	}
 }
 
-// route is a request's pattern without its method.
-func route(r *http.Request) string {
+// route is the pattern of a request's route, without method and base path; "none" where there is no route.
+func (m *middleware) route(r *http.Request) string {
 	if _, path, ok := strings.Cut(r.Pattern, " "); ok {
-		return path
+		return strings.TrimPrefix(path, m.basePath)
 	}
 	return "none"
 }
 
-// answer watches what is written. It holds back what the mux says about requests that no route wants.
+// answer notes what is written. It holds back what the mux answers itself to requests that no route takes.
 type answer struct {
 	http.ResponseWriter
 	r        *http.Request
 	status   int // 0: nothing was sent
 	bytes    int
 	routing  bool
-	unwanted int // status of the mux, to be answered by decline; 0: none
+	unwanted int // status that the mux wrote itself, to be answered by decline; 0: none
 }
 
-// WriteHeader notes the status.
+// WriteHeader notes the status, and sends it unless it is the mux's own.
 func (a *answer) WriteHeader(status int) {
-	redirect := status >= 300 && status < 400 // no route of ours does that
+	redirect := status >= 300 && status < 400 // our routes never redirect
 	switch {
 	case a.status != 0:
 	case a.routing && (a.r.Pattern == "" || redirect):
@@ -173,7 +182,7 @@ func (a *answer) WriteHeader(status int) {
 	}
 }
 
-// Write passes on what belongs to an answer of ours.
+// Write sends the bytes of our own answers, and drops those of the mux.
 func (a *answer) Write(b []byte) (int, error) {
 	if a.routing && a.unwanted != 0 {
 		return len(b), nil

@@ -128,7 +128,8 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-// TestSlowHeader is number 76: the connection is closed when the headers take too long, and others are served meanwhile.
+// TestSlowHeader is number 76: the connection is closed when the headers take too long, and others are served
+// meanwhile.
 func TestSlowHeader(t *testing.T) {
 	s := newSystem(t)
 	addr := s.listen(func(server *http.Server) { server.ReadHeaderTimeout = 300 * time.Millisecond })

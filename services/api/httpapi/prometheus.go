@@ -13,35 +13,42 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// collector gives the counts of the Store to Prometheus.
+// collector gives the counts of the store to Prometheus.
 type collector struct{ client Client }
 
 var (
-	jobsDesc          = prometheus.NewDesc("windlass_jobs", "Jobs in the store by state.", []string{"state"}, nil)
-	lengthDesc        = prometheus.NewDesc("windlass_queue_length", "Jobs that are pending and due.", nil, nil)
-	depthDesc         = prometheus.NewDesc("windlass_queue_depth", "Jobs that are pending and due, by queue; queues past the first 100 together.", []string{"queue"}, nil)
-	oldestDesc        = prometheus.NewDesc("windlass_oldest_pending_seconds", "How long the job that has been due longest is waiting.", nil, nil)
-	orphansDesc       = prometheus.NewDesc("windlass_orphan_jobs", "Jobs in processing for no worker that lives.", nil, nil)
-	lastMinuteDesc    = prometheus.NewDesc("windlass_finished_last_minute", "Jobs that finished in the last minute, by outcome.", []string{"status"}, nil)
-	workersDesc       = prometheus.NewDesc("windlass_workers", "Worker processes that live.", nil, nil)
-	slotsDesc         = prometheus.NewDesc("windlass_slots", "Jobs that the workers can run at once.", nil, nil)
-	storeUpDesc       = prometheus.NewDesc("windlass_store_up", "Whether the store could be asked for these counts.", nil, nil)
-	queueDegradedDesc = prometheus.NewDesc("windlass_queue_degraded", "Whether the queue is out of reach; jobs run from the store then.", nil, nil)
+	jobsDesc   = prometheus.NewDesc("windlass_jobs", "Jobs in the store by state.", []string{"state"}, nil)
+	lengthDesc = prometheus.NewDesc("windlass_queue_length", "Jobs that are pending and due.", nil, nil)
+	depthDesc  = prometheus.NewDesc("windlass_queue_depth",
+		"Jobs that are pending and due, by queue; queues past the first 100 together.", []string{"queue"}, nil)
+	oldestDesc = prometheus.NewDesc("windlass_oldest_pending_seconds",
+		"How long the job that has been due longest is waiting.", nil, nil)
+	orphansDesc = prometheus.NewDesc("windlass_orphan_jobs",
+		"Jobs in processing for no worker that lives.", nil, nil)
+	lastMinuteDesc = prometheus.NewDesc("windlass_finished_last_minute",
+		"Jobs that finished in the last minute, by outcome.", []string{"status"}, nil)
+	workersDesc = prometheus.NewDesc("windlass_workers", "Worker processes that live.", nil, nil)
+	slotsDesc   = prometheus.NewDesc("windlass_slots", "Jobs that the workers can run at once.", nil, nil)
+	storeUpDesc = prometheus.NewDesc("windlass_store_up",
+		"Whether the store could be asked for these counts.", nil, nil)
+	queueDegradedDesc = prometheus.NewDesc("windlass_queue_degraded",
+		"Whether the queue is out of reach; jobs run from the store then.", nil, nil)
 )
 
-// maxQueueLabels bounds the label values: anybody who may submit may name queues.
+// maxQueueLabels bounds the label values, because who may submit may invent names of queues.
 const maxQueueLabels = 100
 
-// Describe tells Prometheus what there is.
+// Describe lists the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, workersDesc, slotsDesc, storeUpDesc, queueDegradedDesc,
+		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, workersDesc, slotsDesc, storeUpDesc,
+		queueDegradedDesc,
 	} {
 		ch <- d
 	}
 }
 
-// Collect asks the Store. Without an answer it leaves the counts out rather than telling wrong ones.
+// Collect asks the store. Without an answer it leaves the counts out.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -60,8 +67,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for state, n := range map[jobs.State]int64{
 		jobs.StateScheduled: s.Scheduled, jobs.StateRetrying: s.Retrying, jobs.StateCompleted: s.Completed,
 		jobs.StateDead: s.Dead, jobs.StateCancelled: s.Cancelled,
-		// The counts do not tell these two pairs apart.
-		jobs.StateWaiting: max(s.Total-s.Scheduled-s.Retrying-s.Processing-s.Completed-s.Failed, 0), jobs.StateRunning: s.Processing,
+		// Jobs that are being cancelled are counted as running.
+		jobs.StateRunning: s.Processing,
+		jobs.StateWaiting: max(s.Total-s.Scheduled-s.Retrying-s.Processing-s.Completed-s.Failed, 0),
 	} {
 		gauge(jobsDesc, float64(n), string(state))
 	}
@@ -92,28 +100,48 @@ type traffic struct {
 	duration *prometheus.HistogramVec
 }
 
-// register adds the API's metrics, and those of process and runtime where nobody has yet.
-func register(r *prometheus.Registry, client Client) *traffic {
-	t := &traffic{
-		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "windlass_http_requests_total", Help: "Requests by route, method and status."}, []string{"route", "method", "code"}),
-		prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "windlass_http_request_seconds", Help: "How long requests took, by route.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
-		}, []string{"route"}),
+// register adds the API's metrics, and those of the process and the Go runtime. What the registry has already is used.
+func register(r *prometheus.Registry, client Client) (*traffic, error) {
+	requests, err := registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "windlass_http_requests_total", Help: "Requests by route, method and status.",
+	}, []string{"route", "method", "code"}))
+	if err != nil {
+		return nil, err
 	}
-	r.MustRegister(collector{client}, t.requests, t.duration)
-	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		var already prometheus.AlreadyRegisteredError
-		if err := r.Register(c); err != nil && !errors.As(err, &already) {
-			panic(err)
+	duration, err := registered(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "windlass_http_request_seconds", Help: "How long requests took, by route.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+	}, []string{"route"}))
+	if err != nil {
+		return nil, err
+	}
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	for _, c := range []prometheus.Collector{collector{client}, collectors.NewGoCollector(), process} {
+		if _, err := registered(r, c); err != nil {
+			return nil, err
 		}
 	}
-	return t
+	return &traffic{requests, duration}, nil
 }
 
-// count notes a request. Route is a pattern of ours, method one of HTTP's: nothing that a client could make up.
+// registered registers c, and returns it or the equal one that was registered before.
+func registered[C prometheus.Collector](r *prometheus.Registry, c C) (C, error) {
+	err := r.Register(c)
+	var before prometheus.AlreadyRegisteredError
+	if errors.As(err, &before) {
+		if same, ok := before.ExistingCollector.(C); ok {
+			return same, nil
+		}
+	}
+	return c, err
+}
+
+// count notes a request. Labels have few values, whatever clients send: route is a pattern of ours, and a method that
+// HTTP does not know is "other".
 func (t *traffic) count(route, method string, status int, took time.Duration) {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 	default:
 		method = "other"
 	}

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Server wraps a handler with the time limits that keep slow and idle clients from holding on to connections.
+// Server returns an http.Server for a handler, with the time limits that keep slow and idle clients from holding
+// connections.
 //
-// The write limit counts from the end of a request's headers and so covers its body, too. An answer that is meant to go on for
-// longer moves it with an http.ResponseController.
+// The write limit counts from the end of a request's headers, so it covers the reading of the body as well. An answer
+// that takes longer, such as a stream, sets its own limit with an http.ResponseController.
 func Server(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

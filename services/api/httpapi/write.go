@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"io"
 	"sync"
+	"time"
 )
 
 var writers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// writeJSON writes v whole or not at all. Whether the client is still there to read it is of no interest.
+// writeJSON writes v whole or not at all. It returns no error of w: then the client has hung up.
 func writeJSON(w io.Writer, v any) error {
 	b := writers.Get().(*bytes.Buffer)
 	defer func() {
@@ -26,8 +27,8 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// writer is a value that writes itself. It could do so by MarshalJSON, but encoding/json reads all that such a method returns
-// once more, which took more than the writing.
+// writer is a value that writes itself. It could do so by MarshalJSON, but encoding/json reads all that such a method
+// returns once more, which took more than the writing.
 type writer interface{ writeTo(*bytes.Buffer) error }
 
 func encode(b *bytes.Buffer, v any) error {
@@ -57,3 +58,6 @@ func orNull[T comparable](v T) *T {
 	*p = v
 	return p
 }
+
+// seconds is a duration as the API writes it: in seconds, to the millisecond.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

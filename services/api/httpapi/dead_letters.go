@@ -9,6 +9,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/internal/fields"
+	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
@@ -22,6 +23,11 @@ var (
 	redriveLimit  = &fields.Field{Min: 1, Max: maxRedrive}
 	redriveSpread = &fields.Field{Min: 0, Max: maxSpreadSeconds}
 )
+
+// dead serves GET /dlq.
+func (a *api) dead(ctx context.Context, in *ListInput) (*listed, error) {
+	return a.page(ctx, "dlq", in, "", jobs.StateDead)
+}
 
 // RedriveRequest is the body of POST /dlq/retry, for the documentation: readRedrive reads it.
 type RedriveRequest struct {
@@ -47,6 +53,7 @@ type redriven struct {
 	}
 }
 
+// redrive serves POST /dlq/retry.
 func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) {
 	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil {
@@ -62,7 +69,7 @@ func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) 
 	}
 	n, err := a.opts.Client.Redrive(ctx, r)
 	if err != nil {
-		return nil, problemOf(err, whole)
+		return nil, problemOf(err, noPointer)
 	}
 	var out redriven
 	out.Body.Retried = n

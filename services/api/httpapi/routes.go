@@ -13,9 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// operations registers all there is to the API and returns its document.
-func (a *api) operations(mux *http.ServeMux) *huma.OpenAPI {
-	r := routes{a, newHuma(mux)}
+// routes registers all operations of the API and returns their document.
+func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
+	r := routes{a, newHuma(mux, a.opts.BasePath)}
 	r.h.OpenAPI().Tags = []*huma.Tag{
 		{Name: "jobs", Description: "Submit jobs and look after them"},
 		{Name: "dead letters", Description: "Jobs that are given up: failed, and not cancelled"},
@@ -23,29 +23,35 @@ func (a *api) operations(mux *http.ServeMux) *huma.OpenAPI {
 	}
 
 	const jobs = "jobs"
-	submit := add(r, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit, creates, fails(400, 409, 413, 415, 422, 503))
+	submit := add(r, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit,
+		creates, fails(400, 409, 413, 415, 422, 503))
 	reads[Submission](r, submit)
 	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
-	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk, creates, fails(400, 409, 413, 415, 422, 503))
+	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk,
+		creates, fails(400, 409, 413, 415, 422, 503))
 	reads[BulkSubmission](r, bulk)
 	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
 	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
 	add(r, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
-	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry, fails(400, 404, 409, 413, 415, 422, 503))
-	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel, fails(400, 404, 409, 413, 415, 422, 503))
+	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry,
+		fails(400, 404, 409, 413, 415, 422, 503))
+	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel,
+		fails(400, 404, 409, 413, 415, 422, 503))
 	also(cancel, 200, 202, "It is running: its worker has been asked to stop")
 	add(r, "DELETE /jobs/{id}", "delete-job", jobs, "Delete a job that is over", a.delete, fails(400, 404, 409, 503))
 
 	const dead = "dead letters"
 	add(r, "GET /dlq", "list-dead-jobs", dead, "List dead jobs, newest first", a.dead, fails(400, 503))
-	redrive := add(r, "POST /dlq/retry", "retry-dead-jobs", dead, "Send dead jobs back", a.redrive, fails(400, 413, 415, 422, 503))
+	redrive := add(r, "POST /dlq/retry", "retry-dead-jobs", dead, "Send dead jobs back", a.redrive,
+		fails(400, 413, 415, 422, 503))
 	reads[RedriveRequest](r, redrive)
 
 	const system = "system"
 	add(r, "GET /job-types", "list-job-types", system, "What can be submitted", a.types, fails(503))
 	add(r, "GET /queues", "list-queues", system, "Queues and how full they are", a.queues, fails(503))
 	add(r, "GET /workers", "list-workers", system, "Worker processes", a.workers, fails(503))
-	metrics := add(r, "GET /metrics", "get-metrics", system, "Counts, at most 5 s old; in Prometheus's format where Accept prefers it", a.metrics,
+	metrics := add(r, "GET /metrics", "get-metrics", system,
+		"Counts, at most 5 s old; in Prometheus's format where Accept prefers it", a.metrics,
 		fails(503), func(op *huma.Operation) { op.Middlewares = huma.Middlewares{a.prometheusText()} })
 	metrics.Responses["200"].Content["text/plain"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	add(r, "GET /livez", "get-liveness", system, "Whether the process answers", a.live)
@@ -64,7 +70,8 @@ type routes struct {
 
 // add registers a route and returns its documentation.
 func add[I, O any](
-	r routes, pattern, id, tag, summary string, do func(context.Context, *I) (*O, error), options ...func(*huma.Operation),
+	r routes, pattern, id, tag, summary string, do func(context.Context, *I) (*O, error),
+	options ...func(*huma.Operation),
 ) *huma.Operation {
 	method, path, _ := strings.Cut(pattern, " ")
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary}
@@ -76,16 +83,21 @@ func add[I, O any](
 		defer cancel()
 		out, err := do(ctx, in)
 		var p *Problem
-		if errors.As(err, &p) && p.cause != nil && p.Status >= http.StatusInternalServerError {
-			r.a.log.WarnContext(ctx, "request failed", "route", pattern, "problem", p.kind.name, "error", p.cause.Error())
+		gone := ctx.Err() == context.Canceled // the client hung up: nobody gets the answer
+		if errors.As(err, &p) && p.cause != nil && p.Status >= http.StatusInternalServerError && !gone {
+			r.a.log.WarnContext(ctx, "request failed",
+				"route", pattern, "problem", p.kind.name, "error", p.cause.Error())
 		}
 		return out, err
 	}
 	huma.Register(r.h, op, handle)
 	item := r.h.OpenAPI().Paths[path]
-	registered := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete}[method]
+	registered := map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete,
+	}[method]
 	if !slices.Contains(op.Errors, http.StatusUnprocessableEntity) {
-		delete(registered.Responses, code(http.StatusUnprocessableEntity)) // Huma's status for bad parameters; ours is 400
+		// Huma documents 422 for bad parameters; we answer 400.
+		delete(registered.Responses, code(http.StatusUnprocessableEntity))
 	}
 	return registered
 }
@@ -97,10 +109,12 @@ func fails(statuses ...int) func(*huma.Operation) {
 	return func(op *huma.Operation) { op.Errors = statuses }
 }
 
-// reads documents a body. It comes after the registration: Huma must not know of it, or it would read it.
+// reads documents a body. Call it after the registration: Huma reads the bodies that it knows of.
 func reads[T any](r routes, op *huma.Operation) {
 	schema := r.h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	op.RequestBody = &huma.RequestBody{
+		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+	}
 }
 
 // also documents another status with the same body.
