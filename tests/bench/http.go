@@ -96,7 +96,7 @@ func (b *bench) postWindlass(ctx context.Context, connections int) (l load, err 
 		return l, err
 	}
 	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, "SELECT count(*) FROM jobs WHERE status = 'pending'").Scan(&stored); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT count(*) FROM windlass.jobs WHERE status = 'pending'").Scan(&stored); err != nil {
 		return l, err
 	}
 	if least := warm.requests + l.requests; stored < least || stored > least+2*connections {

@@ -58,7 +58,7 @@ func TestClockJumps(t *testing.T) {
 		}
 		flaky = s.accepted(recording.Flaky, when+"-flaky", nil)
 		s.until("all of them run", head+slack, func() bool {
-			return s.number(`SELECT count(*) FROM jobs WHERE status = 'processing' AND type = '`+recording.Deaf+`'`) == len(ids)
+			return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'processing' AND type = '`+recording.Deaf+`'`) == len(ids)
 		})
 		s.until("one waits for its retry", slack, func() bool { return s.happened(history.Acked, flaky) == 1 })
 		if n := s.job(flaky).attempts; n != 1 {
@@ -93,7 +93,7 @@ func TestClockJumps(t *testing.T) {
 	}
 	jump("+3600", 3000, 4000)
 	s.completed(flaky, head, 2)
-	if n := s.number(`SELECT count(*) FROM job_attempts WHERE outcome = 'lease_lost'`); n != 0 {
+	if n := s.number(`SELECT count(*) FROM windlass.job_attempts WHERE outcome = 'lease_lost'`); n != 0 {
 		t.Errorf("%d jobs were taken from workers that were well", n)
 	}
 }

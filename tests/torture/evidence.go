@@ -70,7 +70,7 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 	e.Started, e.Ended = map[string]time.Time{}, map[string]time.Time{}
 	rows, _ := conn.Query(ctx, `SELECT id::text, type, payload->>'key', status, coalesce(failure_kind, ''), attempts, max_attempts, releases,
 		redrives, fence, coalesce((result->>'fence')::bigint, 0), coalesce(result->>'key', ''), coalesce(finished_at, 'epoch'), timeout_seconds,
-		coalesce(started_at, 'epoch') FROM jobs`)
+		coalesce(started_at, 'epoch') FROM windlass.jobs`)
 	var r Row
 	var seconds int
 	var started time.Time
@@ -87,7 +87,7 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 		return err
 	}
 	rows, _ = conn.Query(ctx, `SELECT job_id::text, fence, attempt, outcome, worker_id::text, started_at, finished_at
-		FROM job_attempts ORDER BY job_id, fence`)
+		FROM windlass.job_attempts ORDER BY job_id, fence`)
 	var a Attempt
 	_, err = pgx.ForEachRow(rows, []any{&a.Job, &a.Fence, &a.Attempt, &a.Outcome, &a.Worker, &a.StartedAt, &a.FinishedAt}, func() error {
 		e.Attempts = append(e.Attempts, a)
@@ -96,7 +96,7 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	rows, _ = conn.Query(ctx, `SELECT id::text, ended_at FROM worker_sessions WHERE state = 'dead'`)
+	rows, _ = conn.Query(ctx, `SELECT id::text, ended_at FROM windlass.worker_sessions WHERE state = 'dead'`)
 	var session string
 	var ended time.Time
 	_, err = pgx.ForEachRow(rows, []any{&session, &ended}, func() error {

@@ -28,7 +28,7 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 		ctx, cancel := context.WithTimeout(context.Background(), takeOver+n.TTL)
 		defer cancel()
 		for expired := -1; expired != 0 && wait(ctx, 100*time.Millisecond); {
-			if n.scalar(ctx, `SELECT count(*) FROM worker_sessions WHERE state <> 'dead' AND expires_at < now()`, &expired) != nil {
+			if n.scalar(ctx, `SELECT count(*) FROM windlass.worker_sessions WHERE state <> 'dead' AND expires_at < now()`, &expired) != nil {
 				expired = -1
 			}
 		}

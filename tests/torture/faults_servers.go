@@ -62,7 +62,7 @@ func tableLocked(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_, _ = conn.Exec(ctx, `BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE`)
+	_, _ = conn.Exec(ctx, `BEGIN; LOCK TABLE windlass.jobs IN ACCESS EXCLUSIVE MODE`)
 	return between(dice, time.Second, 6*time.Second), func() { hangUp(conn) }
 }
 

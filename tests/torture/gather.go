@@ -133,7 +133,7 @@ func (w *world) metrics(ctx context.Context, c *client, total int64) map[string]
 func (w *world) leaks(ctx context.Context) []Leak {
 	var connections, orphans, ready int
 	_ = w.scalar(ctx, `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'windlass-%'`, &connections)
-	_ = w.scalar(ctx, `SELECT count(*) FROM jobs WHERE status = 'processing'`, &orphans)
+	_ = w.scalar(ctx, `SELECT count(*) FROM windlass.jobs WHERE status = 'processing'`, &orphans)
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		ready = 0

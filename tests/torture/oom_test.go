@@ -47,7 +47,7 @@ func TestOutOfMemory(t *testing.T) {
 		s.Errorf("the hog ended with %s after %d attempts", j.kind, j.attempts)
 	}
 	s.until("all innocents are completed", 30*time.Second, supervised(func() bool {
-		return s.number(`SELECT count(*) FROM jobs WHERE status = 'completed'`) == innocents
+		return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) == innocents
 	}))
 	if n := s.happened(history.Start, hog); n != losses {
 		s.Errorf("the hog was started %d times, want %d", n, losses)

@@ -93,7 +93,7 @@ func (s *scene) victim(fault string) *place {
 // api starts one more, with a crash point, once the first one does the maintenance.
 func (s *scene) api(fault string) *place {
 	s.Helper()
-	s.until("the first api does the maintenance", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM leases`) == 1 })
+	s.until("the first api does the maintenance", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM windlass.leases`) == 1 })
 	p, err := s.place("api-victim", "api")
 	if err != nil {
 		s.Fatal(err)
@@ -147,7 +147,7 @@ type job struct {
 func (s *scene) job(id string) (j job) {
 	s.Helper()
 	err := s.asAdmin(s.Context(), func(c *pgx.Conn) error {
-		return c.QueryRow(s.Context(), `SELECT status, coalesce(failure_kind, ''), attempts, fence FROM jobs WHERE id = $1`, id).
+		return c.QueryRow(s.Context(), `SELECT status, coalesce(failure_kind, ''), attempts, fence FROM windlass.jobs WHERE id = $1`, id).
 			Scan(&j.status, &j.kind, &j.attempts, &j.fence)
 	})
 	if err != nil {
@@ -227,7 +227,7 @@ func TestPointBeforeInsert(t *testing.T) {
 		t.Fatalf("it answered %d %s", a.code, a.body)
 	}
 	s.hit(p)
-	if n := s.number(`SELECT count(*) FROM jobs`); n != 0 {
+	if n := s.number(`SELECT count(*) FROM windlass.jobs`); n != 0 {
 		t.Errorf("%d jobs are stored", n)
 	}
 	s.completed(s.accepted(recording.Quick, "key", nil), head, 1)
@@ -254,7 +254,7 @@ func (s *scene) once(key string) {
 	}
 	id := stored(a.body)[0]
 	s.completed(id, head-time.Since(begun), 1)
-	if n := s.number(`SELECT count(*) FROM jobs`); n != 1 {
+	if n := s.number(`SELECT count(*) FROM windlass.jobs`); n != 1 {
 		s.Errorf("%d jobs are stored", n)
 	}
 	s.starts(id, 1)
@@ -430,11 +430,11 @@ func TestPointAfterCancel(t *testing.T) {
 func TestPointAfterReap(t *testing.T) {
 	s := newScene(t)
 	keeper := s.worker("keeper", "TORTURE_TYPES="+recording.Doomed, "WINDLASS_FAULT=after-reap-commit=exit")
-	s.until("the keeper runs", slack, func() bool { return s.number(`SELECT count(*) FROM worker_sessions WHERE state = 'alive'`) == 1 })
+	s.until("the keeper runs", slack, func() bool { return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 1 })
 	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the maintenance to the keeper
 		t.Fatal(err)
 	}
-	s.until("the keeper does the maintenance", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM leases WHERE expires_at > now()`) == 1 })
+	s.until("the keeper does the maintenance", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM windlass.leases WHERE expires_at > now()`) == 1 })
 	if err := s.apis[0].start(); err != nil {
 		t.Fatal(err)
 	}
@@ -443,7 +443,7 @@ func TestPointAfterReap(t *testing.T) {
 	}
 	victim := s.victim("in-handler=exit")
 	// Before anybody serves its type the job would be put off for half a minute.
-	s.until("the victim runs", slack, func() bool { return s.number(`SELECT count(*) FROM worker_sessions WHERE state = 'alive'`) == 2 })
+	s.until("the victim runs", slack, func() bool { return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 2 })
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(victim)
 	s.hit(keeper)
@@ -469,7 +469,7 @@ func TestPointFrozenBeforeClaim(t *testing.T) {
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
 	s.until("its session is dead", scaled(32*time.Second)+slack, func() bool {
-		return s.number(`SELECT count(*) FROM worker_sessions WHERE state <> 'dead'`) == 0
+		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state <> 'dead'`) == 0
 	})
 	p.thaw()
 	s.completed(id, head, 1)

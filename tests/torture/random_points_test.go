@@ -38,7 +38,7 @@ func TestPointsAtRandom(t *testing.T) {
 		before := submitted
 		submit()
 		s.until("the job has run, or the worker has not", 10*time.Second, func() bool {
-			return !p.running() || s.number(`SELECT count(*) FROM jobs WHERE status = 'completed'`) > before || all() > 0
+			return !p.running() || s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) > before || all() > 0
 		})
 		if !p.running() {
 			break
@@ -57,14 +57,14 @@ func TestPointsAtRandom(t *testing.T) {
 				s.Fatal(err)
 			}
 		}
-		return s.number(`SELECT count(*) FROM jobs WHERE status = 'completed'`) == submitted
+		return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) == submitted
 	})
 	quiet := all()
 	for range 20 {
 		submit()
 	}
 	s.until("all others are completed", head+slack, func() bool {
-		return s.number(`SELECT count(*) FROM jobs WHERE status = 'completed'`) == submitted
+		return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) == submitted
 	})
 	if again := all(); again != quiet || !p.running() {
 		t.Errorf("crash points fired %d times though their file was gone", again-quiet)

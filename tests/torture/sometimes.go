@@ -104,7 +104,7 @@ func (w *world) met(so []history.Event) map[string]int {
 	ctx, cancel := soon()
 	defer cancel()
 	var lost int // the apis reap too, and write no history
-	if w.scalar(ctx, `SELECT count(*) FROM job_attempts WHERE outcome = 'lease_lost'`, &lost) == nil {
+	if w.scalar(ctx, `SELECT count(*) FROM windlass.job_attempts WHERE outcome = 'lease_lost'`, &lost) == nil {
 		count("lost lease", lost)
 	}
 	for _, p := range w.all() {

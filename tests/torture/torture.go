@@ -191,7 +191,7 @@ func (w *world) open() int {
 	n := -1
 	ctx, cancel := soon()
 	defer cancel()
-	if err := w.scalar(ctx, `SELECT count(*) FROM jobs WHERE status IN ('pending', 'processing')`, &n); err != nil {
+	if err := w.scalar(ctx, `SELECT count(*) FROM windlass.jobs WHERE status IN ('pending', 'processing')`, &n); err != nil {
 		return -1
 	}
 	return n

@@ -114,7 +114,7 @@ func BenchmarkDrain(b *testing.B) {
 			batches[i] = append(batches[i], sub.Jobs[0].ID)
 		}
 	}
-	exec(b, s, "VACUUM ANALYZE jobs")
+	exec(b, s, "VACUUM ANALYZE windlass.jobs")
 	b.ResetTimer()
 	before := cpu()
 	inTwo(b, func(i int) error {

@@ -27,13 +27,13 @@ const (
 )
 
 const (
-	aliveSession = `EXISTS (SELECT FROM worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
+	aliveSession = `EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
 
 	// fitting is what makes a job one to be had.
 	fitting = `j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`
 
 	moveToProcessing = `
-	UPDATE jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
+	UPDATE windlass.jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
 		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(), -- 30: see grace
 		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
 
@@ -59,7 +59,7 @@ const (
 
 	claimByID = `WITH l AS MATERIALIZED (
 		SELECT j.id, j.lease_losses > 0 AS suspect, ` + fitting + ` AS fits
-		FROM jobs j WHERE j.id = ANY ($4::uuid[]) AND ` + aliveSession + `
+		FROM windlass.jobs j WHERE j.id = ANY ($4::uuid[]) AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	)` + claimFitting
 
@@ -73,7 +73,7 @@ const (
 		FROM q CROSS JOIN LATERAL (
 			SELECT e.id, e.suspect
 			FROM generate_series(10, -10, -1) AS s (priority) CROSS JOIN LATERAL (
-				SELECT j.id, j.lease_losses > 0 AS suspect FROM jobs j
+				SELECT j.id, j.lease_losses > 0 AS suspect FROM windlass.jobs j
 				WHERE j.status = 'pending' AND j.queue = q.name AND j.priority = s.priority::smallint AND j.run_at <= now()
 					AND (j.type = ANY ($2::text[])) IS TRUE AND j.attempts < j.max_attempts AND (j.lease_losses = 0 OR $3::int > 0)
 				ORDER BY j.run_at, j.id LIMIT $4::int FOR UPDATE SKIP LOCKED
@@ -133,23 +133,23 @@ func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, 
 
 // Nobody serves a type that no session lists which is still there.
 const unserved = `j.type <> ALL (ARRAY(
-		SELECT unnest(w.types) FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
+		SELECT unnest(w.types) FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
 
 // leftBehind looks at what a claim by id did not get. What is due and of a type that nobody serves is put off, unless
 // somebody has just locked it.
 const leftBehind = `
 	WITH v AS MATERIALIZED (
-		SELECT j.id FROM jobs j
+		SELECT j.id FROM windlass.jobs j
 		WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND j.type <> ALL ($2::text[])
 			AND ` + unserved + ` AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	), u AS (
-		UPDATE jobs j SET run_at = now() + $3::bigint * interval '1 microsecond', updated_at = now()
+		UPDATE windlass.jobs j SET run_at = now() + $3::bigint * interval '1 microsecond', updated_at = now()
 		WHERE j.id = ANY (ARRAY(SELECT v.id FROM v)) RETURNING ` + hinted + `, true
 	)
 	SELECT * FROM u
 	UNION ALL
-	SELECT ` + hinted + `, j.type = ANY ($2::text[]) FROM jobs j
+	SELECT ` + hinted + `, j.type = ANY ($2::text[]) FROM windlass.jobs j
 	WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.id <> ALL (ARRAY(SELECT v.id FROM v))`
 
 // later tells what is pending among the ids that the claim did not get, and why not.
@@ -193,15 +193,15 @@ func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, g
 }
 
 const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
-		SELECT j.id FROM jobs j
+		SELECT j.id FROM windlass.jobs j
 		WHERE j.id = ANY (ARRAY(
 			SELECT h.id FROM all_queues a CROSS JOIN LATERAL (
-				SELECT j.id FROM jobs j WHERE j.status = 'pending' AND j.queue = a.name ORDER BY j.priority DESC, j.run_at, j.id LIMIT 1000
+				SELECT j.id FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue = a.name ORDER BY j.priority DESC, j.run_at, j.id LIMIT 1000
 			) AS h WHERE a.name = ANY ($3::text[]) OR cardinality($3::text[]) = 0 LIMIT 5000
 		)) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND ` + unserved + ` AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	)
-	UPDATE jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now()
+	UPDATE windlass.jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now()
 	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))`
 
 // parkHead puts off due jobs at the head of the queues whose type nobody serves, so that a claim of the next jobs need not

@@ -26,7 +26,7 @@ func TestClaimPassesOverLockedRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = locked.Rollback(context.Background()) }) // where the test ends early, the Store could not close
-		if _, err := locked.Exec(t.Context(), `SELECT FROM jobs WHERE id = $1 FOR UPDATE`, ids[1]); err != nil {
+		if _, err := locked.Exec(t.Context(), `SELECT FROM windlass.jobs WHERE id = $1 FOR UPDATE`, ids[1]); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: ids})

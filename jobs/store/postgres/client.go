@@ -12,7 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-const cancelJob = `UPDATE jobs j SET
+const cancelJob = `UPDATE windlass.jobs j SET
 		status = CASE WHEN j.status = 'pending' THEN 'failed' ELSE j.status END,
 		failure_kind = CASE WHEN j.status = 'pending' THEN 'cancelled' END,
 		finished_at = CASE WHEN j.status = 'pending' THEN now() END,
@@ -52,17 +52,17 @@ func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 
 const (
 	deleteJob = `WITH d AS (
-			DELETE FROM jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE RETURNING j.id, j.status
+			DELETE FROM windlass.jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE RETURNING j.id, j.status
 		), a AS (
-			DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
-		), t AS (` + addToTally + ` SELECT ` + tallyRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeTally + `)
-		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM jobs j WHERE j.id = $1::uuid)`
+			DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+		), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeCounts + `)
+		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM windlass.jobs j WHERE j.id = $1::uuid)`
 
-	// The pieces of a statement that adds to the tally. Only one transaction at a time runs on a backend, so nobody ever waits
+	// The pieces of a statement that adds to completed_counts. Only one transaction at a time runs on a backend, so nobody ever waits
 	// for its row.
-	addToTally = `INSERT INTO tally AS t (at, backend, completed, deleted)`
-	tallyRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
-	mergeTally = `ON CONFLICT (at, backend) DO UPDATE SET
+	addToCounts = `INSERT INTO windlass.completed_counts AS t (at, backend, completed, deleted)`
+	countsRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
+	mergeCounts = `ON CONFLICT (at, backend) DO UPDATE SET
 		completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
 )
 
@@ -88,13 +88,13 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 // jobs_dead, and sort all failed jobs instead.
 const redriveJobs = `
 	WITH v AS MATERIALIZED (
-		SELECT j.id FROM jobs j
+		SELECT j.id FROM windlass.jobs j
 		WHERE j.status = 'failed' AND (NOT $1::bool OR coalesce(j.failure_kind, '') <> 'cancelled')
 			AND ($2::text = '' OR j.type = $2::text) AND ($3::text = '' OR j.queue = $3::text)
 			AND ($4::text = '' OR strpos(lower(j.error_message), lower($4::text)) > 0) %s
 		ORDER BY j.finished_at DESC, j.id DESC LIMIT $5::int FOR UPDATE SKIP LOCKED
 	)
-	UPDATE jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0,
+	UPDATE windlass.jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0,
 		fence = j.fence + 1, redrives = j.redrives + 1,
 		run_at = now() + random() * $6::bigint * interval '1 microsecond', failure_kind = NULL, finished_at = NULL,
 		cancel_requested_at = NULL, updated_at = now()
@@ -127,8 +127,8 @@ const getJob = `SELECT ` + whole + `, (
 			'Attempt', a.attempt, 'Fence', a.fence, 'WorkerID', a.worker_id, 'Outcome', a.outcome, 'Error', a.error,
 			'Started', (extract(epoch FROM a.started_at) * 1000000)::bigint,
 			'Finished', (extract(epoch FROM a.finished_at) * 1000000)::bigint) ORDER BY a.fence)
-		FROM job_attempts a WHERE a.job_id = j.id)::text
-	FROM jobs j WHERE j.id = $1::uuid`
+		FROM windlass.job_attempts a WHERE a.job_id = j.id)::text
+	FROM windlass.jobs j WHERE j.id = $1::uuid`
 
 // Get returns one job with its unsuccessful attempts.
 func (s *Store) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error) {
@@ -167,7 +167,7 @@ func (s *Store) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, e
 }
 
 const allTypes = `SELECT name, description, queue, max_attempts, timeout_seconds, schema::text, example::text, seen_at
-	FROM job_types ORDER BY name`
+	FROM windlass.job_types ORDER BY name`
 
 // Types returns what workers have announced.
 func (s *Store) Types(ctx context.Context) ([]jobs.Type, error) {

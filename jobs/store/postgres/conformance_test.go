@@ -13,14 +13,14 @@ import (
 // harness gives each case a schema of its own in one database: that is quicker to make than a database.
 func harness(t *testing.T, params ...string) storetest.Harness {
 	url := servers.Postgres(t)
-	outside := openPlain(t, url)
+	for _, p := range params {
+		url += "&" + p
+	}
 	n := 0
 	return storetest.Harness{
 		Open: func(t *testing.T) store.Store {
 			n++
-			schema := fmt.Sprintf("case_%d", n)
-			exec(t, outside, "CREATE SCHEMA "+schema)
-			return openURL(t, url, append(params, "search_path="+schema)...)
+			return migrated(t, openWith(t, Options{URL: url, Schema: fmt.Sprintf("case_%d", n)}))
 		},
 		Age:    func(t *testing.T, s store.Store, d time.Duration) { makeOlder(t, s.(*Store), d) },
 		Second: func(t *testing.T, s store.Store) store.Store { return second(t, s.(*Store)) },

@@ -11,7 +11,7 @@ import (
 var hourly = store.Prune{Completed: time.Hour, Failed: time.Hour, Sessions: time.Hour, Limit: 100}
 
 // The number of completed jobs is kept beside the jobs. Whatever happens at once, the two agree.
-func TestTallyAgreesWithTheTable(t *testing.T) {
+func TestCountsAgreeWithTheTable(t *testing.T) {
 	s := open(t)
 	w := session(t, s)
 	var all sync.WaitGroup
@@ -45,7 +45,7 @@ func TestTallyAgreesWithTheTable(t *testing.T) {
 	agree := func(want int64) {
 		t.Helper()
 		stats, err := s.Stats(t.Context())
-		rows := value[int64](t, s, "SELECT count(*) FROM jobs WHERE status = 'completed'")
+		rows := value[int64](t, s, "SELECT count(*) FROM windlass.jobs WHERE status = 'completed'")
 		if err != nil || rows != want || stats.Completed != want || stats.Total != want {
 			t.Errorf("completed: %d rows, counted %d of %d, want %d; error %v", rows, stats.Completed, stats.Total, want, err)
 		}
@@ -57,8 +57,8 @@ func TestTallyAgreesWithTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	agree(760)
-	if n := value[int](t, s, "SELECT count(*) FROM tally"); n != 1 {
-		t.Errorf("%d rows in the tally after it was merged, want 1", n)
+	if n := value[int](t, s, "SELECT count(*) FROM windlass.completed_counts"); n != 1 {
+		t.Errorf("%d rows in completed_counts after they were merged, want 1", n)
 	}
 	if _, err := s.Prune(t.Context(), store.Prune{Completed: time.Minute, Failed: time.Hour, Limit: 100}); err != nil {
 		t.Fatal(err)

@@ -119,7 +119,7 @@ func TestTerminatedBackendIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	if _, err := tx.Exec(t.Context(), "SELECT FROM jobs WHERE id = $1 FOR UPDATE", id); err != nil {
+	if _, err := tx.Exec(t.Context(), "SELECT FROM windlass.jobs WHERE id = $1 FOR UPDATE", id); err != nil {
 		t.Fatal(err)
 	}
 	answer := make(chan error, 1)
@@ -127,7 +127,7 @@ func TestTerminatedBackendIsReplaced(t *testing.T) {
 		_, err := s.Cancel(t.Context(), id)
 		answer <- err
 	}()
-	pid := waiting(t, watcher, "UPDATE jobs%")
+	pid := waiting(t, watcher, "UPDATE windlass.jobs%")
 	if !value[bool](t, watcher, "SELECT pg_terminate_backend($1)", pid) {
 		t.Fatal("the backend was not there")
 	}
@@ -151,7 +151,7 @@ func TestLockedRowIsBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	if _, err := tx.Exec(t.Context(), "SELECT FROM jobs WHERE id = $1 FOR UPDATE", id); err != nil {
+	if _, err := tx.Exec(t.Context(), "SELECT FROM windlass.jobs WHERE id = $1 FOR UPDATE", id); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Cancel(t.Context(), id); !errors.Is(err, jobs.ErrBusy) {
@@ -219,7 +219,7 @@ func TestFailedCommitIsNoClaim(t *testing.T) {
 			s := open(t, params)
 			id, w := submit(t, s, 1)[0], session(t, s)
 			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END';
-				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
 			got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
 			if err == nil || len(got.Jobs) > 0 {
 				t.Errorf("claim: %+v, error %v", got, err)

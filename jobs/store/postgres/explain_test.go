@@ -17,7 +17,7 @@ import (
 func history(t testing.TB, s *Store, completed int) {
 	t.Helper()
 	exec(t, s, `SET LOCAL session_replication_role = replica; -- the trigger would take most of the time
-		INSERT INTO jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, created_at, status,
+		INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, created_at, status,
 			attempts, fence, worker_id, started_at, finished_at, deadline_at, failure_kind, error_message)
 		SELECT ('01900000' || lpad(to_hex(n), 8, '0') || '7000800000000000')::uuid, 'email', 'default', '{"to": "ada"}', n % 3, 5, 60,
 			now() - interval '1 hour', now() - interval '1 day', status, (status <> 'pending')::int, (status <> 'pending')::int,
@@ -27,8 +27,8 @@ func history(t testing.TB, s *Store, completed int) {
 			CASE WHEN status = 'failed' THEN 'error' END, CASE WHEN status = 'failed' THEN 'it broke' END
 		FROM (SELECT n, CASE n % 100 WHEN 1 THEN 'failed' WHEN 2 THEN 'pending' ELSE 'completed' END AS status
 			FROM generate_series(1, `+fmt.Sprint(completed)+`) AS n) AS all_of_them`)
-	exec(t, s, `INSERT INTO tally SELECT '-infinity', 0, count(*), 0 FROM jobs WHERE status = 'completed'`)
-	exec(t, s, "VACUUM (ANALYZE) jobs")
+	exec(t, s, `INSERT INTO windlass.completed_counts SELECT '-infinity', 0, count(*), 0 FROM windlass.jobs WHERE status = 'completed'`)
+	exec(t, s, "VACUUM (ANALYZE) windlass.jobs")
 }
 
 // plan is a node of EXPLAIN (FORMAT JSON).
@@ -147,9 +147,9 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 func TestReadsAreBounded(t *testing.T) {
 	s := open(t)
 	history(t, s, 60_000) // 600 pending, 600 failed
-	exec(t, s, `INSERT INTO jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
+	exec(t, s, `INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
 		SELECT gen_random_uuid(), 'email', 'default', '{}', 10, 5, 60, now() + interval '1 day' FROM generate_series(1, 20000)`)
-	exec(t, s, "VACUUM (ANALYZE) jobs")
+	exec(t, s, "VACUUM (ANALYZE) windlass.jobs")
 	w := session(t, s)
 	owner, _ := parseID(w)
 	top, _ := parseID("ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -167,7 +167,7 @@ func TestReadsAreBounded(t *testing.T) {
 		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
 		"prune":        {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},
-		"list":         {statement{`SELECT ` + listed + ` FROM jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50`, []any{top}, nil}, 60},
+		"list":         {statement{`SELECT ` + listed + ` FROM windlass.jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50`, []any{top}, nil}, 60},
 	}
 	for name, r := range reads {
 		rows, indexes := touched(explain(t, s, r.statement), "jobs")

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// urls remembers where each Store of a test lives, for a second one on the same database.
-var urls sync.Map
+// opened remembers how each Store of a test was opened, for a second one on the same database and schema.
+var opened sync.Map
 
 // open returns a migrated Store on a fresh database, with every change of a job watched by the trigger.
 func open(t testing.TB, params ...string) *Store {
@@ -34,6 +34,12 @@ func openURL(t testing.TB, url string, params ...string) *Store {
 		url += "&" + p
 	}
 	s := openPlain(t, url)
+	return migrated(t, s)
+}
+
+// migrated makes the tables, and has every change of a job watched by the trigger.
+func migrated(t testing.TB, s *Store) *Store {
+	t.Helper()
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -47,26 +53,32 @@ func openURL(t testing.TB, url string, params ...string) *Store {
 // openPlain is a Store as Open makes it, nothing migrated.
 func openPlain(t testing.TB, url string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URL: url, Log: slog.New(slog.DiscardHandler)})
+	return openWith(t, Options{URL: url})
+}
+
+func openWith(t testing.TB, o Options) *Store {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	urls.Store(s, url)
+	opened.Store(s, o)
 	return s
 }
 
 // second opens another Store on the database of s.
 func second(t testing.TB, s *Store) *Store {
 	t.Helper()
-	url, _ := urls.Load(s)
-	return openPlain(t, url.(string))
+	o, _ := opened.Load(s)
+	return openWith(t, o.(Options))
 }
 
-// exec runs SQL beside the Store.
+// exec runs SQL beside the Store. The default schema in it stands for that of the Store.
 func exec(t testing.TB, s *Store, sql string, args ...any) {
 	t.Helper()
-	if _, err := s.maintenance.Exec(context.WithoutCancel(t.Context()), sql, args...); err != nil {
+	if _, err := s.maintenance.Exec(context.WithoutCancel(t.Context()), s.schema.in(sql), args...); err != nil {
 		t.Fatalf("%.80s: %v", sql, err)
 	}
 }
@@ -75,7 +87,7 @@ func exec(t testing.TB, s *Store, sql string, args ...any) {
 func value[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	t.Helper()
 	var v T
-	if err := s.maintenance.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+	if err := s.maintenance.QueryRow(t.Context(), s.schema.in(sql), args...).Scan(&v); err != nil {
 		t.Fatalf("%.80s: %v", sql, err)
 	}
 	return v
@@ -92,7 +104,7 @@ var aging = map[string][]string{
 	"worker_sessions":  {"started_at", "beat_at", "expires_at", "ended_at", "last_completion_at"},
 	"idempotency_keys": {"created_at", "expires_at"},
 	"leases":           {"expires_at"},
-	"tally":            {"at"},
+	"completed_counts": {"at"},
 }
 
 // makeOlder is what lets time pass in the conformance kit. It is no change that a Store makes, so the trigger is off for it.
@@ -104,7 +116,7 @@ func makeOlder(t testing.TB, s *Store, d time.Duration) {
 		for i, c := range columns {
 			sets[i] = fmt.Sprintf("%s = %s - interval '%d microseconds'", c, c, d.Microseconds())
 		}
-		sql = append(sql, "UPDATE "+table+" SET "+strings.Join(sets, ", "))
+		sql = append(sql, "UPDATE windlass."+table+" SET "+strings.Join(sets, ", "))
 	}
 	exec(t, s, "BEGIN; "+strings.Join(sql, "; ")+"; COMMIT")
 }
@@ -116,7 +128,7 @@ func watch() string {
 		moves = append(moves, fmt.Sprintf("('%s', '%s')", m.From, m.To))
 	}
 	return `
-	CREATE OR REPLACE FUNCTION watch_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
+	CREATE OR REPLACE FUNCTION windlass.watch_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
 	DECLARE
 		before text := CASE WHEN TG_OP = 'INSERT' THEN '' ELSE OLD.status END;
 		after  text := CASE WHEN TG_OP = 'DELETE' THEN '' ELSE NEW.status END;
@@ -141,7 +153,7 @@ func watch() string {
 		END IF;
 		RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 	END $$;
-	CREATE OR REPLACE TRIGGER watch_jobs BEFORE INSERT OR UPDATE OR DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION watch_jobs()`
+	CREATE OR REPLACE TRIGGER watch_jobs BEFORE INSERT OR UPDATE OR DELETE ON windlass.jobs FOR EACH ROW EXECUTE FUNCTION windlass.watch_jobs()`
 }
 
 // newJobID is a UUIDv7.

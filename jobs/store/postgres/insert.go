@@ -99,7 +99,7 @@ const (
 	newJobs = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::bigint[], $9::bigint[]`
 	newCols = `n (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, delay`
 
-	insertJobs = `INSERT INTO jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
+	insertJobs = `INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
 		SELECT n.id, n.type, n.queue, n.payload::jsonb, n.priority, n.max_attempts, n.timeout_seconds,
 			CASE WHEN n.run_at = 0 THEN now() + n.delay * interval '1 microsecond'
 				ELSE greatest(now(), timestamptz 'epoch' + n.run_at * interval '1 microsecond') END`
@@ -163,7 +163,7 @@ func created(subs []jobs.Submission, now time.Time, won func(*jobs.Submission) b
 // loses a key to another submission under way waits for its commit: that is why callers hand in keys in order.
 const insertWithKeys = `
 	WITH k AS (
-		INSERT INTO idempotency_keys AS held (scope, key, fingerprint, job_ids, created_at, expires_at)
+		INSERT INTO windlass.idempotency_keys AS held (scope, key, fingerprint, job_ids, created_at, expires_at)
 		SELECT n.scope, n.key, n.fingerprint, n.job_ids::uuid[], now(), now() + $15::bigint * interval '1 microsecond'
 		FROM unnest($11::text[], $12::text[], $13::bytea[], $14::text[]) AS n (scope, key, fingerprint, job_ids)
 		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids,
@@ -247,11 +247,11 @@ func arrayOf(list []jobs.New) string {
 const heldKeys = `SELECT n.nth, k.fingerprint, k.job_ids
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (scope, key, nth)
 	CROSS JOIN LATERAL (
-		SELECT k.fingerprint, k.job_ids FROM idempotency_keys k
+		SELECT k.fingerprint, k.job_ids FROM windlass.idempotency_keys k
 		WHERE k.scope = n.scope AND k.key = n.key AND k.expires_at > now() OFFSET 0
 	) AS k`
 
-const jobsByID = `SELECT ` + whole + ` FROM jobs j WHERE j.id = ANY($1::uuid[])`
+const jobsByID = `SELECT ` + whole + ` FROM windlass.jobs j WHERE j.id = ANY($1::uuid[])`
 
 // heldKey is a key that an earlier submission has.
 type heldKey struct {

@@ -95,7 +95,7 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	is := fmt.Sprintf("j.status = '%s'", status)
 	var few bool
 	err := s.work.read(ctx, "list jobs", statement{
-		sql:  fmt.Sprintf(`SELECT count(*) <= %d FROM (SELECT FROM jobs j WHERE %s LIMIT %d) AS n`, walked, is, walked+1),
+		sql:  fmt.Sprintf(`SELECT count(*) <= %d FROM (SELECT FROM windlass.jobs j WHERE %s LIMIT %d) AS n`, walked, is, walked+1),
 		scan: one(&few),
 	})
 	if few {
@@ -116,7 +116,7 @@ func (s *Store) page(
 		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is
 		// deleted between the two statements only makes the walk shorter.
 		err := s.work.read(ctx, "list jobs", statement{
-			sql: fmt.Sprintf(`SELECT j.id::text FROM jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
+			sql: fmt.Sprintf(`SELECT j.id::text FROM windlass.jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
 				way.where, walked-1),
 			args: []any{before},
 			scan: each(func(rows pgx.Rows) error { return rows.Scan(&bound) }),
@@ -132,7 +132,7 @@ func (s *Store) page(
 	}
 	args = append(args, limit+1) // one more tells whether there is more
 	filter = append(filter, way.where, "j.id < $1::uuid")
-	sql := fmt.Sprintf(`SELECT %s FROM jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
+	sql := fmt.Sprintf(`SELECT %s FROM windlass.jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
 		listed, strings.Join(filter, " AND "), len(args))
 	var page store.Page
 	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(false).into(&page.Jobs)}); err != nil {

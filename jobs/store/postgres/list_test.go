@@ -36,11 +36,11 @@ func everyPage(t *testing.T, s *Store, q store.ListQuery) (ids []string, calls i
 func TestListWalksOn(t *testing.T) {
 	s := open(t)
 	history(t, s, 35_000) // 350 pending, 350 failed
-	exec(t, s, "ALTER TABLE jobs DISABLE TRIGGER watch_jobs")
+	exec(t, s, "ALTER TABLE windlass.jobs DISABLE TRIGGER watch_jobs")
 	var rare []string
 	for _, n := range []int{3, 9_003, 29_003} { // completed ones
 		id := fmt.Sprintf("01900000-%04x-%04x-7000-800000000000", n>>16, n&0xffff)
-		exec(t, s, "UPDATE jobs SET type = 'rare' WHERE id = $1", id)
+		exec(t, s, "UPDATE windlass.jobs SET type = 'rare' WHERE id = $1", id)
 		rare = append(rare, id)
 	}
 	slices.Reverse(rare)

@@ -14,9 +14,9 @@ import (
 // pendingQueues is a recursive CTE all_queues (name): it hops from queue to queue through the index instead of reading
 // every entry. Its last row is NULL.
 const pendingQueues = `all_queues AS (
-		(SELECT j.queue AS name FROM jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
+		(SELECT j.queue AS name FROM windlass.jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
 		UNION ALL
-		SELECT (SELECT j.queue FROM jobs j WHERE j.status = 'pending' AND j.queue > a.name ORDER BY j.queue LIMIT 1)
+		SELECT (SELECT j.queue FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue > a.name ORDER BY j.queue LIMIT 1)
 		FROM all_queues a WHERE a.name IS NOT NULL
 	)`
 
@@ -39,7 +39,7 @@ func (s *Store) Queues(ctx context.Context) ([]string, error) {
 // it goes on from a position, the bound is one that the index can jump to.
 const dueJobs = `SELECT d.*
 	FROM generate_series($2::int, -10, -1) AS s (priority) CROSS JOIN LATERAL (
-		SELECT ` + hinted + ` FROM jobs j
+		SELECT ` + hinted + ` FROM windlass.jobs j
 		WHERE j.status = 'pending' AND j.queue = $1::text AND j.priority = s.priority::smallint
 			AND j.run_at <= now() + $5::bigint * interval '1 microsecond'
 			AND (j.run_at, j.id) > (
@@ -70,15 +70,15 @@ func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
 // askLead answers in any case, and only writes where the lease is to be had.
 const (
 	askLead = `WITH u AS (
-			INSERT INTO leases AS l (role, holder, expires_at)
+			INSERT INTO windlass.leases AS l (role, holder, expires_at)
 			SELECT $1::text, $2::text, clock_timestamp() + $3::bigint * interval '1 microsecond'
-			WHERE NOT EXISTS (SELECT FROM leases l WHERE l.role = $1::text AND l.holder <> $2::text AND l.expires_at > clock_timestamp())
+			WHERE NOT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.holder <> $2::text AND l.expires_at > clock_timestamp())
 			ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
 			WHERE l.holder = excluded.holder OR l.expires_at <= clock_timestamp()
 			RETURNING true
 		) SELECT EXISTS (SELECT FROM u), ` + serverClock
 
-	leaveLead = `WITH d AS (DELETE FROM leases l WHERE l.role = $1::text AND l.holder = $2::text) SELECT false, ` + serverClock
+	leaveLead = `WITH d AS (DELETE FROM windlass.leases l WHERE l.role = $1::text AND l.holder = $2::text) SELECT false, ` + serverClock
 
 	// clock_timestamp, not now: a statement that has waited for a lock must not tell an old time.
 	serverClock = `clock_timestamp(), (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000000)::bigint`
@@ -115,9 +115,9 @@ func (s *Store) Shared() bool { return true }
 // endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed
 // before its jobs are taken, and the second statement sees what the first, and a renewal before it, have done.
 const (
-	endSessions = `UPDATE worker_sessions w SET state = 'dead', ended_at = now()
+	endSessions = `UPDATE windlass.worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(
-			SELECT w.id FROM worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
+			SELECT w.id FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
 		))`
 
 	takeBack = `
@@ -127,12 +127,12 @@ const (
 				WHEN j.attempts >= j.max_attempts OR j.lease_losses + 1 >= $2::int THEN 'worker_lost' END AS failure,
 			CASE WHEN j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds' THEN 'the worker did not report back before the deadline'
 				ELSE 'the worker was lost' END AS error
-		FROM jobs j
+		FROM windlass.jobs j
 		WHERE j.status = 'processing' AND (j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds'
-			OR NOT EXISTS (SELECT FROM worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead'))
+			OR NOT EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead'))
 		ORDER BY j.id LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
 	), u AS (
-		UPDATE jobs j SET
+		UPDATE windlass.jobs j SET
 			status = CASE WHEN v.failure IS NULL THEN 'pending' ELSE 'failed' END,
 			failure_kind = v.failure,
 			finished_at = CASE WHEN v.failure IS NOT NULL THEN now() END,
@@ -142,7 +142,7 @@ const (
 		FROM v WHERE j.id = v.id AND j.id = ANY (ARRAY(SELECT v.id FROM v))
 		RETURNING ` + listed + `, ` + dueIn + ` AS due_in
 	), h AS (
-		INSERT INTO job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
+		INSERT INTO windlass.job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
 		SELECT v.id, v.fence, v.worker_id, v.started_at, now(), v.attempts, 'lease_lost', v.error FROM v
 	)
 	SELECT * FROM u`

@@ -2,102 +2,280 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
+// The files are named VERSION_NAME.sql, versions from 1 without a gap. They name the schema "windlass"; another name is put in its place.
+//
 //go:embed migrations/*.sql
-var migrations embed.FS
+var files embed.FS
 
-const (
-	// migrationTable notes which migrations were applied. The name leaves goose's own to whoever else uses it in the same
-	// database.
-	migrationTable = "windlass_migrations"
-	// migrationLock is the key of the advisory lock around all migrations.
-	migrationLock = 0x77696e646c617373 // "windlass"
-)
+// migrations are the files in the order of their versions.
+var migrations = readMigrations()
 
-// Migrate brings the tables up to what this binary needs. Any number of processes may call it at once: one does the work,
-// the others wait for it, as long as ctx lets them. A database that a newer binary has migrated already is left alone. It
-// fails with ErrUnavailable where the server is not there: call it again later.
+// newest is the version of the last one.
+var newest = migrations[len(migrations)-1].Version
+
+type migration struct {
+	store.Migration
+	sql string
+}
+
+// readMigrations panics at the start of the program where a file is not named as it should be.
+func readMigrations() []migration {
+	entries, err := files.ReadDir("migrations")
+	if err != nil {
+		panic(err)
+	}
+	list := make([]migration, len(entries))
+	for i, e := range entries {
+		text, err := files.ReadFile("migrations/" + e.Name())
+		name := strings.TrimSuffix(e.Name(), ".sql")
+		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) {
+			panic(fmt.Sprintf("migration %s: the name does not begin with %04d_ (%v)", e.Name(), i+1, err))
+		}
+		list[i] = migration{store.Migration{Version: int64(i + 1), Name: name}, string(text)}
+	}
+	return list
+}
+
+// migrationLock is the key of the advisory lock that each migration takes.
+const migrationLock = 0x77696e646c617373 // "windlass"
+
+// MigrationError says that a migration cannot succeed until somebody changes something: a right is missing, or the schema holds what
+// is not ours. It is not jobs.ErrUnavailable, so there is no point in trying again and again.
+type MigrationError struct {
+	Migration string // the name of the migration that failed; empty where the schema could not even be read
+	WayOut    string // what to do about it, in a sentence
+	Err       error  // what the server said
+}
+
+// Error tells what failed, why, and the way out.
+func (e *MigrationError) Error() string {
+	what := "migrate"
+	if e.Migration != "" {
+		what += " to " + e.Migration
+	}
+	return fmt.Sprintf("%s: %v. %s", what, e.Err, e.WayOut)
+}
+
+// Unwrap returns what the server said.
+func (e *MigrationError) Unwrap() error { return e.Err }
+
+// Permanent is true: the same call fails again.
+func (e *MigrationError) Permanent() bool { return true }
+
+var _ store.Migrator = (*Store)(nil)
+
+// Migrate applies the pending migrations. See store.Migrator; an error that is not jobs.ErrUnavailable is a *MigrationError.
+//
+// It uses one connection, of the pool for chores. Each migration is a transaction that first takes an advisory lock, which ends with the
+// transaction: so it works through PgBouncer in transaction mode, even with a single server connection, and a process that dies leaves no
+// lock behind. Those who waited for the lock look again at what is pending.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
-	config := s.maintenance.Config().ConnConfig
-	if config.ConnectTimeout <= 0 {
-		config.ConnectTimeout = connectWithin
-	}
-	// A migration may take longer than any call, so none of the calls' settings apply. Nothing is prepared: it would not
-	// survive a pooler.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	db.SetMaxOpenConns(2) // one holds the lock, one works
-
-	err := locked(ctx, db, func() error { return s.applyMigrations(ctx, db) })
-	if err == nil {
-		return nil
-	}
-	// Each migration is a transaction, so calling again is always right: nothing is said to be unknown.
-	return classify("migrate", err, true, false)
+	return s.onConnection(ctx, "migrate", func(conn *pgx.Conn) error {
+		for {
+			steps, _, err := s.plan(ctx, conn)
+			if err != nil || len(steps) == 0 {
+				return s.explained("", err)
+			}
+			begun := time.Now()
+			step, err := s.applyFirst(ctx, conn)
+			if err != nil {
+				return s.explained(step.name, err)
+			}
+			if step.name != "" {
+				s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms", time.Since(begun).Milliseconds())
+			}
+		}
+	})
 }
 
-// locked calls f while it holds the lock. The lock belongs to a transaction, not to a session: so it works through a
-// pooler, and when this process dies, the server takes it back. Those who wait ask again and again instead of queueing,
-// for each waiter would occupy a connection, and a pooler may have none left then for the one who has the lock.
-func locked(ctx context.Context, db *sql.DB, f func() error) error {
-	for {
-		got, err := tryLocked(ctx, db, f)
-		if got || err != nil {
+// Status tells which migrations are applied and which are pending.
+func (s *Store) Status(ctx context.Context) (status store.Migrations, err error) {
+	err = s.onConnection(ctx, "read the schema's version", func(conn *pgx.Conn) (err error) {
+		_, status, err = s.plan(ctx, conn)
+		return s.explained("", err)
+	})
+	return status, err
+}
+
+// SQL returns the statements that Migrate would run now.
+func (s *Store) SQL(ctx context.Context) (string, error) {
+	var text strings.Builder
+	err := s.onConnection(ctx, "plan the migration", func(conn *pgx.Conn) error {
+		steps, _, err := s.plan(ctx, conn)
+		for _, step := range steps {
+			fmt.Fprintf(&text, "-- %s\nBEGIN;\n\n%s\nCOMMIT;\n\n", step.name, step.sql)
+		}
+		return s.explained("", err)
+	})
+	return text.String(), err
+}
+
+// onConnection calls f with a connection of the pool for chores. The error is the *MigrationError that f returned, or jobs.ErrUnavailable:
+// each migration is a transaction that can be repeated, so no outcome is unknown.
+func (s *Store) onConnection(ctx context.Context, what string, f func(*pgx.Conn) error) error {
+	for try := 1; ; try++ {
+		err := s.maintenance.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return f(conn.Conn()) })
+		var permanent *MigrationError
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &permanent):
 			return err
+		case try <= 2 && s.maintenance.pooler.discovered(err):
+			s.maintenance.Reset()
+			continue
 		}
-		select {
-		case <-time.After(50*time.Millisecond + rand.N(100*time.Millisecond)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return fmt.Errorf("%s: %w: %w", what, jobs.ErrUnavailable, err)
 	}
 }
 
-func tryLocked(ctx context.Context, db *sql.DB, f func() error) (got bool, err error) {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	defer tx.Rollback() // releases the lock; there is nothing to undo
-	// A limit that comes with the role or the database would end the transaction while f works elsewhere.
-	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)
-		FROM (SELECT set_config('idle_in_transaction_session_timeout', '0', true)) AS settings`, int64(migrationLock)).Scan(&got)
-	if err != nil || !got {
-		return false, err
-	}
-	return true, f()
+// step is one transaction of a migration.
+type step struct {
+	name string
+	sql  string
 }
 
-func (s *Store) applyMigrations(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+// querier is a connection, or a transaction on it.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+const (
+	tableThere = `SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1::text AND tablename = 'schema_version'),
+		EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text)`
+
+	appliedVersions = `SELECT version, name, applied_at FROM windlass.schema_version ORDER BY version`
+
+	makeVersionTable = `CREATE TABLE windlass.schema_version (
+    version    bigint      NOT NULL PRIMARY KEY,
+    name       text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+`
+)
+
+// plan reads the state of the schema and returns what has to be done, in order.
+func (s *Store) plan(ctx context.Context, q querier) ([]step, store.Migrations, error) {
+	var state store.Migrations
+	var hasTable, hasSchema bool
+	if err := q.QueryRow(ctx, tableThere, s.schema.name).Scan(&hasTable, &hasSchema); err != nil {
+		return nil, state, err
+	}
+	var steps []step
+	if hasTable {
+		rows, _ := q.Query(ctx, s.schema.rewrite(appliedVersions)) // its error is in rows too
+		applied, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m store.Migration, err error) {
+			err = row.Scan(&m.Version, &m.Name, &m.AppliedAt)
+			m.AppliedAt = m.AppliedAt.UTC()
+			return m, err
+		})
+		if err != nil {
+			return nil, state, err
+		}
+		state.Applied = applied
+	} else {
+		first, adopted, err := s.begin(ctx, q, hasSchema)
+		if err != nil {
+			return nil, state, err
+		}
+		steps, state.Applied = append(steps, first), adopted
+	}
+	state.Newest = newest
+	for _, m := range migrations {
+		if slices.ContainsFunc(state.Applied, func(a store.Migration) bool { return a.Version == m.Version }) {
+			continue
+		}
+		state.Pending = append(state.Pending, m.Migration)
+		steps = append(steps, step{m.Name, s.schema.rewrite(m.sql + recorded(m.Version, m.Name))})
+	}
+	return steps, state, nil
+}
+
+func recorded(version int64, name string) string {
+	return fmt.Sprintf("\nINSERT INTO windlass.schema_version (version, name) VALUES (%d, '%s');\n", version, name)
+}
+
+// begin is the first step of all: it makes the schema and the table of versions, and moves the tables of an older installation there.
+// A schema that is there already need not be made: the right to make one is often missing then.
+func (s *Store) begin(ctx context.Context, q querier, hasSchema bool) (step, []store.Migration, error) {
+	text := makeVersionTable
+	if !hasSchema {
+		text = "CREATE SCHEMA " + s.schema.quoted() + ";\n" + text
+	}
+	old, err := s.findOld(ctx, q)
+	if err != nil || old == "" {
+		return step{"create the schema " + s.schema.name, s.schema.rewrite(text)}, nil, err
+	}
+	moved := store.Migration{Version: 1, Name: "0001_jobs"}
+	text += moveOld(old, s.schema.name) + recorded(moved.Version, moved.Name)
+	return step{"move the tables from the schema " + old, s.schema.rewrite(text)}, []store.Migration{moved}, nil
+}
+
+// migrating are the settings of a migration: it may take longer than any call.
+const migrating = `SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+	set_config('idle_in_transaction_session_timeout', '0', true)`
+
+// applyFirst applies the first pending step. It is empty where another process was quicker.
+func (s *Store) applyFirst(ctx context.Context, conn *pgx.Conn) (first step, err error) {
+	// In any other isolation level the statements would not see what another process did while this one waited for the lock.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
+		return first, err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after the commit
+	if _, err := tx.Exec(ctx, migrating); err != nil {
+		return first, err
+	}
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1::bigint)`, int64(migrationLock)); err != nil {
+		return first, err
+	}
+	steps, _, err := s.plan(ctx, tx)
+	if err != nil || len(steps) == 0 {
+		return first, err
+	}
+	// Without arguments the simple protocol is used, which takes several statements at once.
+	if _, err := tx.Exec(ctx, steps[0].sql); err != nil {
+		return steps[0], err
+	}
+	return steps[0], tx.Commit(ctx)
+}
+
+// explained turns an error into a *MigrationError where the same call would fail again.
+func (s *Store) explained(name string, err error) error {
+	refused, ok := refusedBy(err)
+	if !ok || len(refused.Code) < 2 {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithTableName(migrationTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
+	config := s.maintenance.Config().ConnConfig
+	way := ""
+	switch class := refused.Code[:2]; {
+	case refused.Code == "42501":
+		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema %[3]q is to be made, `+
+			`or run "windlass migrate up" as the owner of the schema; for a role that only uses it, GRANT USAGE ON SCHEMA %[3]q and see `+
+			`docs/operations.md.`, config.User, config.Database, s.schema.name)
+	case refused.Code == "42P07" || refused.Code == "42710":
+		way = fmt.Sprintf("The schema %q holds objects that are not of Windlass: choose another schema (DATABASE_SCHEMA), or move them away.", s.schema.name)
+	case class == "42" || class == "3F" || class == "0A" || class == "22" || class == "23" || class == "2B":
+		way = fmt.Sprintf(`It will fail again: look at the schema %q; "windlass migrate sql" prints the statements.`, s.schema.name)
+	default:
 		return err
 	}
-	results, err := provider.Up(ctx)
-	for _, r := range results {
-		s.log.Info("database migrated", "migration", r.Source.Path, "duration_ms", r.Duration.Round(time.Millisecond).Milliseconds())
-	}
-	if err != nil {
-		return fmt.Errorf("apply migrations: %w", err)
-	}
-	return nil
+	return &MigrationError{Migration: name, WayOut: way, Err: err}
 }

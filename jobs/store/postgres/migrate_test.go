@@ -24,12 +24,8 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	s := openPlain(t, url)
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := value[int](t, s, "SELECT count(*) FROM "+migrationTable+" WHERE version_id > 0"); n != len(files) {
-		t.Errorf("%d migrations are noted, want %d", n, len(files))
+	if n := value[int](t, s, "SELECT count(*) FROM windlass.schema_version"); n != len(migrations) {
+		t.Errorf("%d migrations are recorded, want %d", n, len(migrations))
 	}
 	submit(t, s, 1)
 }
@@ -37,28 +33,15 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 // An old binary may be started after a new one has migrated: while an update rolls out, or when it is rolled back.
 func TestMigrateLeavesNewerDatabaseAlone(t *testing.T) {
 	s := open(t)
-	exec(t, s, "INSERT INTO "+migrationTable+" (version_id, is_applied) VALUES (9999, true)")
-	exec(t, s, "ALTER TABLE jobs ADD COLUMN of_the_future text")
+	exec(t, s, "INSERT INTO windlass.schema_version (version, name) VALUES (9999, '9999_future')")
+	exec(t, s, "ALTER TABLE windlass.jobs ADD COLUMN of_the_future text")
 	if err := second(t, s).Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w := session(t, s)
 	claim(t, s, w, submit(t, s, 1)...)
-	if n := value[int](t, s, "SELECT max(version_id) FROM "+migrationTable); n != 9999 {
+	if n := value[int](t, s, "SELECT max(version) FROM windlass.schema_version"); n != 9999 {
 		t.Errorf("version %d, want 9999", n)
-	}
-}
-
-func TestMigrateKeepsToTheSchemaOfTheConnection(t *testing.T) {
-	url := servers.Postgres(t)
-	exec(t, openPlain(t, url), "CREATE SCHEMA elsewhere")
-	s := openURL(t, url, "search_path=elsewhere")
-	submit(t, s, 3)
-	if n := value[int](t, s, "SELECT count(*) FROM elsewhere.jobs"); n != 3 {
-		t.Errorf("%d jobs in the schema, want 3", n)
-	}
-	if n := value[int](t, s, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"); n != 0 {
-		t.Errorf("%d tables were made outside of the schema", n)
 	}
 }
 
@@ -66,7 +49,7 @@ func TestMigrateKeepsToTheSchemaOfTheConnection(t *testing.T) {
 func TestAgingKnowsEveryTime(t *testing.T) {
 	s := open(t)
 	rows, err := s.work.Query(t.Context(), `SELECT table_name::text, column_name::text FROM information_schema.columns
-		WHERE table_schema = current_schema AND data_type = 'timestamp with time zone' AND table_name <> $1`, migrationTable)
+		WHERE table_schema = 'windlass' AND data_type = 'timestamp with time zone' AND table_name <> 'schema_version'`)
 	if err != nil {
 		t.Fatal(err)
 	}

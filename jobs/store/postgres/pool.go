@@ -45,12 +45,13 @@ var lockTimeout = strconv.FormatInt(lockWithin.Milliseconds(), 10)
 // pool is a connection pool that knows how to run our statements.
 type pool struct {
 	*pgxpool.Pool
+	schema *schema
 	pooler pooler
 }
 
 // newPool makes a pool of at most size connections. ownMode: the URL chooses how queries are executed, so nobody else does.
-func newPool(config *pgxpool.Config, size int, ownMode bool) (*pool, error) {
-	p := &pool{pooler: pooler{keepMode: ownMode}}
+func newPool(config *pgxpool.Config, in *schema, size int, ownMode bool) (*pool, error) {
+	p := &pool{schema: in, pooler: pooler{keepMode: ownMode}}
 	config.MaxConns = int32(size)
 	config.PingTimeout = connectWithin
 	// A connection that lay idle may be dead without knowing. A statement sent on it would have an unknown outcome, a ping has none.
@@ -128,7 +129,7 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 	defer conn.Release()
 	statements = ablated(statements)
 	if len(statements) == 1 && !p.pooler.there() {
-		rows, _ := conn.Query(ctx, statements[0].sql, statements[0].args...) // its error is in rows too
+		rows, _ := conn.Query(ctx, p.schema.in(statements[0].sql), statements[0].args...) // its error is in rows too
 		err = drain(rows, statements[0].scan, &handed)
 		return true, handed, err
 	}
@@ -138,7 +139,7 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 		batch.Queue(carriedSettings)
 	}
 	for _, s := range statements {
-		batch.Queue(s.sql, s.args...)
+		batch.Queue(p.schema.in(s.sql), s.args...)
 	}
 	results := conn.SendBatch(ctx, &batch)
 	if p.pooler.there() {

@@ -15,12 +15,12 @@ const (
 	WITH w AS MATERIALIZED (
 		SELECT j.id, j.created_at,
 			(j.status = 'completed' AND j.finished_at < now() - $2::bigint * interval '1 microsecond') IS TRUE AS past
-		FROM jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
+		FROM windlass.jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
 	), d AS (
-		DELETE FROM jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past)) AND (j.status = 'completed') IS TRUE RETURNING j.id
+		DELETE FROM windlass.jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past)) AND (j.status = 'completed') IS TRUE RETURNING j.id
 	), a AS (
-		DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
-	), t AS (` + addToTally + ` SELECT ` + tallyRow + `, 0, count(*) FROM d HAVING count(*) > 0 ` + mergeTally + `)
+		DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+	), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, count(*) FROM d HAVING count(*) > 0 ` + mergeCounts + `)
 	SELECT (SELECT count(*) FROM d), (
 		SELECT w.id FROM w WHERE (SELECT count(*) FROM w) = $3::int
 			AND NOT EXISTS (SELECT FROM w WHERE w.created_at >= now() - $2::bigint * interval '1 microsecond')
@@ -28,39 +28,42 @@ const (
 
 	pruneFailed = `
 	WITH d AS (
-		DELETE FROM jobs j WHERE j.id = ANY (ARRAY(
-			SELECT j.id FROM jobs j WHERE j.status = 'failed' AND j.finished_at < now() - $1::bigint * interval '1 microsecond'
+		DELETE FROM windlass.jobs j WHERE j.id = ANY (ARRAY(
+			SELECT j.id FROM windlass.jobs j WHERE j.status = 'failed' AND j.finished_at < now() - $1::bigint * interval '1 microsecond'
 			ORDER BY j.finished_at, j.id LIMIT $2::int FOR UPDATE SKIP LOCKED
 		)) RETURNING j.id
 	), a AS (
-		DELETE FROM job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
+		DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
 	)
 	SELECT count(*) FROM d`
 
 	pruneKeys = `
 	WITH d AS (
-		DELETE FROM idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
-			SELECT e.ctid FROM idempotency_keys e WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+		DELETE FROM windlass.idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
+			SELECT e.ctid FROM windlass.idempotency_keys e WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
 		)) RETURNING 1
 	)
 	SELECT count(*) FROM d`
 
 	pruneSessions = `
 	WITH d AS (
-		DELETE FROM worker_sessions w WHERE w.id = ANY (ARRAY(
-			SELECT w.id FROM worker_sessions w WHERE w.state = 'dead' AND w.ended_at < now() - $1::bigint * interval '1 microsecond'
+		DELETE FROM windlass.worker_sessions w WHERE w.id = ANY (ARRAY(
+			SELECT w.id FROM windlass.worker_sessions w WHERE w.state = 'dead' AND w.ended_at < now() - $1::bigint * interval '1 microsecond'
 			LIMIT $2::int FOR UPDATE SKIP LOCKED
 		)) RETURNING 1
 	)
 	SELECT count(*) FROM d`
 
-	// mergeOldTally leaves two minutes: longer than any statement that still adds to a row, and than the last minute that
+	// mergeOldCounts leaves two minutes: longer than any statement that still adds to a row, and than the last minute that
 	// Stats asks for.
-	mergeOldTally = `
+	mergeOldCounts = `
 	WITH old AS (
-		DELETE FROM tally t WHERE t.at < now() - interval '2 minutes' AND t.at > '-infinity' RETURNING t.completed, t.deleted
+		DELETE FROM windlass.completed_counts t WHERE t.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
+			SELECT c.ctid FROM windlass.completed_counts c
+			WHERE c.at < now() - interval '2 minutes' AND c.at > '-infinity' FOR UPDATE SKIP LOCKED
+		)) RETURNING t.completed, t.deleted
 	)
-	` + addToTally + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old HAVING count(*) > 0 ` + mergeTally
+	` + addToCounts + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old HAVING count(*) > 0 ` + mergeCounts
 )
 
 // Prune removes what is past its retention. Its statements are one transaction.
@@ -78,7 +81,7 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (store.Pruned, error) 
 		statement{pruneFailed, []any{micros(p.Failed), limit}, one(&failed)},
 		statement{pruneKeys, []any{limit}, one(&pruned.Keys)},
 		statement{pruneSessions, []any{micros(p.Sessions), limit}, one(&pruned.Sessions)},
-		statement{mergeOldTally, nil, nil},
+		statement{mergeOldCounts, nil, nil},
 	)
 	if err != nil {
 		return store.Pruned{}, err

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	announceTypes = `INSERT INTO job_types AS t (name, description, queue, max_attempts, timeout_seconds, schema, example, seen_at)
+	announceTypes = `INSERT INTO windlass.job_types AS t (name, description, queue, max_attempts, timeout_seconds, schema, example, seen_at)
 		SELECT n.name, n.description, n.queue, n.max_attempts, n.timeout_seconds,
 			nullif(n.schema, '')::json, nullif(n.example, '')::json, now()
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
@@ -25,7 +25,7 @@ const (
 			example = excluded.example, seen_at = excluded.seen_at`
 
 	// A session may be registered again while it lives, for the answer to the first time may have been lost.
-	openSession = `INSERT INTO worker_sessions AS w
+	openSession = `INSERT INTO windlass.worker_sessions AS w
 			(id, hostname, pid, version, slots, types, queues, started_at, beat_at, expires_at)
 		VALUES ($1::uuid, $2::text, $3::int, $4::text, $5::int, $6::text[], $7::text[],
 			now(), now(), now() + $8::bigint * interval '1 microsecond')
@@ -77,14 +77,14 @@ func notNil(list []string) []string {
 // is marked dead at this moment is waited for, and then it is not renewed.
 const renewSession = `
 	WITH b AS (
-		UPDATE worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
+		UPDATE windlass.worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
 			expires_at = CASE WHEN $2::text = 'dead' THEN now() ELSE now() + $4::bigint * interval '1 microsecond' END,
 			ended_at = CASE WHEN $2::text = 'dead' THEN now() END,
 			last_completion_at = CASE WHEN $5::bigint >= 0 THEN now() - $5::bigint * interval '1 microsecond' ELSE w.last_completion_at END
 		WHERE w.id = $1::uuid AND w.state <> 'dead' RETURNING w.id
 	)
 	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL
-	FROM b LEFT JOIN jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
+	FROM b LEFT JOIN windlass.jobs j ON j.worker_id = $1::uuid AND j.status = 'processing'`
 
 // Heartbeat renews a session, or ends it.
 func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.HeartbeatReply, error) {
@@ -122,7 +122,7 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.Heartbe
 
 const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.types, w.queues, w.state, w.running,
 		w.started_at, w.beat_at, w.expires_at, w.last_completion_at
-	FROM worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
+	FROM windlass.worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
 
 // Sessions returns the sessions that are not dead.
 func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {

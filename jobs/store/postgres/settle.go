@@ -18,9 +18,9 @@ import (
 const owned = `j.id = o.id AND j.fence = o.fence AND j.worker_id = o.session AND (j.status = 'processing') IS TRUE`
 
 const (
-	toCompleted = `UPDATE jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
+	toCompleted = `UPDATE windlass.jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
 		lease_losses = 0, result = `
-	countCompleted = `, t AS (` + addToTally + ` SELECT ` + tallyRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeTally + `)
+	countCompleted = `, t AS (` + addToCounts + ` SELECT ` + countsRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeCounts + `)
 	`
 
 	completeJobs = `WITH u AS (` + toCompleted + `nullif(o.result, '')::jsonb
@@ -51,7 +51,7 @@ const endAttempts = `
 		CROSS JOIN LATERAL (
 			SELECT j.id, j.fence, j.worker_id, j.attempts, j.max_attempts, j.releases, j.started_at,
 				j.cancel_requested_at IS NOT NULL AS cancelled
-			FROM jobs j WHERE ` + owned + ` FOR UPDATE
+			FROM windlass.jobs j WHERE ` + owned + ` FOR UPDATE
 		) AS j
 	), n AS (
 		SELECT l.*, CASE
@@ -63,7 +63,7 @@ const endAttempts = `
 			ELSE 'error' END AS failure
 		FROM l
 	), u AS (
-		UPDATE jobs j SET
+		UPDATE windlass.jobs j SET
 			status = CASE WHEN n.failure IS NULL THEN 'pending' ELSE 'failed' END,
 			failure_kind = n.failure,
 			finished_at = CASE WHEN n.failure IS NOT NULL THEN now() END,
@@ -77,7 +77,7 @@ const endAttempts = `
 		FROM n WHERE j.id = n.id AND j.id = ANY (ARRAY(SELECT n.id FROM n))
 		RETURNING ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	), h AS (
-		INSERT INTO job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
+		INSERT INTO windlass.job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
 		SELECT n.id, n.fence, n.worker_id, n.started_at, now(), n.attempts,
 			CASE WHEN n.cancelled THEN 'cancelled' WHEN n.verb = 'release' THEN 'released'
 				ELSE coalesce(nullif(n.attempt, ''), 'failed') END, n.error
@@ -298,11 +298,11 @@ func scanEnded(rows pgx.Rows, at *places, settled []store.Settled, result store.
 const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
 	CROSS JOIN LATERAL (
-		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind FROM jobs j
+		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind FROM windlass.jobs j
 		WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0
 	) AS j
 	WHERE j.fence = o.fence OR (j.fence = o.fence + 1 AND (
-		SELECT a.outcome IN ('released', 'cancelled') FROM job_attempts a
+		SELECT a.outcome IN ('released', 'cancelled') FROM windlass.job_attempts a
 		WHERE a.job_id = o.id AND a.fence = o.fence AND a.worker_id = o.session))`
 
 // recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
@@ -330,9 +330,9 @@ const noteProgress = `
 	WITH l AS MATERIALIZED (
 		SELECT j.id, o.percent, o.message
 		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::float8[], $5::text[]) AS o (id, fence, session, percent, message)
-		CROSS JOIN LATERAL (SELECT j.id FROM jobs j WHERE ` + owned + ` FOR UPDATE SKIP LOCKED) AS j
+		CROSS JOIN LATERAL (SELECT j.id FROM windlass.jobs j WHERE ` + owned + ` FOR UPDATE SKIP LOCKED) AS j
 	)
-	UPDATE jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(), updated_at = now()
+	UPDATE windlass.jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(), updated_at = now()
 	FROM l WHERE j.id = l.id AND j.id = ANY (ARRAY(SELECT l.id FROM l))`
 
 // Progress notes how far jobs are. A job that is locked is passed over: most likely its outcome is being recorded.

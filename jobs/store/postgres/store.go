@@ -6,7 +6,8 @@
 // fence; the rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand
 // in durations.
 //
-// Tested with PostgreSQL 15.18 and 17.10. It needs PostgreSQL 14 or newer. All tables live in the connection's default schema.
+// Tested with PostgreSQL 15.18 and 17.10. It needs PostgreSQL 14 or newer. All objects live in a schema of
+// their own, which every statement names (see schema.go).
 //
 // PgBouncer in transaction mode works: connections that turn out to lead through a pooler carry their settings with each call
 // (see pooler.go), and statements are not prepared by name there unless the URL chooses a default_query_exec_mode.
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -41,6 +43,9 @@ type Options struct {
 	Conns int
 	// MaintenanceConns bounds the small pool of heartbeats and chores, which a flood of work must not hold up; default 2.
 	MaintenanceConns int
+	// Schema holds all tables, and is made by Migrate where it is missing; default "windlass". Letters in lower case, digits and
+	// underscores, at most 63, not beginning with a digit or pg_. Several installations may share a database, each with its own.
+	Schema string
 	// Log gets what an operator should know; default slog.Default.
 	Log *slog.Logger
 }
@@ -55,8 +60,10 @@ type Store struct {
 	work        *pool // inserts, claims, settles, and the reads of clients
 	maintenance *pool // heartbeats and chores
 	log         *slog.Logger
+	schema      *schema
 
-	migrating sync.Mutex
+	migrating  sync.Mutex
+	searchPath string // of the URL, schemas separated by commas: where the tables of an older installation may be
 
 	opened      time.Time
 	lockedUntil atomic.Int64 // until when claims expect to meet locks, in nanoseconds since opened
@@ -72,6 +79,9 @@ func Open(_ context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	s := &Store{log: o.Log, opened: time.Now()}
+	if s.schema, err = newSchema(cmp.Or(o.Schema, DefaultSchema)); err != nil {
+		return nil, err
+	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -80,16 +90,20 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if !strings.Contains(o.URL, "connect_timeout") {
 		config.ConnConfig.ConnectTimeout = connectWithin
 	}
+	// Every statement names its schema. PgBouncer refuses a search_path.
+	s.searchPath = strings.NewReplacer(" ", "", `"`, "").Replace(params["search_path"])
+	delete(params, "search_path")
 	ownMode := strings.Contains(o.URL, "default_query_exec_mode")
 
 	conns := o.Conns
 	if conns <= 0 && strings.Contains(o.URL, "pool_max_conns") {
 		conns = int(config.MaxConns)
 	}
-	if s.work, err = newPool(config.Copy(), cmp.Or(max(conns, 0), defaultConns), ownMode); err != nil {
+	if s.work, err = newPool(config.Copy(), s.schema, cmp.Or(max(conns, 0), defaultConns), ownMode); err != nil {
 		return nil, err
 	}
-	if s.maintenance, err = newPool(config.Copy(), cmp.Or(max(o.MaintenanceConns, 0), defaultMaintenanceConns), ownMode); err != nil {
+	chores := cmp.Or(max(o.MaintenanceConns, 0), defaultMaintenanceConns)
+	if s.maintenance, err = newPool(config.Copy(), s.schema, chores, ownMode); err != nil {
 		s.work.Close()
 		return nil, err
 	}
@@ -102,18 +116,26 @@ func (s *Store) Close() {
 	s.maintenance.Close()
 }
 
-// Ping reports whether a job could be accepted now: the server answers, takes writes, and has the tables. It is nil or
-// ErrUnavailable.
+const readiness = `SELECT current_setting('transaction_read_only') = 'on', coalesce((SELECT max(v.version) FROM windlass.schema_version v), 0)`
+
+// Ping reports whether a job could be accepted now: the server answers and takes writes, and all migrations of this binary are applied. A
+// schema that a newer binary has migrated is fine. The error is jobs.ErrUnavailable and says which of these is not so.
 func (s *Store) Ping(ctx context.Context) error {
 	var readOnly bool
-	err := s.maintenance.read(ctx, "ping", statement{
-		sql:  `SELECT current_setting('transaction_read_only') = 'on' OR EXISTS (SELECT FROM jobs LIMIT 0)`,
-		scan: one(&readOnly),
-	})
-	if err == nil && readOnly {
-		err = fmt.Errorf("ping: the database is read-only: %w", jobs.ErrUnavailable)
+	var version int64
+	err := s.maintenance.read(ctx, "ping", statement{readiness, nil, one(&readOnly, &version)})
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Code == "42P01":
+		return fmt.Errorf("ping: the schema %q has no tables yet, it needs a migration: %w: %w", s.schema.name, jobs.ErrUnavailable, err)
+	case err != nil:
+		return err
+	case readOnly:
+		return fmt.Errorf("ping: the database is read-only: %w", jobs.ErrUnavailable)
+	case version < newest:
+		return fmt.Errorf("ping: the schema %q is at version %d and needs a migration to %d: %w", s.schema.name, version, newest, jobs.ErrUnavailable)
 	}
-	return err
+	return nil
 }
 
 // errNoRow is what a statement that always answers with a row has answered with none.

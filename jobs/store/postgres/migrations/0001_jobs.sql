@@ -1,13 +1,11 @@
--- +goose Up
-
 -- The payload is looked at when it comes in, which is what a domain does: a CHECK of the table would look at it again at each
 -- update, though none changes it.
-CREATE DOMAIN job_payload AS jsonb CONSTRAINT job_payload_object CHECK (jsonb_typeof(VALUE) = 'object');
+CREATE DOMAIN windlass.job_payload AS jsonb CONSTRAINT job_payload_object CHECK (jsonb_typeof(VALUE) = 'object');
 
 -- The record of all work. Columns that are always there come first, the wide ones before the narrow ones, and those that an
 -- index mentions before the others: PostgreSQL finds such columns without going through the row, and each update looks at all
 -- that an index mentions. Text columns compare by bytes (COLLATE "C"), as Go does.
-CREATE TABLE jobs (
+CREATE TABLE windlass.jobs (
     -- UUIDv7: its order is the order of creation. Entries for the later versions of a row belong beside the first, so the pages
     -- are left half empty for them; else they split, or are searched for what may go, again and again.
     id                  uuid        NOT NULL PRIMARY KEY WITH (fillfactor = 50),
@@ -25,7 +23,7 @@ CREATE TABLE jobs (
     status              text COLLATE "C" NOT NULL DEFAULT 'pending',
     queue               text COLLATE "C" NOT NULL,
     type                text COLLATE "C" NOT NULL,
-    payload             job_payload NOT NULL,
+    payload             windlass.job_payload NOT NULL,
     worker_id           uuid,                             -- the session that runs it, or that ran it last
     finished_at         timestamptz,
     failure_kind        text COLLATE "C",
@@ -63,16 +61,16 @@ CREATE TABLE jobs (
 );
 
 -- The order in which a queue is served. attempts and lease_losses ride along so that counting and feeding need no table.
-CREATE INDEX jobs_due ON jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses) WHERE status = 'pending';
+CREATE INDEX jobs_due ON windlass.jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses) WHERE status = 'pending';
 -- What each worker holds.
-CREATE INDEX jobs_owner ON jobs (worker_id) WHERE status = 'processing';
+CREATE INDEX jobs_owner ON windlass.jobs (worker_id) WHERE status = 'processing';
 -- Failed jobs, by when they failed and by when they were created.
-CREATE INDEX jobs_dead ON jobs (finished_at DESC, id DESC) WHERE status = 'failed';
-CREATE INDEX jobs_failed ON jobs (id) INCLUDE (failure_kind) WHERE status = 'failed';
+CREATE INDEX jobs_dead ON windlass.jobs (finished_at DESC, id DESC) WHERE status = 'failed';
+CREATE INDEX jobs_failed ON windlass.jobs (id) INCLUDE (failure_kind) WHERE status = 'failed';
 
 -- Unsuccessful attempts. They are deleted with their job, by the same statement: a foreign key would cost a lock and a
 -- look-up for each.
-CREATE TABLE job_attempts (
+CREATE TABLE windlass.job_attempts (
     job_id      uuid        NOT NULL,
     fence       bigint      NOT NULL,
     worker_id   uuid        NOT NULL,
@@ -86,7 +84,7 @@ CREATE TABLE job_attempts (
 );
 
 -- What can be submitted, as workers announce it.
-CREATE TABLE job_types (
+CREATE TABLE windlass.job_types (
     name            text COLLATE "C" NOT NULL PRIMARY KEY,
     description     text        NOT NULL,
     queue           text COLLATE "C" NOT NULL,
@@ -98,7 +96,7 @@ CREATE TABLE job_types (
 );
 
 -- One row for each run of a worker process: the lease on all of its jobs.
-CREATE TABLE worker_sessions (
+CREATE TABLE windlass.worker_sessions (
     id                 uuid        NOT NULL PRIMARY KEY,
     started_at         timestamptz NOT NULL,
     beat_at            timestamptz NOT NULL,
@@ -117,7 +115,7 @@ CREATE TABLE worker_sessions (
     CONSTRAINT worker_sessions_ended CHECK ((state = 'dead') = (ended_at IS NOT NULL))
 ) WITH (fillfactor = 50);
 
-CREATE TABLE idempotency_keys (
+CREATE TABLE windlass.idempotency_keys (
     scope       text COLLATE "C" NOT NULL,
     key         text COLLATE "C" NOT NULL,
     fingerprint bytea       NOT NULL,
@@ -126,10 +124,10 @@ CREATE TABLE idempotency_keys (
     expires_at  timestamptz NOT NULL,
     PRIMARY KEY (scope, key)
 );
-CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+CREATE INDEX idempotency_keys_expiry ON windlass.idempotency_keys (expires_at);
 
 -- Roles of which one process at a time has each.
-CREATE TABLE leases (
+CREATE TABLE windlass.leases (
     role       text COLLATE "C" NOT NULL PRIMARY KEY,
     holder     text        NOT NULL,
     expires_at timestamptz NOT NULL
@@ -139,7 +137,7 @@ CREATE TABLE leases (
 -- completes or deletes jobs adds its part to the row of the present five seconds and of its own backend, so that no two of
 -- them ever wait for each other. Old rows are merged into the one at -infinity. Whoever changes completed jobs by hand has
 -- to change this too.
-CREATE TABLE tally (
+CREATE TABLE windlass.completed_counts (
     at        timestamptz NOT NULL,
     backend   integer     NOT NULL,
     completed bigint      NOT NULL, -- jobs that became completed
