@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, a C compiler for
-# the race detector, libfaketime, and Chromium (CHROMIUM names another one); and the programs that its arguments name. NO_INSTALL=1 prints the
+# Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, PgBouncer, a C compiler
+# for the race detector, libfaketime, and Chromium (CHROMIUM names another one); and the programs that its arguments name. NO_INSTALL=1 prints the
 # command and fails instead.
 #
 # Some systems (Debian, Ubuntu) start a freshly installed server as a service on its usual port. The tests do not mind and do not

@@ -30,9 +30,10 @@ var postgresDirs = []string{
 // redisNames are the server programs that speak the Redis protocol. Newer distributions ship Valkey instead of Redis.
 var redisNames = []string{"redis-server", "valkey-server"}
 
-var redisDirs = []string{"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
+// programDirs are where packages put other servers.
+var programDirs = []string{"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
 
-// Missing names the servers that are not installed: "postgresql", "redis".
+// Missing names the servers that are not installed: "postgresql", "redis", "pgbouncer".
 func Missing() []string {
 	var names []string
 	if _, err := findPostgres(); err != nil {
@@ -40,6 +41,9 @@ func Missing() []string {
 	}
 	if _, err := findRedis(); err != nil {
 		names = append(names, "redis")
+	}
+	if _, err := findPgBouncer(); err != nil {
+		names = append(names, "pgbouncer")
 	}
 	return names
 }
@@ -69,17 +73,24 @@ func findPostgres() (string, error) {
 }
 
 func findRedis() (string, error) {
-	for _, name := range redisNames {
+	return findProgram(redisNames...)
+}
+
+func findPgBouncer() (string, error) { return findProgram("pgbouncer") }
+
+// findProgram returns the path of the first of these programs that is installed.
+func findProgram(names ...string) (string, error) {
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
-		for _, dir := range redisDirs {
+		for _, dir := range programDirs {
 			if path := filepath.Join(dir, name); executable(path) {
 				return path, nil
 			}
 		}
 	}
-	return "", errors.New("redis-server is not installed: `make test` installs it")
+	return "", fmt.Errorf("%s is not installed: `make test` installs it", names[0])
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)

@@ -289,8 +289,8 @@ func TestErrorForAMissingServerSaysHowToInstallIt(t *testing.T) {
 	}
 	t.Setenv(EnvPostgresBin, "")
 	t.Setenv("PATH", t.TempDir())
-	defer func(p, r []string) { postgresDirs, redisDirs = p, r }(postgresDirs, redisDirs)
-	postgresDirs, redisDirs = nil, nil
+	defer func(p, r []string) { postgresDirs, programDirs = p, r }(postgresDirs, programDirs)
+	postgresDirs, programDirs = nil, nil
 	_, pgErr := findPostgres()
 	_, redisErr := findRedis()
 	for _, err := range []error{pgErr, redisErr} {
@@ -298,7 +298,7 @@ func TestErrorForAMissingServerSaysHowToInstallIt(t *testing.T) {
 			t.Errorf("error %v does not name the command that installs the server", err)
 		}
 	}
-	if got := strings.Join(Missing(), " "); got != "postgresql redis" {
+	if got := strings.Join(Missing(), " "); got != "postgresql redis pgbouncer" {
 		t.Errorf("Missing() = %q", got)
 	}
 }

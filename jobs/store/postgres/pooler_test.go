@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -81,4 +83,82 @@ func TestURLDecidesPoolSizes(t *testing.T) {
 	if _, err := Open(t.Context(), Options{URL: "postgres://localhost:port/"}); err == nil || errors.Is(err, jobs.ErrUnavailable) {
 		t.Errorf("a URL that makes no sense: error %v", err)
 	}
+}
+
+// PgBouncer itself, in transaction mode and with a single server connection: several processes start at once, and 500 jobs go through.
+func TestPgBouncerWithOneServerConnection(t *testing.T) {
+	direct := servers.Postgres(t)
+	target := servers.PgBouncer(t, direct, 1)
+	stores := make([]*Store, 4)
+	var all sync.WaitGroup
+	for i := range stores {
+		// A search_path is refused by PgBouncer, so it must not be sent.
+		stores[i] = openPlain(t, target+"&search_path=public")
+		all.Go(func() {
+			if err := stores[i].Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s := stores[0]
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const n = 500
+	workers := make([]string, len(stores))
+	submitted := make([][]string, len(stores))
+	for i, s := range stores {
+		workers[i] = session(t, s)
+	}
+	for i, s := range stores {
+		all.Go(func() {
+			for range 5 {
+				subs := make([]jobs.Submission, n/len(stores)/5)
+				for k := range subs {
+					subs[k] = jobs.Submission{Jobs: []jobs.New{newJob()}, Key: &jobs.Key{Key: newJobID()}}
+					submitted[i] = append(submitted[i], subs[k].Jobs[0].ID)
+				}
+				if _, err := s.Insert(t.Context(), subs); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			for ids := range slices.Chunk(submitted[i], 10) {
+				got, err := s.Claim(t.Context(), store.Claim{Session: workers[i], Types: []string{"email"}, IDs: ids})
+				if err != nil || len(got.Jobs) != len(ids) {
+					t.Errorf("claimed %d of %d: %v", len(got.Jobs), len(ids), err)
+					return
+				}
+				outcomes := make([]store.Outcome, len(got.Jobs))
+				for k, j := range got.Jobs {
+					outcomes[k] = store.Outcome{ID: j.ID, Fence: j.Fence, Session: workers[i], Verb: store.VerbComplete, Result: []byte(`{"n":1}`)}
+				}
+				settled, err := s.Settle(t.Context(), outcomes)
+				if err != nil || slices.ContainsFunc(settled, func(s store.Settled) bool { return s.Result != store.Recorded }) {
+					t.Errorf("settled %+v: %v", settled, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if stats, err := s.Stats(t.Context()); err != nil || stats.Completed != n || stats.Total != n {
+		t.Errorf("stats %+v, error %v, want %d completed", stats, err, n)
+	}
+	if n := value[int](t, openPlain(t, direct), `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`); n != 1 {
+		t.Errorf("%d server connections, want 1", n)
+	}
+}
+
+// A role that may have two connections, one for each pool, is enough to migrate and to work.
+func TestRoleWithFewConnections(t *testing.T) {
+	target := servers.Postgres(t)
+	admin := openPlain(t, target)
+	name, as := role(t, admin, target, "CONNECTION LIMIT 2")
+	exec(t, admin, `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO `+name+`', current_database()); END $$`)
+	s := openWith(t, Options{URL: as, Conns: 1, MaintenanceConns: 1})
+	migrate(t, s)
+	works(t, s)
 }
