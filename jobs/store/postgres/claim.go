@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -37,13 +36,15 @@ const (
 		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(), -- 30: see grace
 		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
 
+	patience = `SELECT now(), set_config('lock_timeout', '20', true)` // ms, in this transaction
+)
+
+var (
 	// claimQuickly takes no suspects, and does not look before it leaps: it waits for rows that others have locked, and then sees that
 	// they have the job. Where that takes longer than patience it has failed, and claimByID is for what passes over locked rows.
 	claimQuickly = moveToProcessing + `
 	WHERE j.id = ANY ($3::uuid[]) AND (` + fitting + ` AND j.lease_losses = 0) IS TRUE AND ` + aliveSession + `
 	RETURNING ` + claimed
-
-	patience = `SELECT now(), set_config('lock_timeout', '20', true)` // ms, in this transaction
 
 	// The other claims lock candidates l, keep those that fit, and of the suspects as many as are wanted, and move these.
 	//
@@ -171,7 +172,7 @@ func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, g
 	err := s.work.write(ctx, "put off", statement{
 		sql:  leftBehind,
 		args: []any{session, notNil(c.Types), micros(parkedFor), parseIDs(left)},
-		scan: each(func(rows pgx.Rows) error {
+		scan: each(func(rows results) error {
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}

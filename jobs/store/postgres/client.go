@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-const cancelJob = `UPDATE windlass.jobs j SET
+var cancelJob = `UPDATE windlass.jobs j SET
 		status = CASE WHEN j.status = 'pending' THEN 'failed' ELSE j.status END,
 		failure_kind = CASE WHEN j.status = 'pending' THEN 'cancelled' END,
 		finished_at = CASE WHEN j.status = 'pending' THEN now() END,
@@ -30,7 +28,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	// What is neither is read afterwards; by then it may have become pending again, and then the cancel is tried again.
 	for range 3 {
 		var changed []jobs.Job
-		err := s.work.write(ctx, "cancel job "+id, statement{cancelJob, []any{parsed}, newJobRow(true).into(&changed)})
+		err := s.work.write(ctx, "cancel job "+id, statement{cancelJob, []any{parsed}, newJobRow(inJob).into(&changed)})
 		if err != nil {
 			return jobs.Job{}, err
 		}
@@ -122,7 +120,7 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) ([]jobs.Hint, erro
 }
 
 // getJob reads a job with its history in one piece, so that the two belong together. Times travel as microseconds since 1970.
-const getJob = `SELECT ` + whole + `, (
+var getJob = `SELECT ` + whole + `, (
 		SELECT json_agg(json_build_object(
 			'Attempt', a.attempt, 'Fence', a.fence, 'WorkerID', a.worker_id, 'Outcome', a.outcome, 'Error', a.error,
 			'Started', (extract(epoch FROM a.started_at) * 1000000)::bigint,
@@ -139,8 +137,8 @@ func (s *Store) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, e
 	if !ok {
 		return jobs.Job{}, nil, fmt.Errorf("get: %w", jobs.ErrNotFound)
 	}
-	row := newJobRow(true, &history)
-	err := s.work.read(ctx, "get job "+id, statement{getJob, []any{parsed}, each(func(rows pgx.Rows) (err error) {
+	row := newJobRow(inJob, &history)
+	err := s.work.read(ctx, "get job "+id, statement{getJob, []any{parsed}, each(func(rows results) (err error) {
 		found = true
 		job, err = row.scan(rows)
 		return err
@@ -172,7 +170,7 @@ const allTypes = `SELECT name, description, queue, max_attempts, timeout_seconds
 // Types returns what workers have announced.
 func (s *Store) Types(ctx context.Context) ([]jobs.Type, error) {
 	var types []jobs.Type
-	err := s.work.read(ctx, "read job types", statement{allTypes, nil, each(func(rows pgx.Rows) error {
+	err := s.work.read(ctx, "read job types", statement{allTypes, nil, each(func(rows results) error {
 		var t jobs.Type
 		var seconds int64
 		var schema, example *string

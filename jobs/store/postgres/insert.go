@@ -6,138 +6,122 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// columns are jobs to be, column by column, as unnest wants them.
-type columns struct {
-	ids                       uuids
-	types, queues, payloads   []string
-	priorities, max, timeouts []int32
-	runAt, delays             []int64 // microseconds: since 1970, 0 for none; from now
-	firsts                    uuids   // the first job of the submission, where that has a key; else NULL
-}
+// inserted are the columns that Insert writes.
+var inserted = func() []column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.write.all == nil })
+}()
 
-func (c *columns) add(n *jobs.New, first pgtype.UUID) error {
-	id, ok := parseID(n.ID)
-	if !ok {
-		return fmt.Errorf("insert: the id of a job is no UUID: %w", jobs.ErrRejected)
+// The jobs to be, as rows n, and how they are written. Their arrays are the first parameters of each statement.
+var newJobs, newCols, insertJobs = func() (from, names, insert string) {
+	var arrays, columns, stored []string
+	for i, c := range inserted {
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+1, c.array))
+		columns, stored = append(columns, c.name), append(stored, cmp.Or(c.value, "n."+c.name))
 	}
-	at := int64(0)
-	if !n.RunAt.IsZero() {
-		at = max(n.RunAt.UnixMicro(), 1)
+	names = strings.Join(columns, ", ")
+	return "unnest(" + strings.Join(arrays, ", "), "n (" + names, "INSERT INTO windlass.jobs (" + names + ")\n\t\tSELECT " + strings.Join(stored, ", ")
+}()
+
+// param is the nth parameter after the arrays of the jobs, from 1.
+func param(n int) string { return "$" + strconv.Itoa(len(inserted)+n) }
+
+var insertPlain = `WITH i AS (` + insertJobs + ` FROM ` + newJobs + `) AS ` + newCols + `)) SELECT now()`
+
+// insertAlike is insertPlain for jobs that differ in nothing but their ids and payloads, as most that come together do.
+var insertAlike = func() string {
+	var from, names, common []string
+	for i, c := range inserted {
+		if c.write.alike != nil {
+			common = append(common, fmt.Sprintf("$%d::%s AS %s", i+1, c.array, c.name))
+			continue
+		}
+		from, names = append(from, fmt.Sprintf("$%d::%s[]", i+1, c.array)), append(names, c.name)
 	}
-	c.ids = append(c.ids, id)
-	c.types = append(c.types, n.Type)
-	c.queues = append(c.queues, n.Queue)
-	c.payloads = append(c.payloads, string(n.Payload))
-	c.priorities = append(c.priorities, int32(n.Priority))
-	c.max = append(c.max, int32(n.MaxAttempts))
-	c.timeouts = append(c.timeouts, int32(n.Timeout/time.Second))
-	c.runAt = append(c.runAt, at)
-	c.delays = append(c.delays, micros(n.Delay))
-	c.firsts = append(c.firsts, first)
-	return nil
-}
+	return `WITH i AS (` + insertJobs + ` FROM (SELECT ` + strings.Join(common, ", ") + `, u.* FROM unnest(` + strings.Join(from, ", ") +
+		`) AS u (` + strings.Join(names, ", ") + `)) AS n) SELECT now()`
+}()
 
-func (c *columns) args() []any {
-	return []any{c.ids, c.types, c.queues, c.payloads, c.priorities, c.max, c.timeouts, c.runAt, c.delays}
-}
-
-// grow makes room for all jobs.
-func (c *columns) grow(subs []jobs.Submission) {
-	n := 0
-	for i := range subs {
-		n += len(subs[i].Jobs)
-	}
-	c.ids, c.firsts, c.payloads = make(uuids, 0, n), make(uuids, 0, n), make([]string, 0, n)
-	c.types, c.queues = make([]string, 0, n), make([]string, 0, n)
-	c.priorities, c.max, c.timeouts = make([]int32, 0, n), make([]int32, 0, n), make([]int32, 0, n)
-	c.runAt, c.delays = make([]int64, 0, n), make([]int64, 0, n)
-}
-
-// alike tells whether the jobs differ in nothing but their payloads.
-func (c *columns) alike() bool {
-	return len(c.ids) > 0 && same(c.types) && same(c.queues) && same(c.priorities) && same(c.max) && same(c.timeouts) && same(c.runAt) && same(c.delays)
-}
-
-func same[T comparable](list []T) bool {
-	for _, v := range list {
-		if v != list[0] {
-			return false
+// plain is the statement for jobs without keys.
+func plain(list []*jobs.New) (insert statement, err error) {
+	insert.sql, insert.args = insertAlike, make([]any, len(inserted))
+	for i, c := range inserted {
+		switch {
+		case c.write.alike == nil:
+			insert.args[i], err = c.write.all(list)
+		case c.write.alike(list):
+			insert.args[i] = c.write.one(list[0])
+		default:
+			insert.sql = insertPlain
+		}
+		if err != nil {
+			return insert, err
+		}
+		if insert.sql == insertPlain {
+			insert.args, err = arrays(list)
+			return insert, err
 		}
 	}
-	return true
+	return insert, nil
 }
 
-func (c *columns) alikeArgs() []any {
-	return []any{c.ids, c.types[0], c.queues[0], c.payloads, c.priorities[0], c.max[0], c.timeouts[0], c.runAt[0], c.delays[0]}
-}
-
-// stored is a job as it was just inserted. The statement computes run_at alike.
-func stored(n *jobs.New, now time.Time) jobs.Job {
-	runAt := now.Add(time.Duration(micros(n.Delay)) * time.Microsecond)
-	if !n.RunAt.IsZero() {
-		runAt = n.RunAt.Truncate(time.Microsecond).UTC()
-		if runAt.Before(now) {
-			runAt = now
+// arrays are the arguments for jobs to be.
+func arrays(list []*jobs.New) ([]any, error) {
+	args := make([]any, len(inserted), len(inserted)+6)
+	for i, c := range inserted {
+		var err error
+		if args[i], err = c.write.all(list); err != nil {
+			return nil, err
 		}
 	}
-	return jobs.Job{
-		ID: n.ID, Type: n.Type, Queue: n.Queue, Payload: n.Payload, Status: jobs.Pending, Priority: n.Priority,
-		MaxAttempts: n.MaxAttempts, Timeout: n.Timeout.Truncate(time.Second), RunAt: runAt, CreatedAt: now, UpdatedAt: now,
-	}
+	return args, nil
 }
 
-// The jobs to be, as rows n, and how they are written.
-const (
-	newJobs = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::bigint[], $9::bigint[]`
-	newCols = `n (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, delay`
-
-	insertJobs = `INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
-		SELECT n.id, n.type, n.queue, n.payload::jsonb, n.priority, n.max_attempts, n.timeout_seconds,
-			CASE WHEN n.run_at = 0 THEN now() + n.delay * interval '1 microsecond'
-				ELSE greatest(now(), timestamptz 'epoch' + n.run_at * interval '1 microsecond') END`
-)
-
-// insertAlike is insertPlain for jobs that are alike, as most that come together are: a tenth cheaper.
-const insertAlike = `WITH i AS (` + insertJobs + ` FROM (
-		SELECT u.id, $2::text AS type, $3::text AS queue, u.payload, $5::int AS priority, $6::int AS max_attempts, $7::int AS timeout_seconds,
-			$8::bigint AS run_at, $9::bigint AS delay
-		FROM unnest($1::uuid[], $4::text[]) AS u (id, payload)
-	) AS n) SELECT now()`
-
-// insertPlain stores jobs.
-const insertPlain = `WITH i AS (` + insertJobs + ` FROM ` + newJobs + `) AS ` + newCols + `)) SELECT now()`
+// keep writes a job as it was just inserted.
+func keep(j *jobs.Job, n *jobs.New, now time.Time) {
+	j.Status, j.CreatedAt, j.UpdatedAt = jobs.Pending, now, now
+	for i := range inserted {
+		inserted[i].keep(j, n)
+	}
+}
 
 // Insert stores submissions.
 func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
-	if slices.ContainsFunc(subs, func(sub jobs.Submission) bool { return len(sub.Jobs) == 0 }) {
-		return nil, fmt.Errorf("insert: a submission without a job: %w", jobs.ErrRejected)
+	return s.insert(ctx, s.work, subs)
+}
+
+func (s *Store) insert(ctx context.Context, on runner, subs []jobs.Submission) ([]jobs.Receipt, error) {
+	n := 0
+	for i := range subs {
+		if len(subs[i].Jobs) == 0 {
+			return nil, fmt.Errorf("insert: a submission without a job: %w", jobs.ErrRejected)
+		}
+		n += len(subs[i].Jobs)
 	}
 	if slices.ContainsFunc(subs, func(sub jobs.Submission) bool { return sub.Key != nil }) {
-		return s.insertKeyed(ctx, subs)
+		return s.insertKeyed(ctx, on, subs)
 	}
-	var c columns
-	c.grow(subs)
+	list := make([]*jobs.New, 0, n)
 	for i := range subs {
 		for k := range subs[i].Jobs {
-			if err := c.add(&subs[i].Jobs[k], pgtype.UUID{}); err != nil {
-				return nil, err
-			}
+			list = append(list, &subs[i].Jobs[k])
 		}
 	}
-	var now time.Time
-	insert := statement{insertPlain, c.args(), one(&now)}
-	if c.alike() {
-		insert.sql, insert.args = insertAlike, c.alikeArgs()
+	insert, err := plain(list)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.work.write(ctx, "insert", insert); err != nil {
+	var now time.Time
+	insert.scan = one(&now)
+	if err := on.write(ctx, "insert", insert); err != nil {
 		return nil, err
 	}
 	return created(subs, now.UTC(), nil), nil
@@ -152,7 +136,7 @@ func created(subs []jobs.Submission, now time.Time, won func(*jobs.Submission) b
 		}
 		list := make([]jobs.Job, len(subs[i].Jobs))
 		for k := range subs[i].Jobs {
-			list[k] = stored(&subs[i].Jobs[k], now)
+			keep(&list[k], &subs[i].Jobs[k], now)
 		}
 		receipts[i].Jobs = list
 	}
@@ -161,21 +145,21 @@ func created(subs []jobs.Submission, now time.Time, won func(*jobs.Submission) b
 
 // insertWithKeys takes the keys that are unused or expired, and stores the jobs of these keys and those without a key. Who
 // loses a key to another submission under way waits for its commit: that is why callers hand in keys in order.
-const insertWithKeys = `
+var insertWithKeys = `
 	WITH k AS (
 		INSERT INTO windlass.idempotency_keys AS held (scope, key, fingerprint, job_ids, created_at, expires_at)
-		SELECT n.scope, n.key, n.fingerprint, n.job_ids::uuid[], now(), now() + $15::bigint * interval '1 microsecond'
-		FROM unnest($11::text[], $12::text[], $13::bytea[], $14::text[]) AS n (scope, key, fingerprint, job_ids)
+		SELECT n.scope, n.key, n.fingerprint, n.job_ids::uuid[], now(), now() + ` + param(6) + `::bigint * interval '1 microsecond'
+		FROM unnest(` + param(2) + `::text[], ` + param(3) + `::text[], ` + param(4) + `::bytea[], ` + param(5) + `::text[]) AS n (scope, key, fingerprint, job_ids)
 		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids,
 			created_at = excluded.created_at, expires_at = excluded.expires_at
 		WHERE held.expires_at <= now()
 		RETURNING job_ids[1] AS first
-	), i AS (` + insertJobs + ` FROM ` + newJobs + `, $10::uuid[]) AS ` + newCols + `, first)
+	), i AS (` + insertJobs + ` FROM ` + newJobs + `, ` + param(1) + `::uuid[]) AS ` + newCols + `, first)
 		WHERE n.first IS NULL OR n.first IN (SELECT k.first FROM k)
 	)
 	SELECT now(), k.first FROM (SELECT) AS always LEFT JOIN k ON true`
 
-func (s *Store) insertKeyed(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
+func (s *Store) insertKeyed(ctx context.Context, on runner, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	order := make([]*jobs.Submission, len(subs))
 	for i := range subs {
 		order[i] = &subs[i]
@@ -192,7 +176,8 @@ func (s *Store) insertKeyed(ctx context.Context, subs []jobs.Submission) ([]jobs
 		}
 		return cmp.Or(cmp.Compare(a.Key.Scope, b.Key.Scope), cmp.Compare(a.Key.Key, b.Key.Key))
 	})
-	var c columns
+	var list []*jobs.New
+	var firsts uuids // the first job of the submission, where that has a key; else NULL
 	var scopes, keys, ids []string
 	var fingerprints [][]byte
 	for _, sub := range order {
@@ -204,20 +189,23 @@ func (s *Store) insertKeyed(ctx context.Context, subs []jobs.Submission) ([]jobs
 			ids = append(ids, arrayOf(sub.Jobs))
 		}
 		for k := range sub.Jobs {
-			if err := c.add(&sub.Jobs[k], first); err != nil {
-				return nil, err
-			}
+			list, firsts = append(list, &sub.Jobs[k]), append(firsts, first)
 		}
+	}
+	args, err := arrays(list)
+	if err != nil {
+		return nil, err
 	}
 	var now time.Time
 	won := map[pgtype.UUID]bool{}
-	err := s.work.write(ctx, "insert", statement{
+	err = on.write(ctx, "insert", statement{
 		sql:  insertWithKeys,
-		args: append(c.args(), c.firsts, scopes, keys, fingerprints, ids, jobs.KeyTTL.Microseconds()),
-		scan: each(func(rows pgx.Rows) error {
-			var first pgtype.UUID
+		args: append(args, firsts, scopes, keys, fingerprints, ids, jobs.KeyTTL.Microseconds()),
+		scan: each(func(rows results) error {
+			var first pgtype.Text
 			err := rows.Scan(&now, &first)
-			won[first] = true
+			id, _ := parseID(first.String)
+			won[id] = true
 			return err
 		}),
 	})
@@ -228,7 +216,7 @@ func (s *Store) insertKeyed(ctx context.Context, subs []jobs.Submission) ([]jobs
 		first, _ := parseID(sub.Jobs[0].ID)
 		return sub.Key == nil || won[first]
 	})
-	s.replay(ctx, subs, receipts)
+	s.replay(ctx, on, subs, receipts)
 	return receipts, nil
 }
 
@@ -244,24 +232,24 @@ func arrayOf(list []jobs.New) string {
 
 // heldKeys reads keys that were not to be had. It is a statement of its own because it needs a new snapshot: the one that
 // lost a race for a key cannot see the winner.
-const heldKeys = `SELECT n.nth, k.fingerprint, k.job_ids
+const heldKeys = `SELECT n.nth, k.fingerprint, k.job_ids::text
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (scope, key, nth)
 	CROSS JOIN LATERAL (
 		SELECT k.fingerprint, k.job_ids FROM windlass.idempotency_keys k
 		WHERE k.scope = n.scope AND k.key = n.key AND k.expires_at > now() OFFSET 0
 	) AS k`
 
-const jobsByID = `SELECT ` + whole + ` FROM windlass.jobs j WHERE j.id = ANY($1::uuid[])`
+var jobsByID = `SELECT ` + whole + ` FROM windlass.jobs j WHERE j.id = ANY($1::uuid[])`
 
 // heldKey is a key that an earlier submission has.
 type heldKey struct {
 	receipt *jobs.Receipt
-	jobs    []pgtype.UUID
+	jobs    uuids
 }
 
 // replay answers for the submissions whose key is taken. By now others of the same call are stored, so whatever goes wrong here
 // is told to those it concerns.
-func (s *Store) replay(ctx context.Context, subs []jobs.Submission, receipts []jobs.Receipt) {
+func (s *Store) replay(ctx context.Context, on runner, subs []jobs.Submission, receipts []jobs.Receipt) {
 	var scopes, keys []string
 	var losers []int
 	for i := range subs {
@@ -276,12 +264,12 @@ func (s *Store) replay(ctx context.Context, subs []jobs.Submission, receipts []j
 		return
 	}
 	var held []heldKey
-	var wanted []pgtype.UUID
-	err := s.work.read(ctx, "look up idempotency keys", statement{heldKeys, []any{scopes, keys}, each(func(rows pgx.Rows) error {
+	var wanted uuids
+	err := on.read(ctx, "look up idempotency keys", statement{heldKeys, []any{scopes, keys}, each(func(rows results) error {
 		var nth int
 		var fingerprint []byte
-		var ids []pgtype.UUID
-		if err := rows.Scan(&nth, &fingerprint, &ids); err != nil {
+		var array string
+		if err := rows.Scan(&nth, &fingerprint, &array); err != nil {
 			return err
 		}
 		i := losers[nth-1]
@@ -289,14 +277,15 @@ func (s *Store) replay(ctx context.Context, subs []jobs.Submission, receipts []j
 			receipts[i].Err = fmt.Errorf("insert: %w", jobs.ErrKeyReused)
 			return nil
 		}
+		ids := parseIDs(strings.Split(strings.Trim(array, "{}"), ","))
 		held = append(held, heldKey{&receipts[i], ids})
 		wanted = append(wanted, ids...)
 		return nil
 	})})
 	found := map[string]jobs.Job{}
 	if err == nil && len(held) > 0 {
-		row := newJobRow(true)
-		err = s.work.read(ctx, "look up submitted jobs", statement{jobsByID, []any{wanted}, each(func(rows pgx.Rows) error {
+		row := newJobRow(inJob)
+		err = on.read(ctx, "look up submitted jobs", statement{jobsByID, []any{wanted}, each(func(rows results) error {
 			j, err := row.scan(rows)
 			found[j.ID] = j
 			return err

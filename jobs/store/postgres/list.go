@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -119,7 +118,7 @@ func (s *Store) page(
 			sql: fmt.Sprintf(`SELECT j.id::text FROM windlass.jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
 				way.where, walked-1),
 			args: []any{before},
-			scan: each(func(rows pgx.Rows) error { return rows.Scan(&bound) }),
+			scan: each(func(rows results) error { return rows.Scan(&bound) }),
 		})
 		if err != nil {
 			return store.Page{}, err
@@ -135,7 +134,7 @@ func (s *Store) page(
 	sql := fmt.Sprintf(`SELECT %s FROM windlass.jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
 		listed, strings.Join(filter, " AND "), len(args))
 	var page store.Page
-	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(false).into(&page.Jobs)}); err != nil {
+	if err := s.work.read(ctx, "list jobs", statement{sql, args, newJobRow(inList).into(&page.Jobs)}); err != nil {
 		return store.Page{}, err
 	}
 	page.Next = bound

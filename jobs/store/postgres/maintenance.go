@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -25,7 +24,7 @@ const nameQueues = `WITH RECURSIVE ` + pendingQueues + ` SELECT a.name FROM all_
 // Queues names the queues that have pending jobs.
 func (s *Store) Queues(ctx context.Context) ([]string, error) {
 	var names []string
-	err := s.maintenance.read(ctx, "name queues", statement{nameQueues, nil, each(func(rows pgx.Rows) error {
+	err := s.maintenance.read(ctx, "name queues", statement{nameQueues, nil, each(func(rows results) error {
 		var name string
 		err := rows.Scan(&name)
 		names = append(names, name)
@@ -114,7 +113,7 @@ func (s *Store) Shared() bool { return true }
 
 // endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed
 // before its jobs are taken, and the second statement sees what the first, and a renewal before it, have done.
-const (
+var (
 	endSessions = `UPDATE windlass.worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(
 			SELECT w.id FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
@@ -152,10 +151,10 @@ const (
 func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Reaped, error) {
 	var reaped []store.Reaped
 	var due int64
-	row := newJobRow(false, &due)
+	row := newJobRow(inList, &due)
 	err := s.maintenance.write(ctx, "reap",
 		statement{endSessions, []any{asOf}, nil},
-		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows pgx.Rows) error {
+		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows results) error {
 			j, err := row.scan(rows)
 			r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session that had it
 			if j.Status == jobs.Pending {

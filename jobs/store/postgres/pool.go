@@ -73,7 +73,20 @@ func newPool(config *pgxpool.Config, in *schema, size int, ownMode bool) (*pool,
 type statement struct {
 	sql  string
 	args []any
-	scan func(pgx.Rows) error
+	scan func(results) error
+}
+
+// results are the rows of a statement, of pgx or of database/sql.
+type results interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+}
+
+// runner runs statements: a pool, or a transaction of the caller's.
+type runner interface {
+	write(ctx context.Context, what string, statements ...statement) error
+	read(ctx context.Context, what string, statements ...statement) error
 }
 
 // write runs statements in one transaction and one round trip. When it returns nil the transaction is committed: the
@@ -168,7 +181,7 @@ func (n noted) Next() bool {
 }
 
 // drain reads all rows. Its error includes one that only the commit brought.
-func drain(rows pgx.Rows, scan func(pgx.Rows) error, handed *bool) error {
+func drain(rows pgx.Rows, scan func(results) error, handed *bool) error {
 	var err error
 	if rows.Err() == nil && scan != nil {
 		err = scan(noted{rows, handed})

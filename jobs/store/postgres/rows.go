@@ -2,103 +2,314 @@ package postgres
 
 import (
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// The columns of a job j, in the order in which jobRow scans them.
+// reads are the queries that read a column.
+type reads uint8
+
 const (
-	listed = `j.id, j.type, j.queue, j.status, j.priority, j.attempts, j.max_attempts, j.timeout_seconds,
-		j.run_at, j.error_message, j.failure_kind, j.progress_percent, j.progress_message, j.progress_at, j.worker_id,
-		j.cancel_requested_at, j.started_at, j.deadline_at, j.finished_at, j.created_at, j.updated_at, j.fence, j.lease_losses`
-	whole = listed + `, j.payload, j.result`
+	inList  reads = 1 << iota // lists, and jobs that were taken back from their workers
+	inJob                     // a whole job
+	inClaim                   // claims; what they do not read follows from the claim
 )
+
+// column is a column of windlass.jobs, as this driver reads and writes it. A new field of a submission is one entry in columns, and a
+// migration.
+type column struct {
+	name string
+	in   reads
+
+	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the job after each
+	// row. Rows of pgx and of database/sql must be able to fill dest.
+	read func(j *jobs.Job) (dest any, take func())
+
+	// The rest is for columns that Insert writes; the others begin with their defaults.
+	array string // the SQL type of one value
+	value string // SQL for what is stored, of a row n; empty: the value itself
+	write writer
+	keep  func(job *jobs.Job, n *jobs.New) // the same in the job as it was stored; job.CreatedAt is set
+}
+
+// writer takes the values of a column out of jobs to be.
+type writer struct {
+	all   func([]*jobs.New) (any, error) // as a slice: nothing is boxed value by value
+	alike func([]*jobs.New) bool         // they are all the same; nil: hardly ever
+	one   func(*jobs.New) any
+}
+
+// columns are in the order in which rows are scanned.
+var columns = []column{
+	{
+		name: "id", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.ID }),
+		array: "uuid", write: idsOf, keep: func(j *jobs.Job, n *jobs.New) { j.ID = n.ID },
+	},
+	{
+		name: "type", in: inList | inJob | inClaim, read: repeatedText(func(j *jobs.Job) *string { return &j.Type }),
+		array: "text", write: values(func(n *jobs.New) string { return n.Type }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Type = n.Type },
+	},
+	{
+		name: "queue", in: inList | inJob | inClaim, read: repeatedText(func(j *jobs.Job) *string { return &j.Queue }),
+		array: "text", write: values(func(n *jobs.New) string { return n.Queue }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Queue = n.Queue },
+	},
+	{
+		name: "priority", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Priority }),
+		array: "int", write: values(func(n *jobs.New) int32 { return int32(n.Priority) }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Priority = n.Priority },
+	},
+	{
+		name: "max_attempts", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.MaxAttempts }),
+		array: "int", write: values(func(n *jobs.New) int32 { return int32(n.MaxAttempts) }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.MaxAttempts = n.MaxAttempts },
+	},
+	{
+		name: "timeout_seconds", in: inList | inJob | inClaim,
+		read: func(j *jobs.Job) (any, func()) {
+			var seconds int64
+			return &seconds, func() { j.Timeout = time.Duration(seconds) * time.Second }
+		},
+		array: "int", write: values(func(n *jobs.New) int32 { return int32(n.Timeout / time.Second) }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Timeout = n.Timeout.Truncate(time.Second) },
+	},
+	{
+		// One number says both: microseconds since 1970 where RunAt is set, and else microseconds from now, negative or 0.
+		name: "run_at", in: inList | inJob | inClaim, read: moment(func(j *jobs.Job) *time.Time { return &j.RunAt }),
+		array: "bigint", write: values(func(n *jobs.New) int64 {
+			if n.RunAt.IsZero() {
+				return -micros(n.Delay)
+			}
+			return max(n.RunAt.UnixMicro(), 1)
+		}),
+		value: `CASE WHEN n.run_at <= 0 THEN now() - n.run_at * interval '1 microsecond'
+			ELSE greatest(now(), timestamptz 'epoch' + n.run_at * interval '1 microsecond') END`,
+		keep: func(j *jobs.Job, n *jobs.New) {
+			if n.RunAt.IsZero() {
+				j.RunAt = j.CreatedAt.Add(time.Duration(micros(n.Delay)) * time.Microsecond)
+				return
+			}
+			j.RunAt = n.RunAt.Truncate(time.Microsecond).UTC()
+			if j.RunAt.Before(j.CreatedAt) {
+				j.RunAt = j.CreatedAt
+			}
+		},
+	},
+	{name: "created_at", in: inList | inJob | inClaim, read: moment(func(j *jobs.Job) *time.Time { return &j.CreatedAt })},
+	{name: "attempts", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Attempts })},
+	{name: "fence", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Fence })},
+	{name: "lease_losses", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.LeaseLosses })},
+	{name: "error_message", in: inList | inJob | inClaim, read: optionalText(func(j *jobs.Job) *string { return &j.Error })},
+	{name: "status", in: inList | inJob, read: direct(func(j *jobs.Job) any { return &j.Status })},
+	{name: "failure_kind", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
+		var kind pgtype.Text
+		return &kind, func() { j.FailureKind = jobs.FailureKind(kind.String) }
+	}},
+	{name: "worker_id", in: inList | inJob, read: optionalText(func(j *jobs.Job) *string { return &j.WorkerID })},
+	{name: "updated_at", in: inList | inJob, read: moment(func(j *jobs.Job) *time.Time { return &j.UpdatedAt })},
+	{name: "cancel_requested_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.CancelRequestedAt })},
+	{name: "started_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.StartedAt })},
+	{name: "deadline_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt })},
+	{name: "finished_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.FinishedAt })},
+	// The progress is there where its time is; the other two columns add to it.
+	{name: "progress_at", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
+		var at pgtype.Timestamptz
+		return &at, func() {
+			j.Progress = nil
+			if at.Valid {
+				j.Progress = &jobs.Progress{At: at.Time.UTC()}
+			}
+		}
+	}},
+	{name: "progress_percent", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
+		var percent pgtype.Float8
+		return &percent, func() {
+			if j.Progress != nil {
+				j.Progress.Percent = percent.Float64
+			}
+		}
+	}},
+	{name: "progress_message", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
+		var message pgtype.Text
+		return &message, func() {
+			if j.Progress != nil {
+				j.Progress.Message = message.String
+			}
+		}
+	}},
+	{
+		name: "payload", in: inJob | inClaim, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Payload }),
+		array: "text", write: distinct(func(n *jobs.New) string { return string(n.Payload) }), value: "n.payload::jsonb",
+		keep: func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
+	},
+	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+}
+
+// The columns of a job j, for the queries that read them.
+var (
+	listed  = selected(inList)
+	whole   = selected(inJob)
+	claimed = selected(inClaim)
+)
+
+func selected(in reads) string {
+	var names []string
+	for _, c := range columns {
+		if c.in&in != 0 {
+			names = append(names, "j."+c.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// The ways to read a column.
+
+// direct scans into the job itself.
+func direct(field func(*jobs.Job) any) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) { return field(j), nil }
+}
+
+// optionalText is empty for NULL.
+func optionalText(field func(*jobs.Job) *string) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var text pgtype.Text
+		to := field(j)
+		return &text, func() { *to = text.String }
+	}
+}
+
+func repeatedText(field func(*jobs.Job) *string) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var text repeated
+		to := field(j)
+		return &text, func() { *to = text.text }
+	}
+}
+
+func moment(field func(*jobs.Job) *time.Time) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		at := field(j)
+		return at, func() { *at = at.UTC() }
+	}
+}
+
+// optionalMoment is the zero time for NULL.
+func optionalMoment(field func(*jobs.Job) *time.Time) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var at pgtype.Timestamptz
+		to := field(j)
+		return &at, func() { *to = utc(at) }
+	}
+}
+
+func document(field func(*jobs.Job) *json.RawMessage) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var raw []byte
+		to := field(j)
+		return &raw, func() { *to, raw = compact(raw), nil }
+	}
+}
+
+// values are the same for most of the jobs that come together.
+func values[T comparable](of func(*jobs.New) T) writer {
+	w := distinct(of)
+	w.alike = func(list []*jobs.New) bool {
+		first := of(list[0])
+		for _, n := range list[1:] {
+			if of(n) != first {
+				return false
+			}
+		}
+		return true
+	}
+	w.one = func(n *jobs.New) any { return of(n) }
+	return w
+}
+
+// distinct values differ from job to job.
+func distinct[T any](of func(*jobs.New) T) writer {
+	return writer{all: func(list []*jobs.New) (any, error) {
+		all := make([]T, len(list))
+		for i, n := range list {
+			all[i] = of(n)
+		}
+		return all, nil
+	}}
+}
+
+// idsOf is for ids, which may be no UUIDs.
+var idsOf = writer{all: func(list []*jobs.New) (any, error) {
+	ids, ok := make(uuids, len(list)), false
+	for i, n := range list {
+		if ids[i], ok = parseID(n.ID); !ok {
+			return nil, fmt.Errorf("insert: the id of a job is no UUID: %w", jobs.ErrRejected)
+		}
+	}
+	return ids, nil
+}}
 
 // jobRow scans jobs; one serves all rows of a result.
 type jobRow struct {
-	job                                              jobs.Job
-	timeout                                          int64
-	errorText, kind, progressText                    pgtype.Text
-	worker                                           pgtype.UUID
-	percent                                          pgtype.Float8
-	progressAt, cancelled, started, deadline, ending pgtype.Timestamptz
-	payload, result                                  []byte
-	dest                                             []any
+	job  jobs.Job
+	dest []any
+	take []func()
 }
 
-// newJobRow scans the columns listed, or whole ones where they are asked for, and then what extra points to.
-func newJobRow(all bool, extra ...any) *jobRow {
-	r := &jobRow{}
-	j := &r.job
-	r.dest = []any{
-		&j.ID, &j.Type, &j.Queue, &j.Status, &j.Priority, &j.Attempts, &j.MaxAttempts, &r.timeout,
-		&j.RunAt, &r.errorText, &r.kind, &r.percent, &r.progressText, &r.progressAt, &r.worker,
-		&r.cancelled, &r.started, &r.deadline, &r.ending, &j.CreatedAt, &j.UpdatedAt, &j.Fence, &j.LeaseLosses,
-	}
-	if all {
-		r.dest = append(r.dest, &r.payload, &r.result)
+// newJobRow scans the columns that a query reads, and then what extra points to.
+func newJobRow(in reads, extra ...any) *jobRow {
+	r := &jobRow{dest: make([]any, 0, len(columns)+len(extra)), take: make([]func(), 0, len(columns))}
+	for _, c := range columns {
+		if c.in&in == 0 {
+			continue
+		}
+		dest, take := c.read(&r.job)
+		r.dest = append(r.dest, dest)
+		if take != nil {
+			r.take = append(r.take, take)
+		}
 	}
 	r.dest = append(r.dest, extra...)
 	return r
 }
 
 // scan reads the present row.
-func (r *jobRow) scan(rows pgx.Rows) (jobs.Job, error) {
-	r.payload, r.result = nil, nil
+func (r *jobRow) scan(rows results) (jobs.Job, error) {
 	if err := rows.Scan(r.dest...); err != nil {
 		return jobs.Job{}, err
 	}
-	j := r.job
-	j.Timeout = time.Duration(r.timeout) * time.Second
-	j.RunAt, j.CreatedAt, j.UpdatedAt = j.RunAt.UTC(), j.CreatedAt.UTC(), j.UpdatedAt.UTC()
-	j.Error, j.FailureKind = r.errorText.String, jobs.FailureKind(r.kind.String)
-	j.WorkerID = r.worker.String()
-	j.CancelRequestedAt, j.StartedAt, j.DeadlineAt, j.FinishedAt = utc(r.cancelled), utc(r.started), utc(r.deadline), utc(r.ending)
-	if r.progressAt.Valid {
-		j.Progress = &jobs.Progress{Percent: r.percent.Float64, Message: r.progressText.String, At: utc(r.progressAt)}
+	for _, take := range r.take {
+		take()
 	}
-	j.Payload, j.Result = compact(r.payload), compact(r.result)
-	return j, nil
+	return r.job, nil
 }
 
 // into appends the scanned jobs to a list.
-func (r *jobRow) into(list *[]jobs.Job) func(pgx.Rows) error {
-	return each(func(rows pgx.Rows) error {
+func (r *jobRow) into(list *[]jobs.Job) func(results) error {
+	return each(func(rows results) error {
 		j, err := r.scan(rows)
 		*list = append(*list, j)
 		return err
 	})
 }
 
-// claimed are the columns of a job that was just claimed, in the order in which claimedRow scans them: the others follow from the claim.
-const claimed = `j.id, j.type, j.queue, j.priority, j.attempts, j.max_attempts, j.timeout_seconds, j.run_at, j.error_message, j.created_at,
-	j.fence, j.lease_losses, j.payload`
-
 // claimedRow appends jobs that session has claimed at a time to a list; about n are expected.
-func claimedRow(session string, at *time.Time, n int, list *[]jobs.Job) func(pgx.Rows) error {
-	j := jobs.Job{Status: jobs.Processing, WorkerID: session}
-	var timeout int64
-	var errorText pgtype.Text
-	var payload []byte
-	var typ, queue repeated
-	dest := []any{
-		&j.ID, &typ, &queue, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &j.RunAt, &errorText, &j.CreatedAt,
-		&j.Fence, &j.LeaseLosses, &payload,
-	}
-	return each(func(rows pgx.Rows) error {
-		payload = nil
-		if err := rows.Scan(dest...); err != nil {
+func claimedRow(session string, at *time.Time, n int, list *[]jobs.Job) func(results) error {
+	row := newJobRow(inClaim)
+	row.job.Status, row.job.WorkerID = jobs.Processing, session
+	return each(func(rows results) error {
+		j, err := row.scan(rows)
+		if err != nil {
 			return err
 		}
-		j.Type, j.Queue = typ.text, queue.text
-		j.Timeout = time.Duration(timeout) * time.Second
-		j.RunAt, j.CreatedAt, j.StartedAt = j.RunAt.UTC(), j.CreatedAt.UTC(), at.UTC()
+		j.StartedAt = at.UTC()
 		j.UpdatedAt, j.DeadlineAt = j.StartedAt, j.StartedAt.Add(j.Timeout+grace)
-		j.Error, j.Payload = errorText.String, compact(payload)
 		if *list == nil {
 			*list = make([]jobs.Job, 0, n)
 		}
@@ -114,6 +325,19 @@ type repeated struct{ text string }
 func (s *repeated) ScanBytes(v []byte) error {
 	if s.text != string(v) {
 		s.text = string(v)
+	}
+	return nil
+}
+
+// Scan implements sql.Scanner.
+func (s *repeated) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		s.text = v
+	case []byte:
+		return s.ScanBytes(v)
+	default:
+		return fmt.Errorf("a text was expected, not %T", v)
 	}
 	return nil
 }
@@ -171,9 +395,9 @@ func (r *hintRow) value() jobs.Hint {
 }
 
 // into appends the scanned hints to a list.
-func (r *hintRow) into(list *[]jobs.Hint) func(pgx.Rows) error {
+func (r *hintRow) into(list *[]jobs.Hint) func(results) error {
 	dest := r.dest()
-	return each(func(rows pgx.Rows) error {
+	return each(func(rows results) error {
 		err := rows.Scan(dest...)
 		*list = append(*list, r.value())
 		return err

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -57,7 +56,7 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 		statement{
 			openSession,
 			[]any{id, w.Hostname, int32(w.PID), w.Version, int32(w.Slots), notNil(w.Types), notNil(w.Queues), micros(ttl)},
-			each(func(rows pgx.Rows) error { return rows.Scan(&opened) }),
+			each(func(rows results) error { return rows.Scan(&opened) }),
 		})
 	if err == nil && !opened {
 		err = fmt.Errorf("register session %s: it is dead: %w", w.ID, jobs.ErrRejected)
@@ -101,7 +100,7 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.Heartbe
 	err := s.maintenance.write(ctx, "beat of session "+p.Session, statement{
 		sql:  renewSession,
 		args: []any{id, string(state), int32(p.Running), micros(p.TTL), since},
-		scan: each(func(rows pgx.Rows) error {
+		scan: each(func(rows results) error {
 			var job pgtype.UUID
 			var fence *int64
 			var h store.Held
@@ -127,7 +126,7 @@ const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.type
 // Sessions returns the sessions that are not dead.
 func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {
 	var list []store.Session
-	err := s.maintenance.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows pgx.Rows) error {
+	err := s.maintenance.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows results) error {
 		var w store.Session
 		var completion pgtype.Timestamptz
 		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -100,7 +99,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 	alike, done, ended := sortOut(outcomes)
 	var statements []statement
 	if len(alike.ids) > 0 {
-		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]}, each(func(rows pgx.Rows) error {
+		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]}, each(func(rows results) error {
 			var whole bool
 			var id pgtype.UUID
 			err := rows.Scan(&whole, &id)
@@ -116,7 +115,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 		})})
 	}
 	if len(done.ids) > 0 {
-		statements = append(statements, statement{completeJobs, append(done.args(), done.results), each(func(rows pgx.Rows) error {
+		statements = append(statements, statement{completeJobs, append(done.args(), done.results), each(func(rows results) error {
 			var id pgtype.UUID
 			err := rows.Scan(&id)
 			complete(at.of(id))
@@ -125,7 +124,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 	}
 	if len(ended.ids) > 0 {
 		args := append(ended.args(), ended.verbs, ended.attempts, ended.kinds, ended.errors, ended.delays, int32(jobs.MaxReleases))
-		statements = append(statements, statement{endAttempts, args, func(rows pgx.Rows) error {
+		statements = append(statements, statement{endAttempts, args, func(rows results) error {
 			n, err := scanEnded(rows, &at, settled, store.Recorded)
 			recorded += n
 			return err
@@ -272,7 +271,7 @@ func (g *guarded) add(id pgtype.UUID, o *store.Outcome) {
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
 
 // scanEnded reads jobs as they are after their attempts have ended, and returns how many.
-func scanEnded(rows pgx.Rows, at *places, settled []store.Settled, result store.SettleResult) (int, error) {
+func scanEnded(rows results, at *places, settled []store.Settled, result store.SettleResult) (int, error) {
 	var row hintRow
 	var status jobs.Status
 	var kind jobs.FailureKind
@@ -315,7 +314,7 @@ func (s *Store) recognise(ctx context.Context, outcomes []store.Outcome, settled
 			unsure.add(id, &outcomes[i])
 		}
 	}
-	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows pgx.Rows) error {
+	err := s.work.read(ctx, "recognise outcomes", statement{earlierSettled, unsure.args(), func(rows results) error {
 		_, err := scanEnded(rows, &at, settled, store.Already)
 		return err
 	}})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
@@ -42,7 +40,7 @@ const countAll = `
 // Stats counts.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var all store.Stats
-	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows pgx.Rows) error {
+	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows results) error {
 		var q store.QueueStats
 		var scheduled, retrying, orphans, oldest int64
 		err := rows.Scan(&all.Failed, &all.Cancelled, &all.FailedLastMinute, &all.Completed, &all.CompletedLastMinute,

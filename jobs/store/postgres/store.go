@@ -24,7 +24,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -142,8 +141,8 @@ func (s *Store) Ping(ctx context.Context) error {
 var errNoRow = errors.New("the server answered without a row")
 
 // one scans the single row of a statement.
-func one(dest ...any) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
+func one(dest ...any) func(results) error {
+	return func(rows results) error {
 		if !rows.Next() {
 			return cmp.Or(rows.Err(), errNoRow)
 		}
@@ -152,8 +151,8 @@ func one(dest ...any) func(pgx.Rows) error {
 }
 
 // each calls scan for every row.
-func each(scan func(pgx.Rows) error) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
+func each(scan func(results) error) func(results) error {
+	return func(rows results) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {
 				return err
