@@ -64,6 +64,7 @@ type Store struct {
 	migrating  sync.Mutex
 	searchPath string // of the URL, schemas separated by commas: where the tables of an older installation may be
 
+	home        atomic.Pointer[database] // where the Store's tables are; nil until somebody has to know
 	opened      time.Time
 	lockedUntil atomic.Int64 // until when claims expect to meet locks, in nanoseconds since opened
 }

@@ -1,0 +1,315 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
+)
+
+var _ store.Transactional = (*Store)(nil)
+
+// callersTx is a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver. Statements are the same as elsewhere; their
+// arrays travel as text, which every driver can send.
+type callersTx struct {
+	schema *schema
+	query  func(ctx context.Context, sql string, args []any) (results, func(), error)
+
+	// restore is the caller's lock_timeout, where ours has taken its place; else empty.
+	restore string
+}
+
+// txOver are the errors of a transaction that was committed or rolled back.
+var txOver = []error{pgx.ErrTxClosed, sql.ErrTxDone}
+
+// InsertTx stores submissions in a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver, on the Store's own database.
+// See store.Transactional. It takes two round trips, with a key three.
+//
+// Where another transaction holds one of the keys, it waits for that one's end, up to the transaction's lock_timeout; where none is set, 2 s.
+func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error) {
+	waits := false
+	for i := range subs {
+		waits = waits || subs[i].Key != nil
+	}
+	t, err := s.within(ctx, tx, waits)
+	if err != nil {
+		return nil, fmt.Errorf("insert in a transaction: %w", err)
+	}
+	receipts, err := s.insert(ctx, t, subs)
+	if err != nil {
+		return nil, err
+	}
+	return receipts, t.giveBack(ctx)
+}
+
+// CompleteTx completes a job in a transaction of the caller's, which is the same as for InsertTx. A result of more than jobs.MaxResultBytes is
+// jobs.ErrRejected, and nothing is sent then. It takes three round trips.
+func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
+	switch {
+	case o.Verb != store.VerbComplete:
+		return fmt.Errorf("complete in a transaction: the verb is %q: %w", o.Verb, jobs.ErrRejected)
+	case len(o.Result) > jobs.MaxResultBytes:
+		return fmt.Errorf("complete in a transaction: the result has more than %d bytes: %w", jobs.MaxResultBytes, jobs.ErrRejected)
+	}
+	id, ok := parseID(o.ID)
+	if !ok {
+		return fmt.Errorf("complete in a transaction: %w", jobs.ErrStale)
+	}
+	t, err := s.within(ctx, tx, true)
+	if err != nil {
+		return fmt.Errorf("complete in a transaction: %w", err)
+	}
+	var done guarded
+	done.add(id, &o)
+	completed := 0
+	err = t.write(ctx, "complete in a transaction", statement{completeJobs, append(done.args(), []string{string(o.Result)}), each(func(results) error {
+		completed++
+		return nil
+	})})
+	if err != nil {
+		return err
+	}
+	if err := t.giveBack(ctx); err != nil {
+		return err
+	}
+	if completed == 0 {
+		return fmt.Errorf("complete job %s in a transaction: %w", o.ID, jobs.ErrStale)
+	}
+	return nil
+}
+
+const committedJobs = `SELECT ` + hinted + ` FROM windlass.jobs j WHERE j.id = ANY ($1::uuid[]) AND (j.status = 'pending') IS TRUE`
+
+// Committed returns hints for those of the ids that are pending.
+func (s *Store) Committed(ctx context.Context, ids []string) ([]jobs.Hint, error) {
+	var hints []jobs.Hint
+	err := s.work.read(ctx, "look for committed jobs", statement{committedJobs, []any{parseIDs(ids)}, (&hintRow{}).into(&hints)})
+	return hints, err
+}
+
+// database tells one database from all others, also from those of other servers with the same name.
+type database struct {
+	server int64
+	oid    int64
+}
+
+const thisDatabase = `(SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
+	(SELECT d.oid::bigint FROM pg_catalog.pg_database d WHERE d.datname = current_database())`
+
+// lookAround sees whether a transaction can be written in, before anything is. It asks the catalogue, for a statement that names a missing
+// table would abort the transaction. rights is NULL where the table is missing. Where the caller does not bound how long statements wait for
+// locks, and asked to, it sets our own time-out, and answers with what to set later.
+const lookAround = `SELECT ` + thisDatabase + `, (
+		SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(t.oid, 'INSERT') AND has_table_privilege(t.oid, 'UPDATE')
+		FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = $1::text AND t.relname = 'jobs'
+	), current_setting('transaction_read_only') = 'on', current_setting('lock_timeout') = '0' AND $2::bool,
+	CASE WHEN current_setting('lock_timeout') = '0' AND $2::bool THEN set_config('lock_timeout', '` + callersLockTimeout + `', true) END`
+
+const callersLockTimeout = "2s"
+
+// within prepares to write in a transaction of the caller's, or says why it is none of ours. waits: the statements may wait for locks.
+func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, error) {
+	t := &callersTx{schema: s.schema}
+	if v := reflect.ValueOf(tx); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("the transaction is nil: %w", store.ErrForeignTx)
+	}
+	switch tx := tx.(type) {
+	case pgx.Tx:
+		t.query = func(ctx context.Context, sql string, args []any) (results, func(), error) {
+			rows, err := tx.Query(ctx, sql, args...)
+			if err != nil {
+				return nil, nil, err
+			}
+			return rows, rows.Close, nil
+		}
+	case *sql.Tx:
+		t.query = func(ctx context.Context, sql string, args []any) (results, func(), error) {
+			rows, err := tx.QueryContext(ctx, sql, args...)
+			if err != nil {
+				return nil, nil, err
+			}
+			return rows, func() { _ = rows.Close() }, nil
+		}
+	default:
+		return nil, fmt.Errorf("a pgx.Tx or a *sql.Tx was expected, not %T: %w", tx, store.ErrForeignTx)
+	}
+	ours, err := s.database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var theirs database
+	var rights *bool
+	var readOnly, limited bool
+	var limit *string
+	err = t.exchange(ctx, statement{lookAround, []any{s.schema.name, waits}, one(&theirs.server, &theirs.oid, &rights, &readOnly, &limited, &limit)})
+	switch {
+	case err != nil:
+		return nil, notOurs(err)
+	case theirs != ours:
+		return nil, fmt.Errorf("it belongs to another database: %w", store.ErrForeignTx)
+	case rights == nil:
+		return nil, fmt.Errorf("the schema %q has no tables of Windlass: %w", s.schema.name, store.ErrForeignTx)
+	case !*rights:
+		return nil, fmt.Errorf("its role may not write to the schema %q: %w", s.schema.name, store.ErrForeignTx)
+	case readOnly:
+		return nil, fmt.Errorf("it is read-only: %w", store.ErrForeignTx)
+	}
+	if limited {
+		t.restore = "0"
+	}
+	return t, nil
+}
+
+// database is the Store's own. It is read once.
+func (s *Store) database(ctx context.Context) (database, error) {
+	if known := s.home.Load(); known != nil {
+		return *known, nil
+	}
+	var d database
+	err := s.work.read(ctx, "look where this is", statement{`SELECT ` + thisDatabase, nil, one(&d.server, &d.oid)})
+	if err == nil {
+		s.home.Store(&d)
+	}
+	return d, err
+}
+
+// notOurs says what an error of the first statement means: nothing was written, and the transaction is as usable as before.
+func notOurs(err error) error {
+	state, refused := stateOf(err)
+	switch {
+	case refused && state == "25P02":
+		return fmt.Errorf("a statement in it has failed before: %w: %w", store.ErrForeignTx, err)
+	case refused && !strings.HasPrefix(state, "42") && !strings.HasPrefix(state, "0A"):
+		return fmt.Errorf("%w: %w", refusal(state), err)
+	case !refused && lost(err):
+		return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", store.ErrForeignTx, err) // over, or no PostgreSQL at all
+}
+
+// stateOf is the SQLSTATE of an error that the server reported, whatever driver hands it on.
+func stateOf(err error) (string, bool) {
+	var reported interface{ SQLState() string }
+	if !errors.As(err, &reported) {
+		return "", false
+	}
+	return reported.SQLState(), true
+}
+
+// lost reports whether the connection broke, or the time was up.
+func lost(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// giveBack sets the transaction's lock_timeout to what it was. Where a statement has failed, the end of the transaction does so.
+func (t *callersTx) giveBack(ctx context.Context) error {
+	if t.restore == "" {
+		return nil
+	}
+	return t.write(ctx, "restore lock_timeout", statement{`SELECT set_config('lock_timeout', $1::text, true)`, []any{t.restore}, nil})
+}
+
+// write runs statements in the transaction. Whatever goes wrong, nothing is committed, so no outcome is unknown.
+func (t *callersTx) write(ctx context.Context, what string, statements ...statement) error {
+	for _, st := range ablated(statements) {
+		err := t.exchange(ctx, st)
+		if err == nil {
+			continue
+		}
+		meaning := jobs.ErrUnavailable
+		state, refused := stateOf(err)
+		switch {
+		case refused:
+			meaning = refusal(state)
+		case errors.Is(err, txOver[0]) || errors.Is(err, txOver[1]):
+			meaning = store.ErrForeignTx
+		}
+		return fmt.Errorf("%s: %w: %w", what, meaning, err)
+	}
+	return nil
+}
+
+func (t *callersTx) read(ctx context.Context, what string, statements ...statement) error {
+	return t.write(ctx, what, statements...)
+}
+
+// exchange sends a statement and reads the answer to the end.
+func (t *callersTx) exchange(ctx context.Context, st statement) error {
+	args := make([]any, len(st.args))
+	for i, arg := range st.args {
+		args[i] = portable(arg)
+	}
+	rows, closed, err := t.query(ctx, t.schema.in(st.sql), args)
+	if err != nil {
+		return err
+	}
+	defer closed()
+	if st.scan != nil {
+		err = st.scan(rows)
+	}
+	for err == nil && rows.Next() {
+	}
+	if rerr := rows.Err(); rerr != nil {
+		return rerr
+	}
+	return err
+}
+
+// portable turns an argument into what every driver takes. An array becomes its text: statements say of which type it is.
+func portable(arg any) any {
+	switch v := arg.(type) {
+	case uuids:
+		return array(v, func(text []byte, u pgtype.UUID) []byte {
+			if !u.Valid {
+				return append(text, "NULL"...)
+			}
+			return append(text, u.String()...)
+		})
+	case []string:
+		return array(v, appendQuoted)
+	case [][]byte:
+		return array(v, func(text, b []byte) []byte { return append(hex.AppendEncode(append(text, `"\\x`...), b), '"') })
+	case []int32:
+		return array(v, func(text []byte, n int32) []byte { return strconv.AppendInt(text, int64(n), 10) })
+	case []int64:
+		return array(v, func(text []byte, n int64) []byte { return strconv.AppendInt(text, n, 10) })
+	}
+	return arg
+}
+
+func array[T any](list []T, add func([]byte, T) []byte) string {
+	text := []byte{'{'}
+	for i, v := range list {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = add(text, v)
+	}
+	return string(append(text, '}'))
+}
+
+func appendQuoted(text []byte, s string) []byte {
+	text = append(text, '"')
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			text = append(text, '\\')
+		}
+		text = append(text, s[i])
+	}
+	return append(text, '"')
+}
