@@ -430,7 +430,9 @@ func TestPointAfterCancel(t *testing.T) {
 func TestPointAfterReap(t *testing.T) {
 	s := newScene(t)
 	keeper := s.worker("keeper", "TORTURE_TYPES="+recording.Doomed, "WINDLASS_FAULT=after-reap-commit=exit")
-	s.until("the keeper runs", slack, func() bool { return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 1 })
+	s.until("the keeper runs", slack, func() bool {
+		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 1
+	})
 	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the maintenance to the keeper
 		t.Fatal(err)
 	}
@@ -443,7 +445,9 @@ func TestPointAfterReap(t *testing.T) {
 	}
 	victim := s.victim("in-handler=exit")
 	// Before anybody serves its type the job would be put off for half a minute.
-	s.until("the victim runs", slack, func() bool { return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 2 })
+	s.until("the victim runs", slack, func() bool {
+		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 2
+	})
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(victim)
 	s.hit(keeper)

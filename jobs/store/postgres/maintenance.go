@@ -86,7 +86,7 @@ const (
 // Led looks for a lease on a role.
 func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
 	err = s.work.read(ctx, "look for role "+role, statement{
-		`SELECT EXISTS (SELECT FROM leases l WHERE l.role = $1::text AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
+		`SELECT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
 	})
 	return held, err
 }
