@@ -218,11 +218,29 @@ func (s *roleStore) Led(context.Context, string) (bool, error) {
 	return s.held.Load(), nil
 }
 
+// lockedText is written to by one goroutine and read by another.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A worker warns once when nobody has done the maintenance for 30 s, and says when somebody does again. A Store that is
 // out of reach proves nothing.
 func TestNobodyDoesTheMaintenance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, lines := &roleStore{}, &strings.Builder{}
+		s, lines := &roleStore{}, &lockedText{}
 		w := &Worker{opts: WorkerOptions{Store: s}, log: slog.New(slog.NewTextHandler(lines, nil))}
 		ctx, stop := context.WithCancel(t.Context())
 		go w.watchMaintenance(ctx)
