@@ -11,6 +11,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
@@ -74,6 +75,37 @@ func TestQueueOutOfReach(t *testing.T) {
 	eventually(t, "the client to be well", func() bool { return !s.client.Degraded() })
 	eventually(t, "the log to say so",
 		func() bool { return strings.Contains(s.log.String(), `"queue reachable again"`) })
+}
+
+// muteBus cannot publish.
+type muteBus struct{ queue.Bus }
+
+func (muteBus) Publish(context.Context, ...queue.Event) error { return errCut }
+
+// A Bus that fails does not take the Queue with it.
+func TestBusOutOfReach(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	started := make(chan string, 1)
+	s.handle("wait", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
+		started <- run.Job.ID
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	})
+	s.client.Close()
+	s.client = must(engine.NewClient(engine.ClientOptions{
+		Store: s.store, Queue: s.queue, Bus: muteBus{s.queue}, Registry: &s.registry, Log: s.opts.Log,
+	}))
+	s.start()
+	id := s.submit(jobs.New{Type: "wait"})[0].ID
+	receive(t, "the start", started)
+	if _, err := s.client.Cancel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if s.client.Degraded() {
+		t.Error("the client says that the queue is out of reach")
+	}
+	s.awaitStatus(id, jobs.Failed) // by a heartbeat
 }
 
 func TestClaimAnswerLost(t *testing.T) {
