@@ -12,11 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
 	"github.com/windlass-jobs/windlass/jobs/store"
+	"github.com/windlass-jobs/windlass/jobs/store/postgres"
 	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
+	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
 // application is a program whose handlers write an effect and complete their job in one transaction.
@@ -210,4 +215,47 @@ func countEffects(ctx context.Context, tx *sql.Tx, found map[string]int) error {
 		found[job] = n
 	}
 	return rows.Err()
+}
+
+func TestRefereePostgres(t *testing.T) {
+	t.Parallel()
+	url := servers.Postgres(t)
+	st, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if _, err := pool.Exec(t.Context(), `CREATE TABLE effects (job text)`); err != nil {
+		t.Fatal(err)
+	}
+	app := application{store: st}
+	app.inTx = func(ctx context.Context, fn func(tx any, effect func(job string) error) error) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			return fn(tx, func(job string) error {
+				_, err := tx.Exec(ctx, `INSERT INTO effects (job) VALUES ($1)`, job)
+				return err
+			})
+		})
+	}
+	app.effects = func(ctx context.Context) (map[string]int, error) {
+		rows, err := pool.Query(ctx, `SELECT job, count(*)::int FROM effects GROUP BY job`)
+		if err != nil {
+			return nil, err
+		}
+		found, job, n := map[string]int{}, "", 0
+		_, err = pgx.ForEachRow(rows, []any{&job, &n}, func() error {
+			found[job] = n
+			return nil
+		})
+		return found, err
+	}
+	referee(t, app, 1000, 60)
 }
