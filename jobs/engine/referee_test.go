@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -217,14 +218,15 @@ func countEffects(ctx context.Context, tx *sql.Tx, found map[string]int) error {
 	return rows.Err()
 }
 
-func TestRefereePostgres(t *testing.T) {
-	t.Parallel()
+// openPostgres opens a new database, and a pool of connections of the application's own.
+func openPostgres(t *testing.T) (*postgres.Store, *pgxpool.Pool) {
+	t.Helper()
 	url := servers.Postgres(t)
-	st, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	st, err := postgres.Open(t.Context(), postgres.Options{URL: url, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
+	t.Cleanup(st.Close)
 	if err := st.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +234,13 @@ func TestRefereePostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
+	t.Cleanup(pool.Close)
+	return st, pool
+}
+
+func TestRefereePostgres(t *testing.T) {
+	t.Parallel()
+	st, pool := openPostgres(t)
 	if _, err := pool.Exec(t.Context(), `CREATE TABLE effects (job text)`); err != nil {
 		t.Fatal(err)
 	}
@@ -258,4 +266,79 @@ func TestRefereePostgres(t *testing.T) {
 		return found, err
 	}
 	referee(t, app, 1000, 60)
+}
+
+// A handler that returns while its transaction is still open keeps its slot until that has ended. Other jobs go on
+// meanwhile, and the transaction decides.
+func TestOpenTransactionPostgres(t *testing.T) {
+	t.Parallel()
+	st, pool := openPostgres(t)
+	queue := memory.New(memory.Options{})
+	defer queue.Close()
+	log := slog.New(slog.DiscardHandler)
+	var registry jobs.Registry
+	open := make(chan pgx.Tx, 1)
+	jobs.Handle(&registry, "open", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
+		if run.Job.Attempts > 1 {
+			return "second", nil
+		}
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			return nil, err
+		}
+		err = run.CompleteTx(ctx, tx, "first")
+		open <- tx
+		return nil, err
+	}, jobs.WithBackoff(func(int) time.Duration { return 0 }))
+	jobs.Handle(&registry, "other", nothing)
+	client := must(engine.NewClient(engine.ClientOptions{
+		Store: st, Queue: queue, Bus: queue, Registry: &registry, Log: log,
+	}))
+	defer client.Close()
+	worker := must(engine.NewWorker(engine.WorkerOptions{
+		Store: st, Queue: queue, Bus: queue, Registry: &registry, Log: log, Concurrency: 16,
+	}))
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { worker.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	submit := func(list ...jobs.New) []jobs.Job {
+		t.Helper()
+		r, err := client.Submit(t.Context(), jobs.Submission{Jobs: list})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Jobs
+	}
+	for name, end := range map[string]func(pgx.Tx) error{
+		`"first"`:  func(tx pgx.Tx) error { return tx.Commit(t.Context()) },
+		`"second"`: func(tx pgx.Tx) error { return tx.Rollback(t.Context()) },
+	} {
+		id := submit(jobs.New{Type: "open"})[0].ID
+		tx := receive(t, "the transaction", open)
+		began := time.Now()
+		for range 5 {
+			for _, j := range submit(slices.Repeat([]jobs.New{{Type: "other"}}, 200)...) {
+				if _, err := client.Wait(t.Context(), j.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		t.Logf("1,000 other jobs took %s", time.Since(began))
+		if j, _, err := client.Get(t.Context(), id); err != nil || j.Status != jobs.Processing {
+			t.Errorf("while the transaction is open: %+v, %v", j, err)
+		}
+		if _, err := client.Cancel(t.Context(), id); !errors.Is(err, jobs.ErrBusy) {
+			t.Errorf("cancelling it meanwhile: %v", err)
+		}
+		if err := end(tx); err != nil {
+			t.Fatal(err)
+		}
+		j, err := client.Wait(t.Context(), id)
+		if err != nil || j.Status != jobs.Completed || string(j.Result) != name {
+			t.Errorf("%+v, result %s, want %s; %v", j, j.Result, name, err)
+		}
+	}
+	eventually(t, "free slots", func() bool { return worker.Stats().Running == 0 })
 }
