@@ -39,18 +39,18 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed
 
 // takeSQL moves those of the ids to processing that are pending, due and of a served type; either suspects or the others.
 // +status keeps the planner on the primary key: by an index on status it would read all that is pending.
-const takeSQL = `UPDATE jobs SET status = 'processing', attempts = attempts + 1, fence = fence + 1, worker_id = ?2,
+var takeSQL = `UPDATE jobs SET status = 'processing', attempts = attempts + 1, fence = fence + 1, worker_id = ?2,
 	started_at = ?3, deadline_at = ?3 + (timeout_seconds + 30) * 1000000, updated_at = ?3,
 	progress_percent = NULL, progress_message = NULL, progress_at = NULL
 	WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND run_at <= ?3 AND attempts < max_attempts
 		AND type IN (SELECT value FROM json_each(?4)) AND (lease_losses > 0) = ?5
-	RETURNING ` + full
+	RETURNING ` + whole
 
 func (tx *tx) take(c store.Claim, ids []string, suspects bool) ([]jobs.Job, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return all(tx.query, scanFull, takeSQL, list(ids), c.Session, tx.now, list(c.Types), suspects)
+	return all(tx.query, newJobRow(inJob).scan, takeSQL, list(ids), c.Session, tx.now, list(c.Types), suspects)
 }
 
 // candidate is an id that was not taken at once.
@@ -74,7 +74,7 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 		err = row.Scan(&r.hint.ID, &r.hint.Queue, &r.hint.Priority, &runAt, &losses, &r.kind)
 		r.hint.RunAt, r.hint.In, r.hint.Suspect = timeOf(runAt), max(0, spanOf(runAt-tx.now)), losses > 0
 		return r, err
-	}, `SELECT `+hint+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND attempts < max_attempts
+	}, `SELECT `+hinted+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND attempts < max_attempts
 		ORDER BY priority DESC, run_at, id`, list(left))
 	if err != nil {
 		return claimed, err

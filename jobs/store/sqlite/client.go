@@ -15,7 +15,7 @@ import (
 // Get implements store.Client.
 func (s *Store) Get(ctx context.Context, id string) (j jobs.Job, history []jobs.Attempt, err error) {
 	err = s.view(ctx, "get "+id, func(q query) error {
-		found, err := all(q, scanFull, `SELECT `+full+` FROM jobs WHERE id = ?1`, id)
+		found, err := all(q, newJobRow(inJob).scan, `SELECT `+whole+` FROM jobs WHERE id = ?1`, id)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func scanAttempt(row *sql.Rows) (a jobs.Attempt, err error) {
 
 // read returns one job within a transaction. jobs.ErrNotFound.
 func (tx *tx) read(id string) (jobs.Job, error) {
-	found, err := all(tx.query, scanFull, `SELECT `+full+` FROM jobs WHERE id = ?1`, id)
+	found, err := all(tx.query, newJobRow(inJob).scan, `SELECT `+whole+` FROM jobs WHERE id = ?1`, id)
 	if err != nil {
 		return jobs.Job{}, err
 	}
@@ -151,10 +151,10 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint
 		}
 		tx.ended.dead, tx.ended.cancelled = -dead, -cancelled
 		var err error
-		hints, err = all(tx.query, hintScan(tx.now), `UPDATE jobs SET status = 'pending', failure_kind = NULL, attempts = 0, releases = 0, lease_losses = 0,
+		hints, err = all(tx.query, scanHint(tx.now), `UPDATE jobs SET status = 'pending', failure_kind = NULL, attempts = 0, releases = 0, lease_losses = 0,
 			fence = fence + 1, redrives = redrives + 1, cancel_requested_at = NULL, finished_at = NULL, updated_at = ?2,
 			run_at = ?2 + CASE WHEN ?3 > 0 THEN abs(random() % ?3) ELSE 0 END
-			WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed' RETURNING `+hint, ids, tx.now, r.Spread.Microseconds())
+			WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed' RETURNING `+hinted, ids, tx.now, r.Spread.Microseconds())
 		return err
 	})
 	if err != nil {

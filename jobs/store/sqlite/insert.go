@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
@@ -38,8 +37,8 @@ func (tx *tx) insert(subs []jobs.Submission, receipts []jobs.Receipt) error {
 			}
 		}
 		receipts[i].Jobs = make([]jobs.Job, len(sub.Jobs))
-		for k, n := range sub.Jobs {
-			receipts[i].Jobs[k] = stored(n, tx.now)
+		for k := range sub.Jobs {
+			fillIn(&receipts[i].Jobs[k], &sub.Jobs[k], timeOf(tx.now))
 		}
 		rows = append(rows, receipts[i].Jobs...)
 	}
@@ -98,17 +97,18 @@ func (tx *tx) replay(sub jobs.Submission, r *jobs.Receipt) (known bool, err erro
 }
 
 // submitted returns the jobs of an earlier submission as they are now, in its order. gone is jobs.ErrKeyGone where any is missing.
-func (tx *tx) submitted(idList string) (found []jobs.Job, gone, err error) {
+func (tx *tx) submitted(idList string) (list []jobs.Job, gone, err error) {
 	var order []string
 	if err := json.Unmarshal([]byte(idList), &order); err != nil {
 		return nil, nil, fmt.Errorf("job ids of a key: %w", err)
 	}
+	found := newJobRow(inJob)
 	byID := make(map[string]jobs.Job, len(order))
 	err = each(tx.query, func(row *sql.Rows) (bool, error) {
-		j, err := scanFull(row)
+		j, err := found.scan(row)
 		byID[j.ID] = j
 		return true, err
-	}, `SELECT `+full+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))`, idList)
+	}, `SELECT `+whole+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))`, idList)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,31 +117,19 @@ func (tx *tx) submitted(idList string) (found []jobs.Job, gone, err error) {
 		if !ok {
 			return nil, jobs.ErrKeyGone, nil
 		}
-		found = append(found, j)
+		list = append(list, j)
 	}
-	return found, nil, nil
-}
-
-// stored is a job as it was just inserted.
-func stored(n jobs.New, now int64) jobs.Job {
-	runAt := now + n.Delay.Microseconds()
-	if !n.RunAt.IsZero() {
-		runAt = max(n.RunAt.UnixMicro(), now)
-	}
-	return jobs.Job{
-		ID: n.ID, Type: n.Type, Queue: n.Queue, Payload: n.Payload, Status: jobs.Pending, Priority: n.Priority,
-		MaxAttempts: n.MaxAttempts, Timeout: n.Timeout.Truncate(time.Second),
-		RunAt: timeOf(runAt), CreatedAt: timeOf(now), UpdatedAt: timeOf(now),
-	}
+	return list, nil, nil
 }
 
 func (tx *tx) insertJobs(rows []jobs.Job) error {
-	for _, j := range rows {
-		_, err := tx.exec(`INSERT INTO jobs (id, type, queue, priority, max_attempts, timeout_seconds, run_at, created_at, updated_at, payload)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)`,
-			j.ID, j.Type, j.Queue, j.Priority, j.MaxAttempts, int64(j.Timeout/time.Second), j.RunAt.UnixMicro(), tx.now, string(j.Payload))
-		if err != nil {
-			return fmt.Errorf("job %s: %w", j.ID, err)
+	args := make([]any, len(inserted))
+	for i := range rows {
+		for k := range inserted {
+			args[k] = inserted[k].write(&rows[i])
+		}
+		if _, err := tx.exec(insertJob, args...); err != nil {
+			return fmt.Errorf("job %s: %w", rows[i].ID, err)
 		}
 	}
 	return nil

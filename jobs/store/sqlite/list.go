@@ -106,8 +106,8 @@ func (s *Store) List(ctx context.Context, l store.ListQuery) (page store.Page, e
 			f.and(`id >= ?`, rest)
 		}
 		f.args = append(f.args, l.Limit+1)
-		page.Jobs, err = all(q, scanBrief, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT ?%d`,
-			brief, from, strings.Join(f.where, " AND "), len(f.args)), f.args...)
+		page.Jobs, err = all(q, newJobRow(inList).scan, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT ?%d`,
+			listed, from, strings.Join(f.where, " AND "), len(f.args)), f.args...)
 		page.Next = rest
 		if len(page.Jobs) > l.Limit {
 			page.Jobs = page.Jobs[:l.Limit]

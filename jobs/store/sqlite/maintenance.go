@@ -66,7 +66,7 @@ func (s *Store) Due(ctx context.Context, d store.Due) (hints []jobs.Hint, err er
 			if d.Ahead > 0 {
 				afterAt = max(afterAt, now)
 			}
-			more, err := all(q, hintScan(now), `SELECT `+hint+` FROM jobs INDEXED BY jobs_due
+			more, err := all(q, scanHint(now), `SELECT `+hinted+` FROM jobs INDEXED BY jobs_due
 				WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3 AND (run_at, id) > (?4, ?5)
 				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Ahead.Microseconds(), afterAt, afterID, d.Limit-len(hints))
 			hints = append(hints, more...)
@@ -90,7 +90,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []s
 			tx.now, trusted); err != nil {
 			return err
 		}
-		lost, err := all(tx.query, scanBrief, `SELECT `+brief+` FROM jobs INDEXED BY jobs_owner WHERE status = 'processing' AND (deadline_at < ?1
+		lost, err := all(tx.query, newJobRow(inList).scan, `SELECT `+listed+` FROM jobs INDEXED BY jobs_owner WHERE status = 'processing' AND (deadline_at < ?1
 			OR NOT EXISTS (SELECT 1 FROM worker_sessions s WHERE s.id = worker_id AND s.state <> 'dead')) LIMIT ?2`,
 			trusted-grace.Microseconds(), limit)
 		if err != nil {

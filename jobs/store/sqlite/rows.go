@@ -3,61 +3,253 @@ package sqlite
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// brief lists a job's columns without payload and result; full has them too. scanBrief and scanFull read them in this order.
+// reads are the queries that read a column.
+type reads uint8
+
 const (
-	brief = `id, type, queue, status, priority, attempts, max_attempts, timeout_seconds, run_at, fence, lease_losses,
-		ifnull(failure_kind, ''), ifnull(worker_id, ''), ifnull(cancel_requested_at, 0), ifnull(started_at, 0), ifnull(deadline_at, 0),
-		ifnull(finished_at, 0), created_at, updated_at, ifnull(progress_percent, 0), ifnull(progress_message, ''), ifnull(progress_at, 0),
-		ifnull(error_message, '')`
-	full = brief + `, payload, result`
+	inList reads = 1 << iota // lists, and jobs that were taken back from their workers
+	inJob                    // a whole job
 )
 
-func scanBrief(row *sql.Rows) (jobs.Job, error) { return scanJob(row) }
+// column is a column of jobs, as this driver reads and writes it. A new field of a submission is one entry in columns, and a migration.
+type column struct {
+	name string
+	in   reads
+	null string // SQL for the value that stands for NULL; empty: the column is read as it is
 
-func scanFull(row *sql.Rows) (jobs.Job, error) {
-	var payload, result []byte
-	j, err := scanJob(row, &payload, &result)
-	j.Payload = payload
-	if result != nil {
-		j.Result = result
-	}
-	return j, err
+	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the job after each
+	// row.
+	read func(j *jobs.Job) (dest any, take func())
+
+	// The rest is for columns that Insert writes; the others begin with their defaults.
+	keep  func(job *jobs.Job, n *jobs.New) // puts the field into the job as it is stored; job.CreatedAt is set
+	write func(job *jobs.Job) any          // takes what is stored out of that job
 }
 
-func scanJob(row *sql.Rows, more ...any) (jobs.Job, error) {
-	var j jobs.Job
-	var status, kind string
-	var timeout, runAt, cancelAt, startedAt, deadlineAt, finishedAt, createdAt, updatedAt int64
-	var progress jobs.Progress
-	var progressAt int64
-	values := append([]any{
-		&j.ID, &j.Type, &j.Queue, &status, &j.Priority, &j.Attempts, &j.MaxAttempts, &timeout, &runAt, &j.Fence, &j.LeaseLosses,
-		&kind, &j.WorkerID, &cancelAt, &startedAt, &deadlineAt,
-		&finishedAt, &createdAt, &updatedAt, &progress.Percent, &progress.Message, &progressAt, &j.Error,
-	}, more...)
-	if err := row.Scan(values...); err != nil {
+// columns are in the order in which rows are scanned.
+var columns = []column{
+	{
+		name: "id", in: inList | inJob, read: text(func(j *jobs.Job) *string { return &j.ID }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.ID = n.ID }, write: func(j *jobs.Job) any { return j.ID },
+	},
+	{
+		name: "type", in: inList | inJob, read: text(func(j *jobs.Job) *string { return &j.Type }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Type = n.Type }, write: func(j *jobs.Job) any { return j.Type },
+	},
+	{
+		name: "queue", in: inList | inJob, read: text(func(j *jobs.Job) *string { return &j.Queue }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Queue = n.Queue }, write: func(j *jobs.Job) any { return j.Queue },
+	},
+	{
+		name: "priority", in: inList | inJob, read: number(func(j *jobs.Job) *int { return &j.Priority }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.Priority = n.Priority }, write: func(j *jobs.Job) any { return j.Priority },
+	},
+	{
+		name: "max_attempts", in: inList | inJob, read: number(func(j *jobs.Job) *int { return &j.MaxAttempts }),
+		keep: func(j *jobs.Job, n *jobs.New) { j.MaxAttempts = n.MaxAttempts }, write: func(j *jobs.Job) any { return j.MaxAttempts },
+	},
+	{
+		name: "timeout_seconds", in: inList | inJob,
+		read: func(j *jobs.Job) (any, func()) {
+			var seconds int64
+			return &seconds, func() { j.Timeout = time.Duration(seconds) * time.Second }
+		},
+		keep:  func(j *jobs.Job, n *jobs.New) { j.Timeout = n.Timeout.Truncate(time.Second) },
+		write: func(j *jobs.Job) any { return int64(j.Timeout / time.Second) },
+	},
+	{
+		name: "run_at", in: inList | inJob, read: moment(func(j *jobs.Job) *time.Time { return &j.RunAt }),
+		keep: func(j *jobs.Job, n *jobs.New) {
+			j.RunAt = timeOf(j.CreatedAt.UnixMicro() + n.Delay.Microseconds())
+			if !n.RunAt.IsZero() {
+				j.RunAt = timeOf(max(n.RunAt.UnixMicro(), j.CreatedAt.UnixMicro()))
+			}
+		},
+		write: func(j *jobs.Job) any { return j.RunAt.UnixMicro() },
+	},
+	{
+		name: "created_at", in: inList | inJob, read: moment(func(j *jobs.Job) *time.Time { return &j.CreatedAt }),
+		write: func(j *jobs.Job) any { return j.CreatedAt.UnixMicro() },
+	},
+	{
+		name: "updated_at", in: inList | inJob, read: moment(func(j *jobs.Job) *time.Time { return &j.UpdatedAt }),
+		write: func(j *jobs.Job) any { return j.UpdatedAt.UnixMicro() },
+	},
+	{name: "attempts", in: inList | inJob, read: number(func(j *jobs.Job) *int { return &j.Attempts })},
+	{name: "fence", in: inList | inJob, read: func(j *jobs.Job) (any, func()) { return &j.Fence, nil }},
+	{name: "lease_losses", in: inList | inJob, read: number(func(j *jobs.Job) *int { return &j.LeaseLosses })},
+	{name: "error_message", in: inList | inJob, null: `''`, read: text(func(j *jobs.Job) *string { return &j.Error })},
+	{name: "status", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
+		var status string
+		return &status, func() { j.Status = jobs.Status(status) }
+	}},
+	{name: "failure_kind", in: inList | inJob, null: `''`, read: func(j *jobs.Job) (any, func()) {
+		var kind string
+		return &kind, func() { j.FailureKind = jobs.FailureKind(kind) }
+	}},
+	{name: "worker_id", in: inList | inJob, null: `''`, read: text(func(j *jobs.Job) *string { return &j.WorkerID })},
+	{
+		name: "cancel_requested_at", in: inList | inJob, null: `0`,
+		read: moment(func(j *jobs.Job) *time.Time { return &j.CancelRequestedAt }),
+	},
+	{name: "started_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.StartedAt })},
+	{name: "deadline_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt })},
+	{name: "finished_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.FinishedAt })},
+	// The progress is there where its time is; the other two columns add to it.
+	{name: "progress_at", in: inList | inJob, null: `0`, read: func(j *jobs.Job) (any, func()) {
+		var at int64
+		return &at, func() {
+			j.Progress = nil
+			if at != 0 {
+				j.Progress = &jobs.Progress{At: timeOf(at)}
+			}
+		}
+	}},
+	{name: "progress_percent", in: inList | inJob, null: `0.0`, read: func(j *jobs.Job) (any, func()) {
+		var percent float64
+		return &percent, func() {
+			if j.Progress != nil {
+				j.Progress.Percent = percent
+			}
+		}
+	}},
+	{name: "progress_message", in: inList | inJob, null: `''`, read: func(j *jobs.Job) (any, func()) {
+		var message string
+		return &message, func() {
+			if j.Progress != nil {
+				j.Progress.Message = message
+			}
+		}
+	}},
+	{
+		name: "payload", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Payload }),
+		keep:  func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
+		write: func(j *jobs.Job) any { return string(j.Payload) },
+	},
+	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+}
+
+// The columns of a job, for the queries that read them.
+var (
+	listed = selected(inList)
+	whole  = selected(inJob)
+)
+
+func selected(in reads) string {
+	var names []string
+	for _, c := range columns {
+		switch {
+		case c.in&in == 0:
+		case c.null != "":
+			names = append(names, "ifnull("+c.name+", "+c.null+")")
+		default:
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// The ways to read a column. The types are those that database/sql hands on without writing a number down as a text first.
+
+func text(field func(*jobs.Job) *string) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) { return field(j), nil }
+}
+
+func number(field func(*jobs.Job) *int) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var n int64
+		to := field(j)
+		return &n, func() { *to = int(n) }
+	}
+}
+
+// moment is the zero time for 0.
+func moment(field func(*jobs.Job) *time.Time) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var at int64
+		to := field(j)
+		return &at, func() { *to = timeOf(at) }
+	}
+}
+
+// document is nil for NULL.
+func document(field func(*jobs.Job) *json.RawMessage) func(*jobs.Job) (any, func()) {
+	return func(j *jobs.Job) (any, func()) {
+		var raw []byte
+		to := field(j)
+		return &raw, func() { *to = raw } // each row is scanned into memory of its own
+	}
+}
+
+// jobRow scans jobs; one serves all rows of a result.
+type jobRow struct {
+	job  jobs.Job
+	dest []any
+	take []func()
+}
+
+// newJobRow scans the columns that a query reads.
+func newJobRow(in reads) *jobRow {
+	r := &jobRow{dest: make([]any, 0, len(columns)), take: make([]func(), 0, len(columns))}
+	for _, c := range columns {
+		if c.in&in == 0 {
+			continue
+		}
+		dest, take := c.read(&r.job)
+		r.dest = append(r.dest, dest)
+		if take != nil {
+			r.take = append(r.take, take)
+		}
+	}
+	return r
+}
+
+// scan reads the present row.
+func (r *jobRow) scan(row *sql.Rows) (jobs.Job, error) {
+	if err := row.Scan(r.dest...); err != nil {
 		return jobs.Job{}, err
 	}
-	j.Status, j.FailureKind, j.Timeout = jobs.Status(status), jobs.FailureKind(kind), time.Duration(timeout)*time.Second
-	j.RunAt, j.CancelRequestedAt, j.StartedAt = timeOf(runAt), timeOf(cancelAt), timeOf(startedAt)
-	j.DeadlineAt, j.FinishedAt, j.CreatedAt, j.UpdatedAt = timeOf(deadlineAt), timeOf(finishedAt), timeOf(createdAt), timeOf(updatedAt)
-	if progressAt != 0 {
-		progress.At = timeOf(progressAt)
-		j.Progress = &progress
+	for _, take := range r.take {
+		take()
 	}
-	return j, nil
+	return r.job, nil
 }
 
-// hint columns are what scanHint reads.
-const hint = `id, queue, priority, run_at, lease_losses`
+// inserted are the columns that Insert writes.
+var inserted = slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.write == nil })
 
-// hintScan reads hints as seen at this moment.
-func hintScan(now int64) func(row *sql.Rows) (jobs.Hint, error) {
+// insertJob stores a job; its parameters are the columns in inserted.
+var insertJob = func() string {
+	var names, values []string
+	for i, c := range inserted {
+		names, values = append(names, c.name), append(values, fmt.Sprintf("?%d", i+1))
+	}
+	return `INSERT INTO jobs (` + strings.Join(names, ", ") + `) VALUES (` + strings.Join(values, ", ") + `)`
+}()
+
+// fillIn makes j what is stored of n. It writes to where the job is to be: a result would be copied to the heap first.
+func fillIn(j *jobs.Job, n *jobs.New, now time.Time) {
+	j.Status, j.CreatedAt, j.UpdatedAt = jobs.Pending, now, now
+	for i := range inserted {
+		if keep := inserted[i].keep; keep != nil {
+			keep(j, n)
+		}
+	}
+}
+
+// hinted are the columns of a hint, in the order in which scanHint reads them.
+const hinted = `id, queue, priority, run_at, lease_losses`
+
+// scanHint reads hints as seen at this moment.
+func scanHint(now int64) func(row *sql.Rows) (jobs.Hint, error) {
 	return func(row *sql.Rows) (jobs.Hint, error) {
 		var h jobs.Hint
 		var runAt, losses int64
@@ -98,8 +290,8 @@ func orNull[T comparable](v T) any {
 	return v
 }
 
-// document stores a JSON text, and nil as NULL.
-func document(raw json.RawMessage) any {
+// textOf stores a JSON text, and nil as NULL.
+func textOf(raw json.RawMessage) any {
 	if raw == nil {
 		return nil
 	}

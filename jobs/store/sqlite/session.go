@@ -49,7 +49,7 @@ func (s *Store) Register(ctx context.Context, session store.Session, types []job
 				VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 				ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue, max_attempts = excluded.max_attempts,
 					timeout_seconds = excluded.timeout_seconds, payload_schema = excluded.payload_schema, example = excluded.example, seen_at = excluded.seen_at`,
-				t.Name, t.Description, t.Queue, t.MaxAttempts, int64(t.Timeout/time.Second), document(t.Schema), document(t.Example),
+				t.Name, t.Description, t.Queue, t.MaxAttempts, int64(t.Timeout/time.Second), textOf(t.Schema), textOf(t.Example),
 				tx.now); err != nil {
 				return err
 			}

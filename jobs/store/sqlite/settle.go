@@ -51,7 +51,7 @@ func checkOutcome(o store.Outcome) error {
 func (tx *tx) complete(o store.Outcome) (store.Settled, error) {
 	changed, err := tx.exec(`UPDATE jobs SET status = 'completed', result = ?4, error_message = NULL, finished_at = ?5, updated_at = ?5,
 		deadline_at = NULL, lease_losses = 0 WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
-		o.ID, o.Fence, o.Session, document(o.Result), tx.now)
+		o.ID, o.Fence, o.Session, textOf(o.Result), tx.now)
 	if err != nil {
 		return store.Settled{}, err
 	}

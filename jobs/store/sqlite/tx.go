@@ -155,7 +155,7 @@ func (s *Store) inside(ctx context.Context, what string, given any, work func(tx
 // Committed implements store.Transactional.
 func (s *Store) Committed(ctx context.Context, ids []string) (hints []jobs.Hint, err error) {
 	err = s.view(ctx, "committed", func(q query) (err error) {
-		hints, err = all(q, hintScan(s.now()), `SELECT `+hint+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'`,
+		hints, err = all(q, scanHint(s.now()), `SELECT `+hinted+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'`,
 			list(ids))
 		return err
 	})
