@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// SchemaOf makes the JSON Schema (2020-12) of T's payloads, which are always objects. It reads the json tags of T's exported
-// fields, and these besides:
+// SchemaOf makes the JSON Schema (2020-12) of T's payloads, which are always objects. It reads the json tags of T's
+// exported fields, and these besides:
 //
 //	doc:"…"                      description, a sentence for people
 //	required:"true"              the field must be there; all others are optional
@@ -23,8 +23,8 @@ import (
 //	format:"email"               what a string means; a hint, not checked
 //	default:"…" example:"…"      a value: a string as it is, anything else as JSON
 //
-// Fields that T does not know are allowed. The answer depends on T alone, and lists the fields in their order. SchemaOf panics
-// where a tag does not fit its field: a mistake in the program.
+// Fields that T does not know are allowed. The fields are in the order of the source. SchemaOf panics where a tag does
+// not fit its field, which is a mistake in the program.
 func SchemaOf[T any]() json.RawMessage {
 	n := schemaOf(reflect.TypeFor[T](), nil)
 	if n.Type == "" { // json.RawMessage or any
@@ -94,7 +94,7 @@ func (ps schemaProperties) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// marshal is json.Marshal that leaves <, > and & as they are: descriptions are read by people.
+// marshal is json.Marshal without escapes for <, > and &, because people read descriptions.
 func marshal(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -103,7 +103,7 @@ func marshal(v any) (json.RawMessage, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// schemaOf describes what encoding/json reads into a t. within holds the structs that t is a part of.
+// schemaOf describes what encoding/json reads into a t. within lists the structs that t is a part of.
 func schemaOf(t reflect.Type, within []reflect.Type) schemaNode {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -114,7 +114,7 @@ func schemaOf(t reflect.Type, within []reflect.Type) schemaNode {
 	case t == reflect.TypeFor[json.Number]():
 		return schemaNode{Type: "number"}
 	case decodesJSON(t): // json.RawMessage too
-		return schemaNode{} // only it knows
+		return schemaNode{} // the type decodes itself: anything may be valid
 	case decodesText(t):
 		return schemaNode{Type: "string"}
 	}
@@ -143,7 +143,7 @@ func schemaOf(t reflect.Type, within []reflect.Type) schemaNode {
 		return schemaNode{Type: "object", Additional: &values}
 	case reflect.Struct:
 		if slices.Contains(within, t) {
-			return schemaNode{Type: "object"} // a struct within itself: described once
+			return schemaNode{Type: "object"} // a struct within itself is described once
 		}
 		return structSchema(t, append(slices.Clone(within), t))
 	case reflect.Interface:
@@ -184,8 +184,9 @@ type jsonField struct {
 	named  bool // by its tag
 }
 
-// jsonFields lists the fields that encoding/json fills, those of embedded structs included, in the order of the source. Of several with one
-// name the least deep counts, then the one that has its name from a tag; where that does not decide, none does.
+// jsonFields lists the fields that encoding/json fills, those of embedded structs included, in the order of the
+// source. Of several fields with one name the least deep one counts, then the one with a name from a tag. Where that
+// does not decide, none of them counts.
 func jsonFields(t reflect.Type) []jsonField {
 	var fields []jsonField
 	hidden := map[string]bool{} // paths of embedded structs that are fields of their own, because a tag names them
@@ -226,7 +227,7 @@ func indirect(t reflect.Type) reflect.Type {
 	return t
 }
 
-// annotate adds what a field's tags say.
+// annotate adds what the tags of a field say.
 func (n *schemaNode) annotate(owner reflect.Type, f reflect.StructField) {
 	fail := func(tag string) {
 		panic(fmt.Sprintf("jobs: the %s tag of %s.%s does not fit the field", tag, owner, f.Name))
@@ -289,8 +290,9 @@ func (n *schemaNode) annotate(owner reflect.Type, f reflect.StructField) {
 	}
 }
 
-// plain reports whether encoding/json decodes into a t whatever fits t's schema for certain (package shape). It does not where a
-// type decodes itself, where a number may be out of the type's range, and where the schema says less than the type.
+// plain reports whether encoding/json can decode into a t all that fits t's schema for certain (package shape). It
+// cannot where a type decodes itself, where a number may be out of the type's range, and where the schema says less
+// than the type.
 func plain(t reflect.Type, within []reflect.Type) bool {
 	switch {
 	case t == reflect.TypeFor[json.RawMessage]():

@@ -22,7 +22,7 @@ type address struct {
 
 type contact struct {
 	Phone string `json:"phone"`
-	Name  string `json:"name"` // hidden by the outer one
+	Name  string `json:"name"` // the outer one counts
 }
 
 type tree struct {
@@ -154,7 +154,7 @@ func TestSchemaOfPanicsWhereATagDoesNotFit(t *testing.T) {
 	}
 }
 
-// What the schema accepts is what the tags say, as an independent implementation reads it.
+// An independent implementation reads the schema as the tags mean it.
 func TestSchemaOfIsUnderstood(t *testing.T) {
 	schema := compile(t, jobs.SchemaOf[struct {
 		Duration *int64 `json:"duration_ms,omitempty" minimum:"0" maximum:"3600000"`

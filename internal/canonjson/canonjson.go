@@ -1,7 +1,7 @@
 // Package canonjson brings JSON into a canonical form: the one that PostgreSQL's jsonb gives back, without its spaces.
 //
-// Both stores keep this form, so a submission, its replay and a later read agree byte by byte. Fingerprints of requests are
-// made from it as well. It reads strictly: what two readers could understand differently is refused.
+// Both stores keep this form, so a submission, its replay and a later read agree byte by byte. Fingerprints of
+// requests are made from it as well. Documents that two readers could understand differently are refused.
 package canonjson
 
 import (
@@ -33,38 +33,39 @@ type Limits struct {
 	Nodes int // default MaxNodes
 
 	// Envelope is how many levels of objects and arrays lie around the values that the limits are about: 0 where the
-	// document itself is the value, 1 where it is an object whose members are each a value with the full limits. The envelope is not
-	// bounded by Bytes, and its own values and members together count as the nodes of one value. Numbers at its innermost level keep
-	// their spelling, for a field that wants a whole number has to see that it got 1e1.
+	// document itself is the value, 1 where it is an object whose members are each a value with the full limits. The
+	// envelope is not bounded by Bytes, and its own values and members together count as the nodes of one value.
+	// Numbers at its innermost level keep their spelling, so that a field for whole numbers can refuse 1e1.
 	Envelope int
 }
 
-// ErrorKind is what is wrong with a document, in the large.
+// ErrorKind says in which way a document is wrong.
 type ErrorKind int
 
-// The kinds of a Error.
+// The kinds of an Error.
 const (
 	Syntax   ErrorKind = iota + 1 // it is not JSON, not UTF-8, or ambiguous because a key occurs twice
 	Invalid                       // it is JSON, but holds what cannot be stored
 	TooLarge                      // its canonical form is larger than allowed
 )
 
-// Error tells why a document was refused: the first fault in reading order.
+// Error says why a document was refused. It is about the first fault in the order of reading.
 type Error struct {
 	Kind    ErrorKind
 	Offset  int    // in bytes, where the fault was seen
-	Pointer string // JSON Pointer (RFC 6901) to the value at fault, or to the nearest value around it whose keys are plain
-	Detail  string // a sentence for people, without anything of the document
+	Pointer string // JSON Pointer (RFC 6901) to the value at fault, or to the nearest one around it with plain keys
+	Detail  string // a sentence for people, without any part of the document
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("JSON at byte %d: %s", e.Offset, e.Detail) }
 
-// Canonical checks a JSON document strictly, in one pass, and returns its canonical form, or a *Error. Equal documents have equal canonical
-// forms, and it is what PostgreSQL's jsonb gives back, less the spaces: object keys sorted by length and then by bytes; strings as
-// raw UTF-8 with only the escapes that JSON demands; numbers written out without exponent, with the digits they came with, and never -0.
+// Canonical checks a JSON document strictly, in one pass, and returns its canonical form, or an *Error. Equal
+// documents have equal canonical forms. It is the form that PostgreSQL's jsonb gives back, without the spaces: object
+// keys sorted by length and then by bytes; strings as raw UTF-8 with only the escapes that JSON demands; numbers
+// without exponent, with all their digits, and 0 instead of -0.
 //
-// Refused are duplicate keys, invalid UTF-8, NUL, lone surrogates, numbers with an exponent beyond MaxExponent, and whatever is
-// past the limits. The work is linear in the document's size, but for the sorting of keys that are not in order.
+// It refuses duplicate keys, invalid UTF-8, NUL, lone surrogates, numbers with an exponent beyond MaxExponent, and
+// what exceeds the limits. The work is linear in the document's size, except for sorting keys that are not in order.
 func Canonical(raw []byte, limits Limits) (json.RawMessage, error) {
 	c := canonicalizers.Get().(*canonicalizer)
 	defer c.release()
@@ -85,10 +86,10 @@ func Canonical(raw []byte, limits Limits) (json.RawMessage, error) {
 	return c.out, nil
 }
 
-// canonicalizers keep the scratch space of documents that are done.
+// canonicalizers keep scratch space for the next document.
 var canonicalizers = sync.Pool{New: func() any { return &canonicalizer{} }}
 
-// release keeps the scratch space, unless an unusual document has made it large, and nothing else.
+// release keeps the scratch space, unless it is unusually large, and nothing else.
 func (c *canonicalizer) release() {
 	if cap(c.keys) <= 4<<10 && cap(c.scratch) <= 4<<10 && cap(c.members) <= 256 {
 		*c = canonicalizer{keys: c.keys[:0], members: c.members[:0], scratch: c.scratch[:0]}
@@ -96,7 +97,7 @@ func (c *canonicalizer) release() {
 	}
 }
 
-// canonicalizer reads raw and writes out. Its methods return false when err is set.
+// canonicalizer reads raw and writes out. Its methods return false when they have set err.
 type canonicalizer struct {
 	raw    []byte
 	pos    int
@@ -122,7 +123,7 @@ type jsonMember struct {
 	at          int // in raw
 }
 
-// value reads a value that lies within level objects and arrays.
+// value reads a value. level is the number of objects and arrays around it.
 func (c *canonicalizer) value(level int) bool {
 	if level == c.limits.Envelope {
 		c.start, c.nodes, c.expanded = len(c.out), 0, 0
@@ -167,8 +168,8 @@ func (c *canonicalizer) value(level int) bool {
 	return ok && (level < c.limits.Envelope || c.fits())
 }
 
-// fits reports whether the present value is within its size. A few bytes may hold numbers that are large when written out:
-// that is no matter of size to the one who sent them.
+// fits reports whether the present value is within its limit of bytes. Where only numbers with an exponent make it too
+// large, the fault is invalid and not too large, because what was sent is small.
 func (c *canonicalizer) fits() bool {
 	size := len(c.out) - c.start
 	switch {
@@ -226,7 +227,7 @@ func (c *canonicalizer) object(level int) bool {
 	return true
 }
 
-// sort puts the members of an object, which begin in out at from, into canonical order.
+// sort puts the members of an object into canonical order. They begin in out at from.
 func (c *canonicalizer) sort(members []jsonMember, from int) bool {
 	slices.SortFunc(members, c.compare)
 	c.scratch = c.scratch[:0]
@@ -245,7 +246,7 @@ func (c *canonicalizer) sort(members []jsonMember, from int) bool {
 	return true
 }
 
-// compare orders keys as jsonb does: the shorter first, equally long ones by their bytes.
+// compare orders keys as jsonb does: by length, then by bytes.
 func (c *canonicalizer) compare(a, b jsonMember) int {
 	if d := (a.keyEnd - a.key) - (b.keyEnd - b.key); d != 0 {
 		return d
@@ -274,7 +275,7 @@ func (c *canonicalizer) array(level int) bool {
 	return true
 }
 
-// plain marks the bytes of a string that need no second look.
+// plain marks the bytes that stand for themselves in a string.
 var plain = func() (t [256]bool) {
 	for b := 0x20; b < utf8.RuneSelf; b++ {
 		t[b] = b != '"' && b != '\\'
@@ -282,7 +283,8 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// text reads a string. For a key it also returns the text unescaped, which is valid until out or scratch are written again.
+// text reads a string. For a key it also returns the text without escapes, which is valid until out or scratch are
+// written again.
 func (c *canonicalizer) text(key bool) ([]byte, bool) {
 	begin := len(c.out)
 	c.pos++
@@ -322,7 +324,7 @@ func (c *canonicalizer) text(key bool) ([]byte, bool) {
 	}
 }
 
-// key checks a key's length and takes the escapes, which are canonical, out of it.
+// key checks the length of a key and returns it without its escapes, which are in canonical form.
 func (c *canonicalizer) key(written []byte, escapes bool) ([]byte, bool) {
 	if escapes && bytes.IndexByte(written, '\\') >= 0 {
 		c.scratch = c.scratch[:0]

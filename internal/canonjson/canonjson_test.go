@@ -188,7 +188,7 @@ func TestCanonicalEnvelope(t *testing.T) {
 	}
 }
 
-// TestCanonicalEndsAtOnce holds documents that are built to be slow against a limit that is generous for a linear pass.
+// TestCanonicalEndsAtOnce reads documents that are made to be slow, within a time that is long for a linear pass.
 func TestCanonicalEndsAtOnce(t *testing.T) {
 	var backward, reversed strings.Builder
 	for i := 9_000; i > 0; i-- {
@@ -213,8 +213,8 @@ func TestCanonicalEndsAtOnce(t *testing.T) {
 	}
 }
 
-// FuzzCanonical holds the pass against encoding/json: whatever we accept is JSON of the same meaning, canonical, and within its limits; whatever
-// encoding/json refuses, we refuse.
+// FuzzCanonical compares Canonical with encoding/json: what we accept is JSON of the same meaning, canonical, and
+// within the limits; what encoding/json refuses, we refuse.
 func FuzzCanonical(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"b":1,"aa":[1.50,-0,1e2,{"x":null}],"a":"é\ud83d\ude00\n\u001f"}`, `[1e-3,12345678901234567890]`, `{"a":1,"a":2}`, `"\ud800"`,

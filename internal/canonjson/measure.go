@@ -1,6 +1,6 @@
 package canonjson
 
-// Measure returns the length of the value that a document in canonical form begins with.
+// Measure returns the length of the first value of a document in canonical form.
 func Measure(canonical []byte) int {
 	depth := 0
 	for i := 0; i < len(canonical); i++ {

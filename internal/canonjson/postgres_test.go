@@ -15,8 +15,9 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// TestCanonicalIsJSONB holds the canonical form against the database that it imitates: what goes into a jsonb column comes out of it byte
-// for byte, but for the spaces between tokens. It is what makes a submit, its replay and a later read agree.
+// TestCanonicalIsJSONB compares the canonical form with the database that it imitates: what goes into a jsonb column
+// comes out of it byte for byte, except for the spaces between tokens. So a submission, its replay and a later read
+// agree.
 func TestCanonicalIsJSONB(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), servers.Postgres(t))
 	if err != nil {
@@ -71,7 +72,7 @@ func TestCanonicalIsJSONB(t *testing.T) {
 	}
 }
 
-// withoutSpaces takes out the spaces that jsonb writes after commas and colons.
+// withoutSpaces removes the spaces that jsonb writes after commas and colons.
 func withoutSpaces(doc string) string {
 	var b strings.Builder
 	quoted := false

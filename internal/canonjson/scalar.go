@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// unescaped holds what the letter after a backslash stands for.
+// unescaped maps the letter after a backslash to the character that it stands for.
 var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// escaped holds the letters of the characters that have an escape of their own.
+// escaped maps a character that has a short escape to the letter of that escape.
 var escaped = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
 const hexDigits = "0123456789abcdef"
 
-// escape reads what begins with a backslash and writes the character in canonical spelling.
+// escape reads an escape, which begins with a backslash, and writes the character in its canonical form.
 func (c *canonicalizer) escape() bool {
 	c.pos++
 	if c.pos >= len(c.raw) {
@@ -89,7 +89,7 @@ func (c *canonicalizer) put(r rune) {
 	}
 }
 
-// number reads a number and writes it as PostgreSQL's numeric would print it, or as it stands where asIs.
+// number reads a number and writes it as PostgreSQL's numeric would print it; with asIs, as it was written.
 func (c *canonicalizer) number(asIs bool) bool {
 	begin := c.pos
 	negative := c.next('-')
@@ -151,7 +151,7 @@ func (c *canonicalizer) number(asIs bool) bool {
 	return true
 }
 
-// writeOut shifts the point of a number. The fraction keeps as many digits as the shift leaves of it.
+// writeOut writes a number without its exponent: it moves the point. All digits of the fraction are kept.
 func (c *canonicalizer) writeOut(whole, fraction []byte, exponent int) {
 	point := len(whole) + exponent
 	digit := func(i int) byte {
@@ -216,7 +216,7 @@ func (c *canonicalizer) space() {
 	}
 }
 
-// next passes over b, if it comes next.
+// next reports whether b comes next, and reads it.
 func (c *canonicalizer) next(b byte) bool {
 	if c.pos < len(c.raw) && c.raw[c.pos] == b {
 		c.pos++
@@ -236,7 +236,8 @@ func (c *canonicalizer) invalid(format string, args ...any) bool {
 	return c.fail(Invalid, fmt.Sprintf(format, args...))
 }
 
-// within puts the error beneath a key or an index. A key that is more than a plain name is not repeated: the pointer ends before it.
+// within adds a key or an index to the front of the error's pointer. A key that is not a plain name is not repeated:
+// the pointer then ends before it.
 func (c *canonicalizer) within(name string) bool {
 	if !PlainName(name) {
 		c.err.Pointer = ""

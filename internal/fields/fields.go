@@ -1,8 +1,9 @@
-// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps it.
+// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps
+// it.
 //
-// The engine checks submissions by it, whoever made them; the HTTP API reads and documents them by it. To add a field, add an
-// entry to Submission. A kind of value that no field has had so far needs a case in the methods here, in the API's reader
-// and in its schema.
+// The engine checks submissions by it, whoever made them; the HTTP API reads and documents them by it. To add a
+// field, add an entry to Submission. A kind of value that no field has had so far needs a case in the methods here,
+// in the API's reader and in its schema.
 package fields
 
 import (
@@ -110,8 +111,8 @@ func (f *Field) Given(n *jobs.New) bool {
 	}
 }
 
-// Check says what is wrong with n's value for the field, in a sentence without the value; "" for nothing. A value that was
-// left out is wrong where the field is required.
+// Check says what is wrong with n's value for the field, in a sentence without the value; "" for nothing. A value
+// that was left out is wrong where the field is required.
 func (f *Field) Check(n *jobs.New) string {
 	if !f.Given(n) {
 		if f.Required {

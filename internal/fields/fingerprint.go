@@ -8,12 +8,12 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// Fingerprint tells a repeated submission from another one with the same idempotency key. Add the jobs as they were given,
-// in their order, with payloads in canonical form and nothing else filled in.
+// Fingerprint tells a repeated submission from another one with the same idempotency key. Add the jobs as they were
+// given, in their order, with payloads in canonical form and nothing else filled in.
 type Fingerprint struct{ hash hash.Hash }
 
-// NewFingerprint returns a Fingerprint of no jobs. Submissions of different kinds have different fingerprints, whatever they
-// hold.
+// NewFingerprint returns a Fingerprint of no jobs. Submissions of different kinds have different fingerprints,
+// whatever they hold.
 func NewFingerprint(kind string) *Fingerprint {
 	p := &Fingerprint{sha256.New()}
 	p.write("", []byte(kind))

@@ -1,8 +1,8 @@
-// Package shape tells in passing whether a JSON value fits a JSON Schema of the plain kind that jobs.SchemaOf writes.
+// Package shape says quickly whether a JSON value fits a JSON Schema of the plain kind that jobs.SchemaOf writes.
 //
-// It reads the canonical form and decodes nothing. It never says that a value fits where a validator would not, so a value
-// that fits needs no validator; of any other it can say nothing. Most payloads fit. What it saves is in
-// docs/decisions/0007-one-table-for-a-field.md.
+// It reads the canonical form and decodes nothing. Its answers are "fits" and "not certain". A value that fits is valid
+// by any validator, so the validator need not be asked. Most payloads fit. The decision page
+// docs/decisions/0007-one-table-for-a-field.md says what this saves.
 package shape
 
 import (
@@ -35,10 +35,10 @@ type property struct {
 	required bool
 }
 
-// Of reads a JSON Schema (2020-12). It returns nil, which nothing fits for certain, where it does not understand all of the
-// schema.
+// Of reads a JSON Schema (2020-12). It returns nil where it does not understand all of the schema. No value fits a nil
+// Shape for certain.
 func Of(schema json.RawMessage) *Shape {
-	var keywords map[string]json.RawMessage // a struct would take other spellings of the names
+	var keywords map[string]json.RawMessage // a struct would accept other spellings of the names
 	if json.Unmarshal(schema, &keywords) != nil || keywords == nil {
 		return nil
 	}
@@ -104,7 +104,7 @@ func Of(schema json.RawMessage) *Shape {
 			return nil
 		}
 	}
-	if !ok || s.kind == 0 && limits > 0 { // limits that hold for some kinds of value only
+	if !ok || s.kind == 0 && limits > 0 { // there are limits that concern one kind of value only
 		return nil
 	}
 	for _, p := range s.properties {
@@ -127,7 +127,8 @@ func (s *Shape) named(name string) *property {
 	return &s.properties[i]
 }
 
-// maxExactDigits is how long a number may be to be compared as a float64: no two different ones of 15 digits become the same.
+// maxExactDigits is how long a number may be to be compared as a float64. Different numbers of 15 digits are different
+// as float64.
 const maxExactDigits = 15
 
 func exact(number []byte, so bool) (float64, bool) {
@@ -135,13 +136,13 @@ func exact(number []byte, so bool) (float64, bool) {
 	return v, so && err == nil && len(number) <= maxExactDigits && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0
 }
 
-// Fits reports whether a value in canonical form (package canonjson) fits the schema for certain. Where it says no, the value
-// may fit all the same. For a value that is not in canonical form the answer means nothing.
+// Fits reports whether a value in canonical form (package canonjson) fits the schema for certain. Where it says no,
+// the value may fit all the same. For a value that is not in canonical form the answer means nothing.
 func (s *Shape) Fits(canonical []byte) bool {
 	return s != nil && s.fit(canonical) == len(canonical)
 }
 
-// fit measures the value that doc begins with; -1 where it is not certain to fit.
+// fit returns the length of the first value of doc, -1 where it is not certain to fit.
 func (s *Shape) fit(doc []byte) int {
 	if len(doc) == 0 {
 		return -1
@@ -231,8 +232,8 @@ func (s *Shape) fitObject(doc []byte) int {
 	return i + 1
 }
 
-// find returns what the schema says of a property. It is false where that is not certain: encoding/json matches the names of
-// struct fields without regard to case, and a name with escapes may be the name of a property.
+// find returns what the schema says of a property. It is false where that is not certain: encoding/json matches the
+// names of struct fields without regard to case, and a name with escapes may be the name of a property.
 func (s *Shape) find(name []byte) (property, bool) {
 	for _, p := range s.properties {
 		if p.name == string(name) {

@@ -23,7 +23,7 @@ type sample struct {
 	Raw    json.RawMessage    `json:"raw"`
 }
 
-// What is in order has to be recognised, or nothing would be gained.
+// What is valid has to be recognised, or nothing is saved.
 var fits = []string{
 	`{"text":"ab"}`, `{"text":"abcd","more":{"x":[1,null]}}`, `{"text":"äöüß"}`, `{"text":"ab","choice":"b"}`, `{"text":"ab","whole":-5}`, `{"text":"ab","whole":3600000}`,
 	`{"part":0.5,"text":"ab"}`, `{"part":0,"text":"ab"}`, `{"on":true,"text":"ab"}`, `{"by":{"":-1.5},"on":false,"tags":[],"text":"ab"}`, `{"tags":["","\""],"text":"ab"}`,
@@ -72,7 +72,7 @@ func FuzzShape(f *testing.F) {
 	}
 	shape := Of(jobs.SchemaOf[sample]())
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		shape.Fits(raw) // whatever it is, it must not panic
+		shape.Fits(raw) // it must not panic, whatever it gets
 		canonical, err := canonjson.Canonical(raw, canonjson.Limits{})
 		if err != nil || !shape.Fits(canonical) {
 			return

@@ -18,8 +18,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// schemas checks payloads against the JSON Schemas of their types. A worker announces its schemas, so each text of one is
-// compiled once, loads nothing from elsewhere, and checks nothing where it does not compile.
+// schemas checks payloads against the JSON Schemas of their types. A worker announces its schemas, so each text of
+// one is compiled once, loads nothing from elsewhere, and checks nothing where it does not compile.
 type schemas struct {
 	log *slog.Logger
 
@@ -33,8 +33,8 @@ type compiledSchema struct {
 	shape  *shape.Shape
 }
 
-// check returns what is wrong with a payload in canonical form, with pointers into the payload. handler is that of a type of
-// this process, else nil.
+// check returns what is wrong with a payload in canonical form, with pointers into the payload. handler is nil where
+// the type is not one of this process.
 func (s *schemas) check(t *jobs.Type, handler *jobs.Handler, payload []byte) []jobs.FieldError {
 	known := s.of(t)
 	fits := known.schema == nil || known.shape.Fits(payload)
@@ -87,7 +87,7 @@ func (noLoader) Load(string) (any, error) {
 }
 
 func compile(source []byte) (*jsonschema.Schema, error) {
-	if len(source) == 0 || string(source) == `{"type":"object"}` { // what every payload is
+	if len(source) == 0 || string(source) == `{"type":"object"}` { // every payload is an object
 		return nil, nil
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(source))
@@ -103,7 +103,8 @@ func compile(source []byte) (*jsonschema.Schema, error) {
 	return c.Compile(name)
 }
 
-// explain lists the innermost faults. Where alternatives have failed (anyOf, oneOf) it names the place, not each alternative.
+// explain lists the innermost faults. Where alternatives have failed (anyOf, oneOf) it names the place, not each
+// alternative.
 func explain(e *jsonschema.ValidationError) (faults []jobs.FieldError) {
 	detail, leaf := sentence(e.ErrorKind)
 	if len(e.Causes) > 0 && !leaf {
@@ -179,7 +180,7 @@ func sentence(k jsonschema.ErrorKind) (detail string, leaf bool) {
 	}
 }
 
-// number writes a limit as a person would.
+// number writes a limit as a decimal number.
 func number(r *big.Rat) string {
 	if r.IsInt() {
 		return r.RatString()
@@ -188,7 +189,7 @@ func number(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// typeNames says JSON's types as a person would.
+// typeNames are JSON's types in words.
 var typeNames = map[string]string{
 	"string": "a string", "boolean": "true or false", "object": "an object", "array": "an array",
 	"number": "a number", "integer": "a whole number", "null": "null",

@@ -17,16 +17,16 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
-// Submit stores jobs, all or none, and returns when they are durable. What is left out of queue, attempts and timeout is as
-// the job's type has it. An empty payload is {}. Payloads are kept in canonical form. A key without a fingerprint gets the
-// fingerprint of s as it was given. Submit does not change s, so s can be submitted again with the same key.
+// Submit stores jobs, all or none, and returns when they are durable. A queue, number of attempts or timeout that is
+// left out is that of the job's type. An empty payload is {}. Payloads are stored in canonical form. A key without a
+// fingerprint gets that of s as it was given. Submit does not change s, so s can be submitted again with the same key.
 //
-// It is the one place where submissions are checked, those from the HTTP API too: fields by package fields, payloads by the
-// JSON Schema of their type and, for types of this process, by decoding.
+// Submissions are checked here and nowhere else, also those from the HTTP API: fields by package fields, payloads by
+// the JSON Schema of their type and, for types of this process, by decoding.
 //
-// Errors: *jobs.InvalidError with pointers that begin with the job's index ("/0/queue"); jobs.ErrKeyReused, jobs.ErrKeyGone,
-// jobs.ErrBusy, jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else wraps
-// jobs.ErrOutcomeUnknown: repeat it with the same key to find out.
+// Errors: *jobs.InvalidError with pointers that begin with the job's index ("/0/queue"); jobs.ErrKeyReused,
+// jobs.ErrKeyGone, jobs.ErrBusy, jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else
+// wraps jobs.ErrOutcomeUnknown: repeat it with the same key to find out.
 func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error) {
 	s, err := c.complete(ctx, s)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, e
 	return under.receipt, under.receipt.Err
 }
 
-// submission is one that is under way.
+// submission is a submission under way.
 type submission struct {
 	jobs.Submission
 	receipt jobs.Receipt
@@ -53,7 +53,7 @@ type submission struct {
 	done    chan struct{} // closed when receipt or err is there
 }
 
-// answer tells those who wait.
+// answer gives each submission its receipt, or all of them the error.
 func answer(list []*submission, receipts []jobs.Receipt, err error) {
 	for i, s := range list {
 		if s.err = err; err == nil {
@@ -63,7 +63,7 @@ func answer(list []*submission, receipts []jobs.Receipt, err error) {
 	}
 }
 
-// known makes sure that an error which does not promise that nothing was stored says so.
+// known adds ErrOutcomeUnknown to an error that does not promise that nothing was stored.
 func known(err error) error {
 	for _, sentinel := range []error{jobs.ErrUnavailable, jobs.ErrRejected, jobs.ErrBusy, jobs.ErrOutcomeUnknown} {
 		if errors.Is(err, sentinel) {
@@ -73,10 +73,10 @@ func known(err error) error {
 	return fmt.Errorf("%w: %w", jobs.ErrOutcomeUnknown, err)
 }
 
-// maxFaults is how many faults of a submission are listed.
+// maxFaults is how many faults an InvalidError lists at most.
 const maxFaults = 100
 
-// complete checks a submission and returns a copy in which nothing is left out.
+// complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in.
 func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submission, error) {
 	if len(s.Jobs) == 0 || len(s.Jobs) > jobs.MaxBulk {
 		return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
@@ -121,15 +121,15 @@ func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submissi
 		return s, &jobs.InvalidError{Fields: faults}
 	}
 	if sum != nil {
-		key := *s.Key // the caller's stays as it is
+		key := *s.Key // do not change the caller's
 		key.Fingerprint = sum.Sum()
 		s.Key = &key
 	}
 	return s, nil
 }
 
-// check returns a job's type and what is wrong with the job, with pointers into it. It brings the payload into canonical form
-// and run_at to what the Store keeps.
+// check returns a job's type and what is wrong with the job, with pointers into it. It brings the payload into
+// canonical form, and run_at into UTC with the precision of the Store.
 func (c *Client) check(ctx context.Context, n *jobs.New) (*jobs.Type, []jobs.FieldError, error) {
 	var faults []jobs.FieldError
 	if len(n.Payload) == 0 {
@@ -174,7 +174,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // store is the flush of the insert batcher.
 func (c *Client) store(ctx context.Context, subs []*submission) ([]jobs.Receipt, error) {
-	// A key may occur once in a call of the Store. A repetition gets the first one's answer.
+	// A key may occur only once in a call of the Store. Repetitions get the answer of the first.
 	unique := make([]jobs.Submission, 0, len(subs))
 	at := make([]int, len(subs)) // index in unique
 	type scoped struct{ scope, key string }
@@ -224,7 +224,7 @@ func (c *Client) store(ctx context.Context, subs []*submission) ([]jobs.Receipt,
 	return receipts, nil
 }
 
-// received tells the Queue and the log of new jobs.
+// received sends hints for new jobs to the Queue, and logs them.
 func (c *Client) received(ctx context.Context, s jobs.Submission, created []jobs.Job) {
 	hints := make([]jobs.Hint, len(created))
 	logs := c.log.Enabled(ctx, slog.LevelInfo)

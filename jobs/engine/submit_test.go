@@ -30,8 +30,8 @@ func (s *system) faults(n jobs.New) (pointers []string) {
 	return pointers
 }
 
-// A submission from Go is held to the schema of its type, as one over HTTP is: for types of this process and for those that
-// workers have announced.
+// A submission from Go is checked by the schema of its type, as one over HTTP is: for types of this process and for
+// types that workers have announced.
 func TestSubmitChecksSchemas(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// TestGoodBodies is the other side of the table: what is valid is stored and comes back as it went in.
+// TestGoodBodies is the other half of the table: what is valid is stored and comes back unchanged.
 func TestGoodBodies(t *testing.T) {
 	s := newSystem(t)
 	soon := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
@@ -48,6 +48,8 @@ func TestGoodBodies(t *testing.T) {
 		{"40 run_at in the past", email(`"run_at":"2001-01-01T00:00:00Z"`), `{}`, map[string]string{"state": `"waiting"`}},
 		{"40 run_at in another zone", email(`"run_at":"` + soon.In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339) + `"`), `{}`,
 			map[string]string{"run_at": `"` + soon.Format(time.RFC3339) + `"`, "state": `"scheduled"`}},
+		{"40 run_at with a fraction", email(`"run_at":"` + soon.Format("2006-01-02T15:04:05") + `.1234567Z"`), `{}`,
+			map[string]string{"run_at": `"` + soon.Format("2006-01-02T15:04:05") + `.123456Z"`}},
 		{"41 delay", email(`"delay_seconds":31622399`), `{}`, map[string]string{"state": `"scheduled"`}},
 		{"41 delay 0", email(`"delay_seconds":0`), `{}`, map[string]string{"state": `"waiting"`}},
 		{"42 queue of 63 characters", email(`"queue":"` + strings.Repeat("q", 63) + `"`), `{}`, nil},

@@ -30,7 +30,7 @@ type system struct {
 	handler http.Handler
 	log     *bytes.Buffer
 	session string
-	ahead   atomic.Int64 // by how much the store's clock goes fast
+	ahead   atomic.Int64 // how far the store's clock is ahead
 }
 
 // reportSchema is announced by a worker.
@@ -95,7 +95,7 @@ func (r reply) field(name string) any {
 	return doc[name]
 }
 
-// pointers returns what an answer complains of.
+// pointers returns the pointers and parameters of the faults in an answer.
 func (r reply) pointers() (list []string) {
 	var p httpapi.Problem
 	_ = json.Unmarshal([]byte(r.body), &p)
@@ -159,7 +159,7 @@ func (s *system) rows() (rows int64) {
 	return stats.Total
 }
 
-// refused checks that an answer is a problem as promised.
+// refused checks that an answer is a proper problem.
 func (s *system) refused(r reply, status int) {
 	s.t.Helper()
 	if r.status != status {

@@ -20,8 +20,8 @@ func payload(value string) string { return email(`"payload":` + value) }
 // sized is a body whose payload has n bytes in canonical form.
 func sized(n int) string { return payload(`{"x":"` + strings.Repeat("y", n-len(`{"x":""}`)) + `"}`) }
 
-// TestBadBodies is the table of bad input, as far as it is about the body of POST /jobs, with its numbers, and its
-// neighbours.
+// TestBadBodies is the part of the table of bad input that is about the body of POST /jobs, with the table's numbers,
+// and cases near to them.
 func TestBadBodies(t *testing.T) {
 	manyKeys := func() string {
 		var b strings.Builder
@@ -141,6 +141,18 @@ func TestBadBodies(t *testing.T) {
 		{"40 run_at without zone", email(`"run_at":"2030-01-01T00:00:00"`), 422, "/run_at"},
 		{"40 run_at without time", email(`"run_at":"2030-01-01"`), 422, "/run_at"},
 		{"40 run_at with a comma", email(`"run_at":"2030-01-01T00:00:00,5Z"`), 422, "/run_at"},
+		{"40 run_at with a comma and a zone", email(`"run_at":"2030-01-01T00:00:00,5+01:00"`), 422, "/run_at"},
+		{"40 run_at with one digit for the hour", email(`"run_at":"2030-01-01T5:00:00Z"`), 422, "/run_at"},
+		{"40 run_at with one digit for the minute", email(`"run_at":"2030-01-01T05:0:00Z"`), 422, "/run_at"},
+		{"40 run_at with an offset of 60 minutes", email(`"run_at":"2030-01-01T05:00:00+00:60"`), 422, "/run_at"},
+		{"40 run_at with an offset of a day", email(`"run_at":"2030-01-01T05:00:00+24:59"`), 422, "/run_at"},
+		{"40 run_at with an offset without colon", email(`"run_at":"2030-01-01T05:00:00+0100"`), 422, "/run_at"},
+		{"40 run_at with a space", email(`"run_at":"2030-01-01 05:00:00Z"`), 422, "/run_at"},
+		{"40 run_at with a space around", email(`"run_at":" 2030-01-01T05:00:00Z"`), 422, "/run_at"},
+		{"40 run_at at 24:00", email(`"run_at":"2030-01-01T24:00:00Z"`), 422, "/run_at"},
+		{"40 run_at with no digits behind the point", email(`"run_at":"2030-01-01T05:00:00.Z"`), 422, "/run_at"},
+		{"40 run_at in Arabic digits", email(`"run_at":"٢٠٣٠-01-01T05:00:00Z"`), 422, "/run_at"},
+		{"40 run_at zero", email(`"run_at":"0001-01-01T00:00:00Z"`), 422, "/run_at"},
 		{"40 run_at on no day", email(`"run_at":"2027-02-30T00:00:00Z"`), 422, "/run_at"},
 		{"40 run_at in year 10000", email(`"run_at":"10000-01-01T00:00:00Z"`), 422, "/run_at"},
 		{"40 run_at in year 9999", email(`"run_at":"9999-12-31T23:59:59Z"`), 422, "/run_at"},

@@ -166,14 +166,14 @@ func (f *form) quoted(pointer string, value []byte) (s string, ok bool) {
 // number reads a number without fraction or exponent and checks it as a value of the field.
 func (f *form) number(pointer string, value []byte, field *fields.Field) (n int64, ok bool) {
 	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) { // a number that is out of int64's range becomes its nearest
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range, n is the largest or smallest int64
 		return 0, f.check(pointer, "must be a whole number, written without fraction, exponent or quotes")
 	}
 	return n, f.check(pointer, field.CheckNumber(n))
 }
 
-// rfc3339 is what time.Time's own parser is not strict about: two digits for the hour, a point before the fraction,
-// and an offset that exists.
+// rfc3339 is strict where time.Parse is not: two digits for the hour, a point before the fraction, an offset that
+// exists.
 var rfc3339 = regexp.MustCompile(
 	`^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 

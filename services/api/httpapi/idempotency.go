@@ -54,7 +54,7 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
-// keyOf binds a key to the request that it came with, and to the path: one job means something else to /jobs/bulk.
+// keyOf binds a key to the jobs of its request and to the path: the same key at another path is another request.
 func keyOf(key, path string, list []jobs.New) *jobs.Key {
 	if key == "" {
 		return nil

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,6 +14,18 @@ import (
 	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
+
+// TestPatternsInTags compares the patterns in struct tags, which cannot use a variable, with the rules.
+func TestPatternsInTags(t *testing.T) {
+	for _, typ := range []reflect.Type{reflect.TypeFor[ListInput](), reflect.TypeFor[RedriveFilter]()} {
+		for name, pattern := range map[string]*regexp.Regexp{"Type": jobs.TypePattern, "Queue": jobs.QueuePattern} {
+			f, _ := typ.FieldByName(name)
+			if got := f.Tag.Get("pattern"); got != pattern.String() {
+				t.Errorf("%s.%s: %s", typ, name, got)
+			}
+		}
+	}
+}
 
 func TestProblemTypesAreUnique(t *testing.T) {
 	seen := map[string]bool{}

@@ -11,8 +11,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// inner are the fields of a job that no answer shows.
-var inner = []string{"DeadlineAt", "Fence", "LeaseLosses"}
+// hidden are the fields of a job that no answer shows.
+var hidden = []string{"DeadlineAt", "Fence", "LeaseLosses"}
 
 // TestEveryFieldIsShown changes one field of a job after the other: the answer has to change.
 func TestEveryFieldIsShown(t *testing.T) {
@@ -47,7 +47,7 @@ func TestEveryFieldIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if shown, want := string(got) != string(empty), !slices.Contains(inner, f.Name); shown != want {
+		if shown, want := string(got) != string(empty), !slices.Contains(hidden, f.Name); shown != want {
 			t.Errorf("%s is shown: %v, want %v", f.Name, shown, want)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 const unknownID = "0192f000-1111-7222-8333-444444444444"
 
-// TestPaths is numbers 58 to 61 and their neighbours.
+// TestPaths is numbers 58 to 61 and cases near to them.
 func TestPaths(t *testing.T) {
 	s := newSystem(t)
 	id := s.submitted(`{"type":"email"}`)

@@ -46,8 +46,8 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// A proxy addresses the API by a name of its own and forwards the one that the browser used. That one decides too:
-// else a page could reach the API through the web interface, under a name of its own that resolves to this machine.
+// A proxy sends its own name for the API as Host, and the name that the browser used as X-Forwarded-Host. Both are
+// checked: else a page could reach the API through the web interface, under a name that resolves to this machine.
 func TestForwardedHosts(t *testing.T) {
 	s := newSystem(t)
 	for forwarded, status := range map[string]int{

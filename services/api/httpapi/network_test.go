@@ -65,7 +65,7 @@ func TestServerLimits(t *testing.T) {
 	}
 }
 
-// TestRawRequests is what only a connection can say. HTTP/1.1 itself is net/http's; these hold it to what we rely on.
+// TestRawRequests sends what only a connection can send. net/http reads it; these are the parts that we rely on.
 func TestRawRequests(t *testing.T) {
 	s := newSystem(t)
 	addr := s.listen(func(server *http.Server) {
@@ -128,8 +128,7 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-// TestSlowHeader is number 76: the connection is closed when the headers take too long, and others are served
-// meanwhile.
+// TestSlowHeader is number 76: the connection is closed when the headers take too long. Meanwhile others are served.
 func TestSlowHeader(t *testing.T) {
 	s := newSystem(t)
 	addr := s.listen(func(server *http.Server) { server.ReadHeaderTimeout = 300 * time.Millisecond })

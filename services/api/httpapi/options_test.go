@@ -55,7 +55,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestSharedRegistry has two APIs in one process, at the root and beneath a prefix: their requests are counted together.
+// TestSharedRegistry has two APIs in one process, at the root and beneath a prefix: their requests are counted
+// together.
 func TestSharedRegistry(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := newSystem(t, func(o *httpapi.Options) { o.Registry = registry })

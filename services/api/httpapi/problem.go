@@ -96,7 +96,7 @@ var sentinels = []struct {
 	{context.Canceled, outcomeUnknown, "The request was given up before the store answered."},
 }
 
-// problem makes an answer of a kind.
+// problem makes an answer of this kind.
 func (k *kind) problem(detail string, faults ...Fault) *Problem {
 	return &Problem{
 		Type: problemPrefix + k.name, Title: k.title, Status: k.status, Detail: detail, Errors: faults, kind: k,
@@ -144,7 +144,7 @@ func (p *Problem) because(err error) *Problem {
 // noPointer is for problemOf where there is no body to point into.
 func noPointer(string) string { return "" }
 
-// invalidBody sums up the faults of a body.
+// invalidBody is the answer to a body with faults.
 func invalidBody(faults []Fault) *Problem {
 	detail := "The body has a fault: see errors. Nothing was stored."
 	if len(faults) > 1 {

@@ -57,32 +57,25 @@ type BulkSubmission struct {
 // readOne reads the body of POST /jobs.
 func readOne(f *form, doc []byte) []jobs.New { return []jobs.New{readNew(f, "", doc)} }
 
-// readBulk reads the body of POST /jobs/bulk.
+// readBulk reads the body of POST /jobs/bulk. It stops after the first job that is too many: the engine checks their
+// number.
 func readBulk(f *form, doc []byte) (list []jobs.New) {
-	given := false
 	f.members("", doc, func(name string, value []byte) bool {
 		if name != "jobs" {
 			return false
 		}
-		given = true
-		n := f.elements("/jobs", value, func(i int, item []byte) {
-			if i < jobs.MaxBulk {
+		f.elements("/jobs", value, func(i int, item []byte) {
+			if i <= jobs.MaxBulk {
 				list = append(list, readNew(f, fmt.Sprintf("/jobs/%d", i), item))
 			}
 		})
-		if value[0] == '[' && (n < 1 || n > jobs.MaxBulk) {
-			f.fault("/jobs", fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk))
-		}
 		return true
 	})
-	if !given && doc[0] == '{' {
-		f.fault("/jobs", "is required")
-	}
 	return list
 }
 
-// readNew reads one submission by the table of fields. The engine checks what it returns. What is checked here as
-// well is what jobs.New cannot tell: a field that is there with the value that stands for a field left out.
+// readNew reads one submission by the table of fields. The engine checks what it returns. The limits are applied here
+// too, because only the body tells a zero that was written from a field that was left out.
 func readNew(f *form, at string, doc []byte) (n jobs.New) {
 	var given []*fields.Field
 	f.members(at, doc, func(name string, value []byte) bool {

@@ -27,8 +27,8 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// writer is a value that writes itself. It could do so by MarshalJSON, but encoding/json reads all that such a method
-// returns once more, which took more than the writing.
+// writer is a value that writes itself as JSON. It does not use MarshalJSON, because encoding/json reads again all that
+// such a method returns, which took longer than the writing.
 type writer interface{ writeTo(*bytes.Buffer) error }
 
 func encode(b *bytes.Buffer, v any) error {
@@ -54,7 +54,7 @@ func orNull[T comparable](v T) *T {
 	if v == zero {
 		return nil
 	}
-	p := new(T) // and not &v, which would be allocated for a zero v too
+	p := new(T) // not &v, which would be allocated for a zero v too
 	*p = v
 	return p
 }
