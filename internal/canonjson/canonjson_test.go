@@ -16,7 +16,8 @@ func TestCanonical(t *testing.T) {
 		"ShortKeysFirst":      {`{"aa":1,"b":2,"":3,"a":4}`, `{"":3,"a":4,"b":2,"aa":1}`},
 		"KeysByBytes":         {`{"é":1,"zz":2,"ab":3}`, `{"ab":3,"zz":2,"é":1}`},
 		"KeysByUnescapedForm": {`{"\n":1,"\u0061\t":2,"b":3,"\u0001":4}`, `{"\u0001":4,"\n":1,"b":3,"a\t":2}`},
-		"NestedObjects":       {`{"b":{"d":1,"c":{"z":0,"y":[{"n":1,"m":2}]}},"a":1}`, `{"a":1,"b":{"c":{"y":[{"m":2,"n":1}],"z":0},"d":1}}`},
+		"NestedObjects": {`{"b":{"d":1,"c":{"z":0,"y":[{"n":1,"m":2}]}},"a":1}`,
+			`{"a":1,"b":{"c":{"y":[{"m":2,"n":1}],"z":0},"d":1}}`},
 		"Scalars":             {`[true,false,null,"",0]`, `[true,false,null,"",0]`},
 		"Empty":               {`{"a":{},"b":[]}`, `{"a":{},"b":[]}`},
 		"TopLevelScalar":      {` "x" `, `"x"`},
@@ -163,12 +164,15 @@ func TestCanonicalEnvelope(t *testing.T) {
 		kind    ErrorKind
 		pointer string
 	}{
-		"DepthCountsFromTheValue":   {`{"payload":` + deep(32) + `}`, Limits{Envelope: 1}, 0, ""},
-		"DepthOfTheValueIsBounded":  {`{"payload":` + deep(33) + `}`, Limits{Envelope: 1}, Invalid, "/payload" + strings.Repeat("/a", 32)},
-		"DepthInBulk":               {`{"jobs":[{"payload":` + deep(32) + `}]}`, Limits{Envelope: 3}, 0, ""},
-		"EachValueHasItsOwnSize":    {`{"a":"` + strings.Repeat("x", 98) + `","b":"` + strings.Repeat("x", 98) + `"}`, one, 0, ""},
-		"TheSizeOfAValueIsBounded":  {`{"a":"` + strings.Repeat("x", 99) + `"}`, one, TooLarge, "/a"},
-		"EachValueHasItsOwnNodes":   {`{"a":[` + strings.Repeat("1,", 18) + `1],"b":[` + strings.Repeat("1,", 18) + `1]}`, one, 0, ""},
+		"DepthCountsFromTheValue": {`{"payload":` + deep(32) + `}`, Limits{Envelope: 1}, 0, ""},
+		"DepthOfTheValueIsBounded": {`{"payload":` + deep(33) + `}`, Limits{Envelope: 1}, Invalid,
+			"/payload" + strings.Repeat("/a", 32)},
+		"DepthInBulk": {`{"jobs":[{"payload":` + deep(32) + `}]}`, Limits{Envelope: 3}, 0, ""},
+		"EachValueHasItsOwnSize": {`{"a":"` + strings.Repeat("x", 98) + `","b":"` + strings.Repeat("x", 98) + `"}`,
+			one, 0, ""},
+		"TheSizeOfAValueIsBounded": {`{"a":"` + strings.Repeat("x", 99) + `"}`, one, TooLarge, "/a"},
+		"EachValueHasItsOwnNodes": {`{"a":[` + strings.Repeat("1,", 18) + `1],"b":[` + strings.Repeat("1,", 18) +
+			`1]}`, one, 0, ""},
 		"TheMembersAreBounded":      {`[` + strings.Repeat("1,", 20) + `1]`, one, Invalid, "/19"},
 		"AScalarNeedsNoEnvelope":    {`5`, one, 0, ""},
 		"TheEnvelopeMayBeAnArray":   {`[{"a":1}]`, one, 0, ""},
@@ -177,7 +181,8 @@ func TestCanonicalEnvelope(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Canonical([]byte(c.in), c.limits)
 			var e *Error
-			if c.kind == 0 && err != nil || c.kind != 0 && (!errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer) {
+			if c.kind == 0 && err != nil ||
+				c.kind != 0 && (!errors.As(err, &e) || e.Kind != c.kind || e.Pointer != c.pointer) {
 				t.Fatalf("got %#v; want kind %d at %q", err, c.kind, c.pointer)
 			}
 		})
@@ -200,10 +205,11 @@ func TestCanonicalEndsAtOnce(t *testing.T) {
 	for name, in := range map[string]string{
 		"Depth":        strings.Repeat("[", 100_000),
 		"BackwardKeys": "{" + backward.String() + `"x":1}`,
-		"NestedSorts":  reversed.String() + `"` + strings.Repeat("x", DefaultBytes-1000) + `"` + strings.Repeat(`,"a":1}`, 31),
-		"HugeNumbers":  "[" + strings.Repeat("1e131071,", 1000) + "1]",
-		"Digits":       strings.Repeat("9", 200_000) + "e1",
-		"Exponent":     "1e" + strings.Repeat("0", 200_000),
+		"NestedSorts": reversed.String() + `"` + strings.Repeat("x", DefaultBytes-1000) + `"` +
+			strings.Repeat(`,"a":1}`, 31),
+		"HugeNumbers": "[" + strings.Repeat("1e131071,", 1000) + "1]",
+		"Digits":      strings.Repeat("9", 200_000) + "e1",
+		"Exponent":    "1e" + strings.Repeat("0", 200_000),
 	} {
 		begin := time.Now()
 		_, err := Canonical([]byte(in), Limits{})
@@ -217,7 +223,8 @@ func TestCanonicalEndsAtOnce(t *testing.T) {
 // within the limits; what encoding/json refuses, we refuse.
 func FuzzCanonical(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"b":1,"aa":[1.50,-0,1e2,{"x":null}],"a":"é\ud83d\ude00\n\u001f"}`, `[1e-3,12345678901234567890]`, `{"a":1,"a":2}`, `"\ud800"`,
+		`{}`, `{"b":1,"aa":[1.50,-0,1e2,{"x":null}],"a":"é\ud83d\ude00\n\u001f"}`, `[1e-3,12345678901234567890]`,
+		`{"a":1,"a":2}`, `"\ud800"`,
 		`{"a\u0000":1}`, `01`, "\"\xff\"", `[[[[`, `1e400`, `{"\u0061":1,"b":{"\/":true}}`, ` [ ] x`,
 	} {
 		f.Add([]byte(seed), 0)

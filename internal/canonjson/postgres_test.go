@@ -26,10 +26,12 @@ func TestCanonicalIsJSONB(t *testing.T) {
 	defer conn.Close(context.WithoutCancel(t.Context()))
 
 	documents := []string{
-		`{"b":1,"aa":2,"":3,"a":4,"é":5,"zz":6,"\n":7,"\u0061\t":8}`, `{"a":{"z":[{"y":1,"x":2}],"y":{}},"b":[]}`, `"\u0001\u001F\u007f\u2028\/\"\\"`,
+		`{"b":1,"aa":2,"":3,"a":4,"é":5,"zz":6,"\n":7,"\u0061\t":8}`, `{"a":{"z":[{"y":1,"x":2}],"y":{}},"b":[]}`,
+		`"\u0001\u001F\u007f\u2028\/\"\\"`,
 		`"\ud83d\ude00 שלום \u200b\ufeff\uffff"`, `[true,false,null,"",0]`, `{"\u0001":1,"\b\f":2,"\"":3}`,
 		`[1e2,1.50,1.0e1,1e-3,-0,-0.0,1.00e1,1.5e5,12345678901234567890,0e5,0e-5,0.00e1,-1.5e1,1E+2,123.45e-1,12e-3,0.05e1,0.00123e5,1e308,1e-308,1.10e-5,100e-1,0.10e-0]`,
-		`[` + strings.Repeat("9", 131_072) + `,0.` + strings.Repeat("1", 16_383) + `]`, `1.` + strings.Repeat("0", 16_000) + `1e-300`,
+		`[` + strings.Repeat("9", 131_072) + `,0.` + strings.Repeat("1", 16_383) + `]`, `1.` +
+			strings.Repeat("0", 16_000) + `1e-300`,
 		`{"` + strings.Repeat("k", 256) + `":"` + strings.Repeat("x", 200_000) + `"}`,
 		strings.Repeat(`[`, 32) + strings.Repeat(`]`, 32),
 	}
@@ -54,7 +56,8 @@ func TestCanonicalIsJSONB(t *testing.T) {
 		}
 		ours, theirs = append(ours, string(got)), append(theirs, doc)
 	}
-	rows, err := conn.Query(t.Context(), `SELECT j::jsonb::text FROM unnest($1::text[]) WITH ORDINALITY AS d(j, i) ORDER BY i`, theirs)
+	rows, err := conn.Query(t.Context(),
+		`SELECT j::jsonb::text FROM unnest($1::text[]) WITH ORDINALITY AS d(j, i) ORDER BY i`, theirs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,9 @@
 // Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps
 // it.
 //
-// The engine checks submissions by it, whoever made them; the HTTP API reads and documents them by it. To add a
-// field, add an entry to Submission. A kind of value that no field has had so far needs a case in the methods here,
-// in the API's reader and in its schema.
+// The engine checks submissions by it. The HTTP API reads and documents them by it. To add a field, add an entry to
+// Submission, and columns to the stores. A kind of value that no field has yet (numbers, texts and times are there)
+// needs a case in the methods here, in the API's reader (submission.go, body.go) and in its schema (submission.go).
 package fields
 
 import (
@@ -25,7 +25,7 @@ type Field struct {
 	Min, Max int64          // of a Whole, or of a Span in seconds; inclusive
 	Exact    bool           // a Span is whole seconds, from Go as well
 	Excludes string         // name of a field that cannot be given together with this one
-	Unkeyed  bool           // requests that differ in nothing else are the same request to an idempotency key
+	Unkeyed  bool           // it does not count for an idempotency key: see Fingerprint
 
 	// Where jobs.New keeps the value. Exactly one of these is set; it says which kind of value the field has.
 	// The zero value means that the field was left out.
@@ -45,8 +45,8 @@ var Submission = []Field{
 	},
 	{
 		Name: "payload",
-		Doc: "What the handler gets; {} if left out. At most 256 KiB in canonical form, 32 levels deep, 10,000 values. " +
-			"Fields that the type's schema names are checked against it",
+		Doc: "What the handler gets; {} if left out. At most 256 KiB in canonical form, 32 levels deep, " +
+			"10,000 values. Fields that the type's schema names are checked against it",
 		Object: func(n *jobs.New) *json.RawMessage { return &n.Payload },
 	},
 	{
@@ -70,8 +70,9 @@ var Submission = []Field{
 		Span: func(n *jobs.New) *time.Duration { return &n.Timeout },
 	},
 	{
-		Name:   "run_at",
-		Doc:    "Not to be started before; at most 366 days ahead; in the past: at once. Not together with delay_seconds",
+		Name: "run_at",
+		Doc: "Not to be started before; at most 366 days ahead; in the past: at once. " +
+			"Not together with delay_seconds",
 		Moment: func(n *jobs.New) *time.Time { return &n.RunAt },
 	},
 	{

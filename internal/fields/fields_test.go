@@ -32,7 +32,8 @@ func TestEveryFieldIsListed(t *testing.T) {
 		if f.Object != nil {
 			at = append(at, f.Object(&n))
 		}
-		if len(at) != 1 || f.Name == "" || f.Doc == "" || known[at[0]] != "" || f.Excludes != "" && Named(f.Excludes) == nil {
+		if len(at) != 1 || f.Name == "" || f.Doc == "" || known[at[0]] != "" ||
+			f.Excludes != "" && Named(f.Excludes) == nil {
 			t.Fatalf("%+v", f)
 		}
 		known[at[0]] = f.Name
@@ -73,7 +74,8 @@ func TestCheck(t *testing.T) {
 		{"delay_seconds", jobs.New{Delay: jobs.MaxDelay - time.Nanosecond}, "must be 0 to 31622399"},
 		{"delay_seconds", jobs.New{Delay: time.Second, RunAt: soon}, "cannot be given together with run_at"},
 		{"run_at", jobs.New{Delay: time.Second, RunAt: soon}, ""},
-		{"run_at", jobs.New{RunAt: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)}, "must not be before the year 2000"},
+		{"run_at", jobs.New{RunAt: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)},
+			"must not be before the year 2000"},
 		{"run_at", jobs.New{RunAt: earliest}, ""},
 		{"run_at", jobs.New{RunAt: soon.Add(jobs.MaxDelay)}, "must be at most 366 days ahead"},
 		{"payload", jobs.New{Payload: json.RawMessage(`[]`)}, "must be an object"},

@@ -133,7 +133,7 @@ const maxExactDigits = 15
 
 func exact(number []byte, so bool) (float64, bool) {
 	v, err := strconv.ParseFloat(string(number), 64)
-	return v, so && err == nil && len(number) <= maxExactDigits && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0
+	return v, so && err == nil && len(number) <= maxExactDigits && !bytes.ContainsAny(number, "eE")
 }
 
 // Fits reports whether a value in canonical form (package canonjson) fits the schema for certain. Where it says no,
@@ -170,7 +170,8 @@ func (s *Shape) fit(doc []byte) int {
 			return -1
 		}
 	}
-	if s.enum != nil && size > 0 && !slices.ContainsFunc(s.enum, func(v []byte) bool { return bytes.Equal(v, doc[:size]) }) {
+	if s.enum != nil && size > 0 &&
+		!slices.ContainsFunc(s.enum, func(v []byte) bool { return bytes.Equal(v, doc[:size]) }) {
 		return -1
 	}
 	return size

@@ -67,7 +67,8 @@ func (s *schemas) of(t *jobs.Type) compiledSchema {
 	}
 	schema, err := compile(t.Schema)
 	if err != nil {
-		s.log.Warn("schema of a job type cannot be used; its payloads are not checked", "type", t.Name, "error", err.Error())
+		s.log.Warn("schema of a job type cannot be used; its payloads are not checked",
+			"type", t.Name, "error", err.Error())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,8 +29,10 @@ func FuzzSchema(f *testing.F) {
 		"whole":{"type":"integer","enum":[1,2.0]},"part":{"type":"number","format":"double","minimum":-0.25},"tags":{"type":"array","items":{},"minItems":1}},
 		"required":["text","more"],"additionalProperties":{"type":"object"}}`)})
 	for _, seed := range []string{
-		`{"text":"ab","choice":"a","whole":-5,"part":0.5,"tags":[true,false],"by":{"a":1.5}}`, `{"text":"\u00e9","more":{},"whole":2,"part":-0.25,"tags":[1]}`,
-		`{"text":"abcde"}`, `{"text":"a","more":{"a":[]},"tags":[]}`, `{"text":"ab","whole":1.0}`, `{"text":"ab","part":0.50000000000000000001}`, `{}`, `[]`, `null`,
+		`{"text":"ab","choice":"a","whole":-5,"part":0.5,"tags":[true,false],"by":{"a":1.5}}`,
+		`{"text":"\u00e9","more":{},"whole":2,"part":-0.25,"tags":[1]}`,
+		`{"text":"abcde"}`, `{"text":"a","more":{"a":[]},"tags":[]}`, `{"text":"ab","whole":1.0}`,
+		`{"text":"ab","part":0.50000000000000000001}`, `{}`, `[]`, `null`,
 	} {
 		f.Add([]byte(seed))
 	}

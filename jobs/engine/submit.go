@@ -79,7 +79,8 @@ const maxFaults = 100
 // complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in.
 func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submission, error) {
 	if len(s.Jobs) == 0 || len(s.Jobs) > jobs.MaxBulk {
-		return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)}}}
+		detail := fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)
+		return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: detail}}}
 	}
 	if s.Key != nil {
 		if detail := fields.CheckKey(s.Key.Key); detail != "" {

@@ -88,11 +88,13 @@ func TestSubmitListsAllFaults(t *testing.T) {
 	s := newSystem(t)
 	s.handle("mail", nothing)
 	got := s.faults(jobs.New{
-		Type: "mail", Payload: json.RawMessage(`[]`), Queue: "A", Priority: 11, MaxAttempts: 101, Timeout: -1, Delay: -1,
+		Type: "mail", Payload: json.RawMessage(`[]`), Queue: "A", Priority: 11, MaxAttempts: 101, Timeout: -1,
+		Delay: -1,
 		RunAt: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
 	want := []string{
-		"/0/payload", "/0/queue", "/0/priority", "/0/max_attempts", "/0/timeout_seconds", "/0/run_at", "/0/delay_seconds",
+		"/0/payload", "/0/queue", "/0/priority", "/0/max_attempts", "/0/timeout_seconds", "/0/run_at",
+		"/0/delay_seconds",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("faults at %v, want %v", got, want)

@@ -22,38 +22,50 @@ func TestGoodBodies(t *testing.T) {
 		fields     map[string]string // others, as they come back
 	}{
 		{"21 payload missing", `{"type":"email"}`, `{}`, map[string]string{
-			"queue": `"default"`, "priority": "0", "max_attempts": "5", "timeout_seconds": "300", "status": `"pending"`, "state": `"waiting"`, "attempts": "0",
-			"error_message": "null", "failure_kind": "null", "result": "null", "progress": "null", "worker_id": "null", "cancel_requested_at": "null",
-			"started_at": "null", "finished_at": "null",
+			"queue": `"default"`, "priority": "0", "max_attempts": "5", "timeout_seconds": "300", "status": `"pending"`,
+			"state": `"waiting"`, "attempts": "0",
+			"error_message": "null", "failure_kind": "null", "result": "null", "progress": "null", "worker_id": "null",
+			"cancel_requested_at": "null",
+			"started_at":          "null", "finished_at": "null",
 		}},
-		{"the type's own defaults", `{"type":"report"}`, `{}`, map[string]string{"queue": `"reports"`, "max_attempts": "3", "timeout_seconds": "60"}},
+		{"the type's own defaults", `{"type":"report"}`, `{}`,
+			map[string]string{"queue": `"reports"`, "max_attempts": "3", "timeout_seconds": "60"}},
 		{"everything", `{"type":"email","payload":{"to":"a@example.com"},"queue":"critical","priority":-10,"max_attempts":100,"timeout_seconds":86400,"run_at":"` +
 			soon.Format(time.RFC3339) + `"}`, `{"to":"a@example.com"}`, map[string]string{
-			"queue": `"critical"`, "priority": "-10", "max_attempts": "100", "timeout_seconds": "86400", "state": `"scheduled"`, "run_at": `"` + soon.Format(time.RFC3339) + `"`,
+			"queue": `"critical"`, "priority": "-10", "max_attempts": "100", "timeout_seconds": "86400",
+			"state": `"scheduled"`, "run_at": `"` + soon.Format(time.RFC3339) + `"`,
 		}},
-		{"13 surrogate pair, right to left, zero width", payload(`{"a":"\ud83d\ude00 שלום \u200b\ufeff\u202e"}`), "{\"a\":\"😀 שלום \u200b\ufeff\u202e\"}", nil},
+		{"13 surrogate pair, right to left, zero width", payload(`{"a":"\ud83d\ude00 שלום \u200b\ufeff\u202e"}`),
+			"{\"a\":\"😀 שלום \u200b\ufeff\u202e\"}", nil},
 		{"13 escapes", payload(`{"a":"\u0041\/\n\u001f\u2028\uffff"}`), "{\"a\":\"A/\\n\\u001f\u2028\uffff\"}", nil},
 		{"23 payload of depth 32", payload(nested(32)), nested(32), nil},
-		{"25 payload of 256 KiB", sized(jobs.MaxPayloadBytes), `{"x":"` + strings.Repeat("y", jobs.MaxPayloadBytes-8) + `"}`, nil},
+		{"25 payload of 256 KiB", sized(jobs.MaxPayloadBytes),
+			`{"x":"` + strings.Repeat("y", jobs.MaxPayloadBytes-8) + `"}`, nil},
 		{"25 spaces do not count", payload(strings.Repeat(" ", 300_000) + `{}`), `{}`, nil},
 		{"27 20 digits", payload(`{"a":12345678901234567890,"b":-9007199254740993,"c":1.00,"d":0.1000000000000000055511151231257827}`),
 			`{"a":12345678901234567890,"b":-9007199254740993,"c":1.00,"d":0.1000000000000000055511151231257827}`, nil},
-		{"27 exponents are written out", payload(`{"a":1e2,"b":-0,"c":1.50e1,"d":1e-3}`), `{"a":100,"b":0,"c":15.0,"d":0.001}`, nil},
-		{"32 key of 256 bytes", payload(`{"` + strings.Repeat("k", 256) + `":1}`), `{"` + strings.Repeat("k", 256) + `":1}`, nil},
+		{"27 exponents are written out", payload(`{"a":1e2,"b":-0,"c":1.50e1,"d":1e-3}`),
+			`{"a":100,"b":0,"c":15.0,"d":0.001}`, nil},
+		{"32 key of 256 bytes", payload(`{"` + strings.Repeat("k", 256) + `":1}`),
+			`{"` + strings.Repeat("k", 256) + `":1}`, nil},
 		{"34 markup", payload(`{"a":"<script>alert(1)</script>","b":"<img src=x onerror=alert(1)>","c":"javascript:alert(1)","d":"&amp;"}`),
-			`{"a":"<script>alert(1)</script>","b":"<img src=x onerror=alert(1)>","c":"javascript:alert(1)","d":"&amp;"}`, nil},
+			`{"a":"<script>alert(1)</script>","b":"<img src=x onerror=alert(1)>","c":"javascript:alert(1)","d":"&amp;"}`,
+			nil},
 		{"35 max_attempts 1", email(`"max_attempts":1`), `{}`, map[string]string{"max_attempts": "1"}},
 		{"39 priority 10", email(`"priority":10`), `{}`, map[string]string{"priority": "10"}},
 		{"39 priority -0", email(`"priority":-0`), `{}`, map[string]string{"priority": "0"}},
-		{"40 run_at in the past", email(`"run_at":"2001-01-01T00:00:00Z"`), `{}`, map[string]string{"state": `"waiting"`}},
-		{"40 run_at in another zone", email(`"run_at":"` + soon.In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339) + `"`), `{}`,
+		{"40 run_at in the past", email(`"run_at":"2001-01-01T00:00:00Z"`), `{}`,
+			map[string]string{"state": `"waiting"`}},
+		{"40 run_at in another zone",
+			email(`"run_at":"` + soon.In(time.FixedZone("", 5*3600+1800)).Format(time.RFC3339) + `"`), `{}`,
 			map[string]string{"run_at": `"` + soon.Format(time.RFC3339) + `"`, "state": `"scheduled"`}},
 		{"40 run_at with a fraction", email(`"run_at":"` + soon.Format("2006-01-02T15:04:05") + `.1234567Z"`), `{}`,
 			map[string]string{"run_at": `"` + soon.Format("2006-01-02T15:04:05") + `.123456Z"`}},
 		{"41 delay", email(`"delay_seconds":31622399`), `{}`, map[string]string{"state": `"scheduled"`}},
 		{"41 delay 0", email(`"delay_seconds":0`), `{}`, map[string]string{"state": `"waiting"`}},
 		{"42 queue of 63 characters", email(`"queue":"` + strings.Repeat("q", 63) + `"`), `{}`, nil},
-		{"keys are sorted, unknown ones kept", `{"type":"report","payload":{"zz":[],"a":{},"rows":1,"\u00e9":null}}`, `{"a":{},"zz":[],"é":null,"rows":1}`, nil},
+		{"keys are sorted, unknown ones kept", `{"type":"report","payload":{"zz":[],"a":{},"rows":1,"\u00e9":null}}`,
+			`{"a":{},"zz":[],"é":null,"rows":1}`, nil},
 		{"escaped names of fields", `{"\u0074ype":"ema\u0069l","payl\u006fad":{"a":1}}`, `{"a":1}`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,9 +105,10 @@ func TestIdempotency(t *testing.T) {
 		body, key string
 		status    int
 	}{
-		"52 the same, bare":                  {body, `abc`, 200},
-		"52 the same, quoted":                {body, `"abc"`, 200},
-		"53 other order and spaces":          {` { "delay_seconds":60, "payload" : {"b":{"y":3.0,"x":2},"a":1},"type":"email"} `, `abc`, 200},
+		"52 the same, bare":   {body, `abc`, 200},
+		"52 the same, quoted": {body, `"abc"`, 200},
+		"53 other order and spaces": {` { "delay_seconds":60, "payload" : {"b":{"y":3.0,"x":2},"a":1},"type":"email"} `,
+			`abc`, 200},
 		"53 other spelling of a number":      {strings.Replace(body, `"a":1`, `"a":0.1e1`, 1), `abc`, 200},
 		"54 other payload":                   {strings.Replace(body, `"a":1`, `"a":2`, 1), `abc`, 422},
 		"54 other digits of a number":        {strings.Replace(body, `3.0`, `3.00`, 1), `abc`, 422},
@@ -151,7 +164,8 @@ func TestIdempotency(t *testing.T) {
 	if r := s.do("POST", "/jobs/bulk", `{"jobs":[`+body+`,`+body+`]}`, key, "bulk"); r.status != 201 {
 		t.Errorf("bulk: %d %s", r.status, r.body)
 	}
-	if r := s.do("POST", "/jobs/bulk", `{"jobs":[`+body+`,`+body+`]}`, key, "bulk"); r.status != 200 || r.header.Get("Idempotency-Replayed") != "true" {
+	if r := s.do("POST", "/jobs/bulk", `{"jobs":[`+body+`,`+body+`]}`, key, "bulk"); r.status != 200 ||
+		r.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("bulk again: %d %s", r.status, r.body)
 	}
 }
@@ -227,7 +241,8 @@ func TestBulk(t *testing.T) {
 	}{
 		{"no items", body(nil), 422, "/jobs"},
 		{"1,001 items", body(items(1001)), 422, "/jobs"},
-		{"20,000 items", body(items(20_000)), 422, "/jobs/3332/payload"}, // too many values, before they are counted as jobs
+		// too many values, before they are counted as jobs
+		{"20,000 items", body(items(20_000)), 422, "/jobs/3332/payload"},
 		{"no jobs", `{}`, 422, "/jobs"},
 		{"jobs null", `{"jobs":null}`, 422, "/jobs"},
 		{"jobs an object", `{"jobs":{}}`, 422, "/jobs"},

@@ -51,7 +51,8 @@ func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	var registry jobs.Registry
 	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })
-	s.client, err = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry, Log: slog.New(slog.DiscardHandler)})
+	s.client, err = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry,
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +63,10 @@ func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 			t.Error(err)
 		}
 	})
-	report := jobs.Type{Name: "report", Queue: "reports", MaxAttempts: 3, Timeout: time.Minute, Schema: json.RawMessage(reportSchema), Example: json.RawMessage(`{"rows":1}`)}
-	worker := store.Session{ID: s.session, Hostname: "host", PID: 7, Version: "test", Slots: 4, Types: []string{"email", "report"}}
+	report := jobs.Type{Name: "report", Queue: "reports", MaxAttempts: 3, Timeout: time.Minute,
+		Schema: json.RawMessage(reportSchema), Example: json.RawMessage(`{"rows":1}`)}
+	worker := store.Session{ID: s.session, Hostname: "host", PID: 7, Version: "test", Slots: 4,
+		Types: []string{"email", "report"}}
 	if err := db.Register(t.Context(), worker, []jobs.Type{report}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +172,8 @@ func (s *system) refused(r reply, status int) {
 		s.t.Errorf("content type %q", got)
 	}
 	var p httpapi.Problem
-	if err := json.Unmarshal([]byte(r.body), &p); err != nil || p.Status != status || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, "urn:windlass:problem:") {
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil || p.Status != status || p.Title == "" || p.Detail == "" ||
+		!strings.HasPrefix(p.Type, "urn:windlass:problem:") {
 		s.t.Errorf("no proper problem (%v): %s", err, r.body)
 	}
 	if strings.ContainsAny(strings.NewReplacer("<= ", "", ">= ", "").Replace(r.body), "<>") || len(r.body) > 30_000 {
@@ -180,7 +184,8 @@ func (s *system) refused(r reply, status int) {
 // claimed moves a job to processing.
 func (s *system) claimed(id string) jobs.Job {
 	s.t.Helper()
-	got, err := s.store.Claim(s.t.Context(), store.Claim{Session: s.session, Types: []string{"email", "report"}, IDs: []string{id}, Suspects: 1})
+	got, err := s.store.Claim(s.t.Context(),
+		store.Claim{Session: s.session, Types: []string{"email", "report"}, IDs: []string{id}, Suspects: 1})
 	if err != nil || len(got.Jobs) != 1 {
 		s.t.Fatalf("claim: %+v, %v", got, err)
 	}

@@ -60,7 +60,8 @@ func BenchmarkPOST(b *testing.B) {
 			var registry jobs.Registry
 			handlers.Register(&registry, handlers.Options{})
 			client, err := engine.NewClient(engine.ClientOptions{
-				Store: nullStore{}, Queue: nullQueue{}, Bus: nullQueue{}, Registry: &registry, Log: slog.New(slog.DiscardHandler),
+				Store: nullStore{}, Queue: nullQueue{}, Bus: nullQueue{}, Registry: &registry,
+				Log: slog.New(slog.DiscardHandler),
 			})
 			if err != nil {
 				b.Fatal(err)

@@ -35,7 +35,8 @@ func TestProblemTypesAreUnique(t *testing.T) {
 		}
 		seen[s.kind.name] = true
 	}
-	for _, err := range []error{jobs.ErrNotFound, jobs.ErrConflict, jobs.ErrKeyReused, jobs.ErrKeyGone, jobs.ErrBusy, jobs.ErrRejected, jobs.ErrUnavailable, jobs.ErrOutcomeUnknown} {
+	for _, err := range []error{jobs.ErrNotFound, jobs.ErrConflict, jobs.ErrKeyReused, jobs.ErrKeyGone, jobs.ErrBusy,
+		jobs.ErrRejected, jobs.ErrUnavailable, jobs.ErrOutcomeUnknown} {
 		if p := problemOf(err, noPointer); p.cause == nil || len(seen) != 8 {
 			t.Errorf("%v has no row in the table; %d kinds", err, len(seen))
 		}
@@ -46,7 +47,8 @@ func TestProblemTypesAreUnique(t *testing.T) {
 func FuzzSubmission(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"email","payload":{"a":[1,{"b":"\"]}"}]},"priority":-1,"max_attempts":3,"timeout_seconds":5,"queue":"q","delay_seconds":1}`,
-		`{"type":"email","run_at":"2030-01-01T00:00:00Z"}`, `{"jobs":[{"type":"a"},{"type":"b","payload":{}}]}`, `[]`, `null`, `{"type":null}`, `{"\\":1,"type":"a"}`,
+		`{"type":"email","run_at":"2030-01-01T00:00:00Z"}`, `{"jobs":[{"type":"a"},{"type":"b","payload":{}}]}`, `[]`,
+		`null`, `{"type":null}`, `{"\\":1,"type":"a"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -88,7 +90,8 @@ func FuzzSubmission(f *testing.F) {
 					n.Payload = json.RawMessage(`{}`)
 				}
 				// The engine brings the payload into canonical form once more: that must change nothing.
-				if again, err := canonjson.Canonical(n.Payload, canonjson.Limits{}); err != nil || !bytes.Equal(again, n.Payload) {
+				if again, err := canonjson.Canonical(n.Payload, canonjson.Limits{}); err != nil ||
+					!bytes.Equal(again, n.Payload) {
 					t.Fatalf("payload %q is canonical only as %q (%v)", n.Payload, again, err)
 				}
 				var s struct {
@@ -130,7 +133,8 @@ func FuzzCursor(f *testing.F) {
 }
 
 func FuzzIdempotencyKey(f *testing.F) {
-	for _, seed := range []string{"", "abc", `"abc"`, `"a\"b\\"`, `"abc`, `"`, "a b", "\x00", "ключ", "\xff\xfe", strings.Repeat("k", 256)} {
+	for _, seed := range []string{"", "abc", `"abc"`, `"a\"b\\"`, `"abc`, `"`, "a b", "\x00", "ключ", "\xff\xfe",
+		strings.Repeat("k", 256)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -141,7 +145,8 @@ func FuzzIdempotencyKey(f *testing.F) {
 		if bad != nil {
 			return
 		}
-		if len(key) > fields.MaxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		if len(key) > fields.MaxKeyBytes ||
+			strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			t.Fatalf("%q became %q", value, key)
 		}
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`

@@ -63,15 +63,18 @@ func inJSON(v any) ([]byte, error) {
 func TestJobsFitTheirSchema(t *testing.T) {
 	now := time.Now()
 	full := &jobs.Job{
-		ID: "0192f000-1111-7222-8333-444444444444", Type: "email", Queue: "default", Status: jobs.Failed, Error: "<b>\u2028",
+		ID: "0192f000-1111-7222-8333-444444444444", Type: "email", Queue: "default", Status: jobs.Failed,
+		Error:       "<b>\u2028",
 		FailureKind: jobs.KindError, WorkerID: "w", Timeout: time.Minute, Payload: json.RawMessage(`{"a":1.00}`),
 		Result: json.RawMessage(`[1]`), Progress: &jobs.Progress{Percent: 1, Message: "m", At: now},
 		CancelRequestedAt: now, StartedAt: now, FinishedAt: now, RunAt: now, CreatedAt: now, UpdatedAt: now,
 	}
 	for _, j := range []*jobs.Job{full, {Status: jobs.Pending, Payload: json.RawMessage(`{}`)}} {
 		for name, answer := range map[string]any{
-			"JobSummary": JobSummary{view{j, now}}, "Job": Job{view{j, now}}, "JobDetail": JobDetail{view{j, now}, []Attempt{}},
-			"ListedBody": ListedBody{Jobs: []JobSummary{{view{j, now}}}}, "BulkCreatedBody": BulkCreatedBody{[]Job{{view{j, now}}}},
+			"JobSummary": JobSummary{view{j, now}}, "Job": Job{view{j, now}},
+			"JobDetail":       JobDetail{view{j, now}, []Attempt{}},
+			"ListedBody":      ListedBody{Jobs: []JobSummary{{view{j, now}}}},
+			"BulkCreatedBody": BulkCreatedBody{[]Job{{view{j, now}}}},
 		} {
 			raw, err := inJSON(answer)
 			if err != nil {
@@ -83,7 +86,8 @@ func TestJobsFitTheirSchema(t *testing.T) {
 			}
 			schema := openAPIComponent(t, name)
 			if len(got) != len(schema.Properties) || len(got) != len(schema.Required) {
-				t.Errorf("%s has %d fields, documented are %d, required %d", name, len(got), len(schema.Properties), len(schema.Required))
+				t.Errorf("%s has %d fields, documented are %d, required %d", name, len(got), len(schema.Properties),
+					len(schema.Required))
 			}
 			for field, value := range got {
 				kinds, documented := schema.Properties[field]

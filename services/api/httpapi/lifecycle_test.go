@@ -90,7 +90,8 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	r := s.do("OPTIONS", "/jobs", "")
-	if r.status != 204 || r.header.Get("Allow") != "GET, HEAD, POST, OPTIONS" || r.body != "" || r.header.Get("Access-Control-Allow-Origin") != "" {
+	if r.status != 204 || r.header.Get("Allow") != "GET, HEAD, POST, OPTIONS" || r.body != "" ||
+		r.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("OPTIONS: %d %v", r.status, r.header)
 	}
 	s.refused(s.do("OPTIONS", "/nothing", ""), 404)
@@ -127,7 +128,8 @@ func TestLists(t *testing.T) {
 		}
 	}
 	for target, n := range map[string]int{
-		"/jobs?queue=q0": 4, "/jobs?queue=q1&limit=2": 2, "/jobs?status=pending": 7, "/jobs?status=failed": 0, "/jobs?state=waiting&type=email": 7, "/jobs?type=other": 0, "/dlq": 0,
+		"/jobs?queue=q0": 4, "/jobs?queue=q1&limit=2": 2, "/jobs?status=pending": 7, "/jobs?status=failed": 0,
+		"/jobs?state=waiting&type=email": 7, "/jobs?type=other": 0, "/dlq": 0,
 	} {
 		if r := s.do("GET", target, ""); r.status != 200 || len(r.field("jobs").([]any)) != n {
 			t.Errorf("%s: %d %s", target, r.status, r.body)
@@ -136,12 +138,17 @@ func TestLists(t *testing.T) {
 
 	cursor := s.do("GET", "/jobs?limit=3", "").field("next_cursor").(string)
 	bad := []string{
-		"limit=0", "limit=-1", "limit=abc", "limit=1e9", "limit=1000000000", "limit=201", "limit=", "limit=5&limit=6", "limit=5&limit=5", "limit=1.5", "limit=0x10",
-		"limit=99999999999999999999", "cursor=garbage", "cursor=", "cursor=" + strings.Repeat("A", 10_000), "cursor=" + cursor + "A", "cursor=" + cursor[:20],
+		"limit=0", "limit=-1", "limit=abc", "limit=1e9", "limit=1000000000", "limit=201", "limit=", "limit=5&limit=6",
+		"limit=5&limit=5", "limit=1.5", "limit=0x10",
+		"limit=99999999999999999999", "cursor=garbage", "cursor=", "cursor=" + strings.Repeat("A", 10_000), "cursor=" +
+			cursor + "A", "cursor=" + cursor[:20],
 		"cursor=" + cursor + "%3D", "cursor=" + cursor + "%0A", "cursor=" + strings.Repeat("A", len(cursor)),
-		"cursor=" + cursor + "&queue=q0", "cursor=" + cursor + "&status=pending", "cursor=" + cursor + "&cursor=" + cursor,
-		"status=foo", "status=completed'%20OR%201=1", "status=", "status=PENDING", "status=pending,failed", "status=pending&status=failed", "state=foo", "state=pending",
-		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5", "limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
+		"cursor=" + cursor + "&queue=q0", "cursor=" + cursor + "&status=pending", "cursor=" + cursor + "&cursor=" +
+			cursor,
+		"status=foo", "status=completed'%20OR%201=1", "status=", "status=PENDING", "status=pending,failed",
+		"status=pending&status=failed", "state=foo", "state=pending",
+		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5",
+		"limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
 	}
 	for i := range cursor { // every bit of it
 		for bit := range 6 {
@@ -185,17 +192,21 @@ func TestVerbs(t *testing.T) {
 	s.refused(act(dead, "cancel"), 409)
 	s.refused(s.do("DELETE", "/jobs/"+processing, ""), 409) // 69
 	s.refused(s.do("DELETE", "/jobs/"+pending, ""), 409)
-	if r := act(completed, "retry"); !strings.Contains(r.body, "The job is completed; only a failed job can be sent back.") {
+	if r := act(completed, "retry"); !strings.Contains(r.body,
+		"The job is completed; only a failed job can be sent back.") {
 		t.Errorf("%s", r.body)
 	}
 
-	if r := act(dead, "retry"); r.status != 200 || r.field("status") != "pending" || fmt.Sprint(r.field("attempts")) != "0" {
+	if r := act(dead, "retry"); r.status != 200 || r.field("status") != "pending" ||
+		fmt.Sprint(r.field("attempts")) != "0" {
 		t.Errorf("retry: %d %s", r.status, r.body)
 	}
-	if r := s.do("GET", "/jobs/"+dead, ""); !strings.Contains(r.body, `"history":[{"attempt":1,"fence":1,`) || !strings.Contains(r.body, `"error":"it broke"`) {
+	if r := s.do("GET", "/jobs/"+dead, ""); !strings.Contains(r.body, `"history":[{"attempt":1,"fence":1,`) ||
+		!strings.Contains(r.body, `"error":"it broke"`) {
 		t.Errorf("history: %s", r.body)
 	}
-	if r := act(pending, "cancel"); r.status != 200 || r.field("state") != "cancelled" || r.field("failure_kind") != "cancelled" {
+	if r := act(pending, "cancel"); r.status != 200 || r.field("state") != "cancelled" ||
+		r.field("failure_kind") != "cancelled" {
 		t.Errorf("cancel: %d %s", r.status, r.body)
 	}
 	if r := act(pending, "cancel"); r.status != 200 {
@@ -204,13 +215,15 @@ func TestVerbs(t *testing.T) {
 	if r := act(processing, "cancel"); r.status != 202 || r.field("state") != "cancelling" {
 		t.Errorf("cancel processing: %d %s", r.status, r.body)
 	}
-	if r := s.do("GET", "/jobs/"+completed, ""); !strings.Contains(r.body, `"result":{"n":12345678901234567890}`) || r.field("error_message") != nil {
+	if r := s.do("GET", "/jobs/"+completed, ""); !strings.Contains(r.body, `"result":{"n":12345678901234567890}`) ||
+		r.field("error_message") != nil {
 		t.Errorf("result: %s", r.body)
 	}
 	if r := s.do("POST", "/jobs/"+job(store.VerbFail)+"/retry", `{}`); r.status != 200 {
 		t.Errorf("retry with an empty object: %d", r.status)
 	}
-	for body, status := range map[string]int{`{"force":true}`: 422, `[]`: 422, `null`: 422, `{`: 400, `{"a":1,"a":1}`: 400} {
+	for body, status := range map[string]int{`{"force":true}`: 422, `[]`: 422, `null`: 422, `{`: 400,
+		`{"a":1,"a":1}`: 400} {
 		s.refused(s.do("POST", "/jobs/"+pending+"/cancel", body), status)
 	}
 	s.refused(s.do("POST", "/jobs/"+pending+"/retry", `{}`, "Content-Type", "text/plain"), 415)
@@ -246,16 +259,22 @@ func TestRedrive(t *testing.T) {
 
 	long := strings.Repeat("x", 201)
 	for body, status := range map[string]int{
-		``: 400, `{`: 400, `null`: 422, `[]`: 422, `{}`: 422, `{"ids":null}`: 422, `{"ids":[]}`: 422, `{"ids":"` + a + `"}`: 422, `{"ids":["x"]}`: 422, `{"ids":[5]}`: 422,
-		`{"ids":["` + a + `"],"filter":{}}`: 422, `{"ids":["` + a + `"],"limit":5}`: 422, `{"filter":null}`: 422, `{"filter":[]}`: 422, `{"filter":{"foo":1}}`: 422,
-		`{"filter":{"type":"A"}}`: 422, `{"filter":{"queue":"a:b"}}`: 422, `{"filter":{"error":""}}`: 422, `{"filter":{"error":"` + long + `"}}`: 422,
-		`{"filter":{"error":"\u0000"}}`: 422, `{"filter":{"type":null}}`: 422, `{"filter":{},"limit":0}`: 422, `{"filter":{},"limit":1001}`: 422, `{"filter":{},"limit":1e2}`: 422,
-		`{"filter":{},"spread_seconds":-1}`: 422, `{"filter":{},"spread_seconds":86401}`: 422, `{"filter":{},"foo":1}`: 422,
+		``: 400, `{`: 400, `null`: 422, `[]`: 422, `{}`: 422, `{"ids":null}`: 422, `{"ids":[]}`: 422, `{"ids":"` + a +
+			`"}`: 422, `{"ids":["x"]}`: 422, `{"ids":[5]}`: 422,
+		`{"ids":["` + a + `"],"filter":{}}`: 422, `{"ids":["` + a + `"],"limit":5}`: 422, `{"filter":null}`: 422,
+		`{"filter":[]}`: 422, `{"filter":{"foo":1}}`: 422,
+		`{"filter":{"type":"A"}}`: 422, `{"filter":{"queue":"a:b"}}`: 422, `{"filter":{"error":""}}`: 422,
+		`{"filter":{"error":"` + long + `"}}`: 422,
+		`{"filter":{"error":"\u0000"}}`:       422, `{"filter":{"type":null}}`: 422, `{"filter":{},"limit":0}`: 422,
+		`{"filter":{},"limit":1001}`: 422, `{"filter":{},"limit":1e2}`: 422,
+		`{"filter":{},"spread_seconds":-1}`: 422, `{"filter":{},"spread_seconds":86401}`: 422,
+		`{"filter":{},"foo":1}`:                                 422,
 		`{"ids":["` + strings.Repeat(a+`","`, 1000) + a + `"]}`: 422,
 	} {
 		s.refused(s.do("POST", "/dlq/retry", body), status)
 	}
-	if r := s.do("GET", "/dlq", ""); r.status != 200 || len(r.field("jobs").([]any)) != 3 || strings.Contains(r.body, cancelled) {
+	if r := s.do("GET", "/dlq", ""); r.status != 200 || len(r.field("jobs").([]any)) != 3 ||
+		strings.Contains(r.body, cancelled) {
 		t.Fatalf("dlq: %d %s", r.status, r.body)
 	}
 	for _, c := range []struct {

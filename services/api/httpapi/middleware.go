@@ -94,7 +94,8 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		missingHost.problem("The Host header is missing.").write(out)
 		return
 	case !m.addressed(r):
-		misdirected.problem("This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
+		misdirected.problem(
+			"This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
 		return
 	}
 	if m.origins.Check(r) != nil {

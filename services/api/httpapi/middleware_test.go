@@ -23,8 +23,10 @@ import (
 func TestHosts(t *testing.T) {
 	s := newSystem(t)
 	for host, status := range map[string]int{
-		"localhost": 200, "localhost:8000": 200, "LOCALHOST:1": 200, "127.0.0.1:8000": 200, "[::1]:8000": 200, "[::1]": 200,
-		"": 400, "evil.example": 421, "evil.example:8000": 421, "localhost.evil.example": 421, "localhost.": 421, "127.0.0.2": 421, "10.0.0.1": 421, "localhost:80:80": 421, "<script>": 421,
+		"localhost": 200, "localhost:8000": 200, "LOCALHOST:1": 200, "127.0.0.1:8000": 200, "[::1]:8000": 200,
+		"[::1]": 200,
+		"":      400, "evil.example": 421, "evil.example:8000": 421, "localhost.evil.example": 421, "localhost.": 421,
+		"127.0.0.2": 421, "10.0.0.1": 421, "localhost:80:80": 421, "<script>": 421,
 	} {
 		r := httptest.NewRequest("GET", "/jobs", nil)
 		r.Host = host
@@ -83,7 +85,8 @@ func TestOrigins(t *testing.T) {
 	}{
 		{"no browser", nil, 201},
 		{"same origin", []string{"Origin", "http://localhost:8000"}, 201},
-		{"same origin by fetch metadata", []string{"Origin", "http://localhost:3000", "Sec-Fetch-Site", "same-origin"}, 201},
+		{"same origin by fetch metadata", []string{"Origin", "http://localhost:3000", "Sec-Fetch-Site", "same-origin"},
+			201},
 		{"trusted", []string{"Origin", "https://ui.example", "Sec-Fetch-Site", "cross-site"}, 201},
 		{"foreign", []string{"Origin", "https://evil.example"}, 403},
 		{"foreign by fetch metadata", []string{"Sec-Fetch-Site", "cross-site"}, 403},
@@ -102,10 +105,12 @@ func TestOrigins(t *testing.T) {
 			}
 		}
 	}
-	if r := s.do("GET", "/jobs", "", "Origin", "https://evil.example"); r.status != 200 || r.header.Get("Access-Control-Allow-Origin") != "" {
+	if r := s.do("GET", "/jobs", "", "Origin", "https://evil.example"); r.status != 200 ||
+		r.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a foreign page's GET: %d %v", r.status, r.header)
 	}
-	if _, err := httpapi.New(httpapi.Options{TrustedOrigins: []string{"no origin"}, Registry: prometheus.NewRegistry()}); err == nil {
+	if _, err := httpapi.New(httpapi.Options{TrustedOrigins: []string{"no origin"},
+		Registry: prometheus.NewRegistry()}); err == nil {
 		t.Error("a bad trusted origin was taken")
 	}
 }
@@ -249,7 +254,8 @@ func TestPanic(t *testing.T) {
 	s := newSystem(t, func(o *httpapi.Options) { o.Client = broken{o.Client} })
 	r := s.do("GET", "/queues", "")
 	s.refused(r, 500)
-	if strings.Contains(r.body, "mistake") || !strings.Contains(s.log.String(), "a mistake") || !strings.Contains(s.log.String(), "middleware_test.go") {
+	if strings.Contains(r.body, "mistake") || !strings.Contains(s.log.String(), "a mistake") ||
+		!strings.Contains(s.log.String(), "middleware_test.go") {
 		t.Errorf("%s\n%s", r.body, s.log)
 	}
 }
@@ -262,11 +268,13 @@ func TestReadiness(t *testing.T) {
 		o.Draining = func() bool { return draining }
 		o.Client = degradable{o.Client, &degraded}
 	})
-	if r := s.do("GET", "/readyz", ""); r.status != 200 || strings.TrimSpace(r.body) != `{"status":"ready","store":"ok","redis":"ok"}` {
+	if r := s.do("GET", "/readyz", ""); r.status != 200 ||
+		strings.TrimSpace(r.body) != `{"status":"ready","store":"ok","redis":"ok"}` {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	degraded = true
-	if r := s.do("GET", "/readyz", ""); r.status != 200 || strings.TrimSpace(r.body) != `{"status":"ready","store":"ok","redis":"degraded"}` {
+	if r := s.do("GET", "/readyz", ""); r.status != 200 ||
+		strings.TrimSpace(r.body) != `{"status":"ready","store":"ok","redis":"degraded"}` {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	down = errors.New("password=secret")
@@ -301,7 +309,8 @@ func TestSystem(t *testing.T) {
 
 	r := s.do("GET", "/metrics", "", "Accept", "*/*")
 	for name, want := range map[string]string{
-		"total_jobs": "5", "active_jobs": "1", "failed_jobs": "1", "queue_length": "1", "scheduled": "1", "retrying": "1", "dead": "1", "cancelled": "0",
+		"total_jobs": "5", "active_jobs": "1", "failed_jobs": "1", "queue_length": "1", "scheduled": "1",
+		"retrying": "1", "dead": "1", "cancelled": "0",
 		"completed_jobs": "0", "workers": "1", "slots": "4", "failed_last_minute": "1", "completed_last_minute": "0",
 	} {
 		if got := fmt.Sprint(r.field(name)); got != want {
@@ -312,11 +321,14 @@ func TestSystem(t *testing.T) {
 		`"queues":\[\{"name":"critical","depth":0,"scheduled":0,"running":1,"oldest_pending_seconds":0\},\{"name":"default","depth":1,"scheduled":1,`).MatchString(r.body) {
 		t.Errorf("%s", r.body)
 	}
-	if r := s.do("GET", "/workers", ""); !strings.Contains(r.body, `"hostname":"host","pid":7,"version":"test","state":"alive","slots":4,"running":0,"types":["email","report"],"queues":[],`) {
+	if r := s.do("GET", "/workers", ""); !strings.Contains(r.body,
+		`"hostname":"host","pid":7,"version":"test","state":"alive","slots":4,"running":0,"types":["email","report"],"queues":[],`) {
 		t.Errorf("%s", r.body)
 	}
 	r = s.do("GET", "/job-types", "")
-	if !strings.Contains(r.body, `{"name":"report","description":null,"queue":"reports","max_attempts":3,"timeout_seconds":60,"schema":{`) || !strings.Contains(r.body, `"name":"email"`) {
+	if !strings.Contains(r.body,
+		`{"name":"report","description":null,"queue":"reports","max_attempts":3,"timeout_seconds":60,"schema":{`) ||
+		!strings.Contains(r.body, `"name":"email"`) {
 		t.Errorf("%s", r.body)
 	}
 }
@@ -330,21 +342,27 @@ func TestPrometheus(t *testing.T) {
 	const scraper = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 	r := s.do("GET", "/metrics", "", "Accept", scraper)
 	for _, want := range []string{
-		`windlass_jobs{state="waiting"} 1`, "windlass_queue_length 1", `windlass_queue_depth{queue="default"} 1`, "windlass_workers 1", "windlass_slots 4", "windlass_store_up 1",
+		`windlass_jobs{state="waiting"} 1`, "windlass_queue_length 1", `windlass_queue_depth{queue="default"} 1`,
+		"windlass_workers 1", "windlass_slots 4", "windlass_store_up 1",
 		"windlass_oldest_pending_seconds", `windlass_http_requests_total{code="404",method="GET",route="/jobs/{id}"} 1`,
-		`windlass_http_requests_total{code="404",method="GET",route="none"} 1`, `windlass_http_requests_total{code="405",method="other",route="none"} 1`,
-		`windlass_http_request_seconds_bucket{route="/jobs",le="0.001"}`, "go_goroutines", "process_resident_memory_bytes",
+		`windlass_http_requests_total{code="404",method="GET",route="none"} 1`,
+		`windlass_http_requests_total{code="405",method="other",route="none"} 1`,
+		`windlass_http_request_seconds_bucket{route="/jobs",le="0.001"}`, "go_goroutines",
+		"process_resident_memory_bytes",
 	} {
 		if !strings.Contains(r.body, want) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "application/openmetrics-text") || t.Failed() {
+	if r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "application/openmetrics-text") ||
+		t.Failed() {
 		t.Errorf("%d %v\n%.6000s", r.status, r.header, r.body)
 	}
 	for accept, text := range map[string]bool{
-		"text/plain": true, "text/plain;version=0.0.4": true, "application/openmetrics-text": true, "": false, "*/*": false, "application/json": false, "text/html,*/*;q=0.8": false,
-		"application/json, text/plain, */*": false, "text/plain;q=0": false, "text/plain;q=x": false, "application/json;q=0.1,text/plain": true, "text/*": false, ";;;": false,
+		"text/plain": true, "text/plain;version=0.0.4": true, "application/openmetrics-text": true, "": false,
+		"*/*": false, "application/json": false, "text/html,*/*;q=0.8": false,
+		"application/json, text/plain, */*": false, "text/plain;q=0": false, "text/plain;q=x": false,
+		"application/json;q=0.1,text/plain": true, "text/*": false, ";;;": false,
 	} {
 		r := s.do("GET", "/metrics", "", "Accept", accept)
 		if got := !strings.HasPrefix(r.header.Get("Content-Type"), "application/json"); r.status != 200 || got != text {
@@ -353,7 +371,8 @@ func TestPrometheus(t *testing.T) {
 	}
 	down := newSystem(t, func(o *httpapi.Options) { o.Client = failing{o.Client, jobs.ErrUnavailable} })
 	r = down.do("GET", "/metrics", "", "Accept", "text/plain")
-	if r.status != 200 || !strings.Contains(r.body, "windlass_store_up 0") || strings.Contains(r.body, "windlass_jobs{") || !strings.Contains(r.body, "windlass_queue_degraded 1") {
+	if r.status != 200 || !strings.Contains(r.body, "windlass_store_up 0") ||
+		strings.Contains(r.body, "windlass_jobs{") || !strings.Contains(r.body, "windlass_queue_degraded 1") {
 		t.Errorf("store down: %d %.500s", r.status, r.body)
 	}
 }
@@ -362,10 +381,12 @@ func TestDocs(t *testing.T) {
 	s := newSystem(t)
 	page := s.do("GET", "/docs", "")
 	policy := page.header.Get("Content-Security-Policy")
-	if page.status != 200 || !strings.Contains(policy, "script-src 'self';") || !strings.Contains(policy, "frame-ancestors 'none'") {
+	if page.status != 200 || !strings.Contains(policy, "script-src 'self';") ||
+		!strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Fatalf("%d %v", page.status, page.header)
 	}
-	if outside := regexp.MustCompile(`(?i)(src|href|url)\s*=\s*"(https?:)?//`).FindString(page.body); outside != "" || strings.Contains(page.body, "<script>") {
+	if outside := regexp.MustCompile(`(?i)(src|href|url)\s*=\s*"(https?:)?//`).FindString(page.body); outside != "" ||
+		strings.Contains(page.body, "<script>") {
 		t.Errorf("the page needs more than this server: %s", outside)
 	}
 	for _, m := range regexp.MustCompile(`(?:src|href|spec-url)="([^":]+)"`).FindAllStringSubmatch(page.body, -1) {
@@ -381,7 +402,8 @@ func TestDocs(t *testing.T) {
 		t.Fatalf("%v %v", err, zipped.header)
 	}
 	var unzipped bytes.Buffer
-	if _, err := unzipped.ReadFrom(z); err != nil || unzipped.String() != plain.body || !strings.Contains(plain.body, "RapiDoc 9.3.8") {
+	if _, err := unzipped.ReadFrom(z); err != nil || unzipped.String() != plain.body ||
+		!strings.Contains(plain.body, "RapiDoc 9.3.8") {
 		t.Errorf("the script is not the same compressed: %v", err)
 	}
 	if r := s.do("GET", "/docs/license.txt", ""); !strings.Contains(r.body, "MIT License") {
@@ -394,7 +416,8 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/jobs", "/nothing", "/metrics", "/jobs/x"} {
 		h := s.do("GET", path, "").header
 		for name, want := range map[string]string{
-			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 		} {
 			if h.Get(name) != want {
 				t.Errorf("%s: %s is %q", path, name, h.Get(name))

@@ -57,7 +57,8 @@ func exchange(t *testing.T, addr, request string, wait time.Duration) string {
 
 func TestServerLimits(t *testing.T) {
 	server := httpapi.Server(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	if server.ReadHeaderTimeout != 5*time.Second || server.ReadTimeout != 15*time.Second || server.IdleTimeout != time.Minute || server.MaxHeaderBytes != 16<<10 {
+	if server.ReadHeaderTimeout != 5*time.Second || server.ReadTimeout != 15*time.Second ||
+		server.IdleTimeout != time.Minute || server.MaxHeaderBytes != 16<<10 {
 		t.Errorf("%+v", server)
 	}
 	if server.WriteTimeout <= server.ReadTimeout {
@@ -73,41 +74,57 @@ func TestRawRequests(t *testing.T) {
 	})
 	const good = `{"type":"email"}`
 	post := func(headers, body string) string {
-		return "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + headers + "\r\n\r\n" + body
+		return "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + headers + "\r\n\r\n" +
+			body
 	}
 	for _, c := range []struct {
 		name, request, answer string
 		rows                  int64
 	}{
 		{"good", post(fmt.Sprintf("Content-Length: %d\r\nConnection: close", len(good)), good), "HTTP/1.1 201 ", 1},
-		{"good in chunks", post("Transfer-Encoding: chunked\r\nConnection: close", "10\r\n"+good+"\r\n0\r\n\r\n"), "HTTP/1.1 201 ", 1},
+		{"good in chunks", post("Transfer-Encoding: chunked\r\nConnection: close", "10\r\n"+good+"\r\n0\r\n\r\n"),
+			"HTTP/1.1 201 ", 1},
 		{"3 body shorter than announced, then silence", post("Content-Length: 100", good), "HTTP/1.1 408 ", 0},
 		{"3 no body at all", post("Content-Length: 100", ""), "HTTP/1.1 408 ", 0},
 		{"3 a complete document, then silence", post("Content-Length: 17", good), "HTTP/1.1 408 ", 0},
 		{"3 chunks that do not end", post("Transfer-Encoding: chunked", "10\r\n"+good+"\r\n"), "HTTP/1.1 408 ", 0},
-		{"26 more than 1 MiB in chunks", post("Transfer-Encoding: chunked", "200000\r\n"+strings.Repeat(" ", 0x200000)+"\r\n0\r\n\r\n"), "HTTP/1.1 413 ", 0},
+		{"26 more than 1 MiB in chunks",
+			post("Transfer-Encoding: chunked", "200000\r\n"+strings.Repeat(" ", 0x200000)+"\r\n0\r\n\r\n"),
+			"HTTP/1.1 413 ", 0},
 		{"26 more than 1 MiB announced", post("Content-Length: 2000000", ""), "HTTP/1.1 413 ", 0},
-		{"26 more than 1 MiB announced politely", post("Content-Length: 2000000\r\nExpect: 100-continue", ""), "HTTP/1.1 413 ", 0},
+		{"26 more than 1 MiB announced politely", post("Content-Length: 2000000\r\nExpect: 100-continue", ""),
+			"HTTP/1.1 413 ", 0},
 		{"bad chunk", post("Transfer-Encoding: chunked", "zz\r\n"), "HTTP/1.1 400 ", 0},
-		{"gzip as transfer encoding", post("Transfer-Encoding: gzip, chunked", "10\r\n"+good+"\r\n0\r\n\r\n"), "HTTP/1.1 501 ", 0},
+		{"gzip as transfer encoding", post("Transfer-Encoding: gzip, chunked", "10\r\n"+good+"\r\n0\r\n\r\n"),
+			"HTTP/1.1 501 ", 0},
 		{"49 NUL in the key", post("Idempotency-Key: a\x00b\r\nContent-Length: 16", good), "HTTP/1.1 400 ", 0},
 		{"49 DEL in the key", post("Idempotency-Key: a\x7fb\r\nContent-Length: 16", good), "HTTP/1.1 400 ", 0},
-		{"50 TAB in the key", post("Idempotency-Key: a\tb\r\nContent-Length: 16\r\nConnection: close", good), "HTTP/1.1 400 ", 0},
-		{"50 no UTF-8 in the key", post("Idempotency-Key: \xff\xfe\r\nContent-Length: 16\r\nConnection: close", good), "HTTP/1.1 400 ", 0},
-		{"47 key of spaces", post("Idempotency-Key:    \r\nContent-Length: 16\r\nConnection: close", good), "HTTP/1.1 400 ", 0},
+		{"50 TAB in the key", post("Idempotency-Key: a\tb\r\nContent-Length: 16\r\nConnection: close", good),
+			"HTTP/1.1 400 ", 0},
+		{"50 no UTF-8 in the key", post("Idempotency-Key: \xff\xfe\r\nContent-Length: 16\r\nConnection: close", good),
+			"HTTP/1.1 400 ", 0},
+		{"47 key of spaces", post("Idempotency-Key:    \r\nContent-Length: 16\r\nConnection: close", good),
+			"HTTP/1.1 400 ", 0},
 		{"71 Content-Length -1", post("Content-Length: -1", good), "HTTP/1.1 400 ", 0},
 		{"71 Content-Length abc", post("Content-Length: abc", good), "HTTP/1.1 400 ", 0},
 		{"71 Content-Length +16", post("Content-Length: +16", good), "HTTP/1.1 400 ", 0},
 		{"71 two Content-Lengths", post("Content-Length: 16\r\nContent-Length: 17", good), "HTTP/1.1 400 ", 0},
-		{"72 Content-Length and chunked", post("Content-Length: 5\r\nTransfer-Encoding: chunked", "10\r\n"+good+"\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 201 ", 1},
+		{"72 Content-Length and chunked",
+			post("Content-Length: 5\r\nTransfer-Encoding: chunked",
+				"10\r\n"+good+"\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 201 ", 1},
 		{"74 no Host", "GET /jobs HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", 0},
 		{"74 no Host in HTTP/1.0", "GET /jobs HTTP/1.0\r\n\r\n", "HTTP/1.0 400 ", 0},
 		{"74 two Hosts", "GET /jobs HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", "HTTP/1.1 400 ", 0},
-		{"74 foreign Host", "GET /jobs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "HTTP/1.1 421 ", 0},
-		{"74 foreign host in the target", "GET http://evil.example/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "HTTP/1.1 421 ", 0},
+		{"74 foreign Host", "GET /jobs HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "HTTP/1.1 421 ",
+			0},
+		{"74 foreign host in the target",
+			"GET http://evil.example/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "HTTP/1.1 421 ",
+			0},
 		{"74 HTTP/9.9", "GET /jobs HTTP/9.9\r\nHost: localhost\r\n\r\n", "HTTP/1.1 505 ", 0},
-		{"75 headers of 40 KB", "GET /jobs HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40_000) + "\r\n\r\n", "HTTP/1.1 431 ", 0},
-		{"60 path that climbs", "GET /jobs/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "HTTP/1.1 307 ", 0},
+		{"75 headers of 40 KB", "GET /jobs HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40_000) +
+			"\r\n\r\n", "HTTP/1.1 431 ", 0},
+		{"60 path that climbs", "GET /jobs/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+			"HTTP/1.1 307 ", 0},
 		{"no HTTP", "hello\r\n\r\n", "HTTP/1.1 400 ", 0},
 		{"NUL in the path", "GET /jobs/\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 400 ", 0},
 	} {
@@ -145,7 +162,8 @@ func TestSlowHeader(t *testing.T) {
 		}
 		conns[i] = conn
 	}
-	if answer := exchange(t, addr, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 3*time.Second); !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
+	if answer := exchange(t, addr, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+		3*time.Second); !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
 		t.Errorf("%q", answer)
 	}
 	begin := time.Now()

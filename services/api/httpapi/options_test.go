@@ -45,12 +45,14 @@ func TestOptions(t *testing.T) {
 		change(&opts)
 		_, err := httpapi.New(opts)
 		var wrong *httpapi.OptionError
-		if !errors.As(err, &wrong) || wrong.Option != strings.TrimSpace(name) || !strings.Contains(err.Error(), "Options."+wrong.Option) {
+		if !errors.As(err, &wrong) || wrong.Option != strings.TrimSpace(name) ||
+			!strings.Contains(err.Error(), "Options."+wrong.Option) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, err := httpapi.New(httpapi.Options{})
-	if err == nil || !strings.Contains(err.Error(), "Options.Client is missing") || !strings.Contains(err.Error(), "Options.Ping is missing") {
+	if err == nil || !strings.Contains(err.Error(), "Options.Client is missing") ||
+		!strings.Contains(err.Error(), "Options.Ping is missing") {
 		t.Errorf("not all that is missing: %v", err)
 	}
 }
@@ -80,7 +82,8 @@ func TestBasePath(t *testing.T) {
 	if r := s.do("GET", location, ""); r.status != 200 {
 		t.Errorf("GET %s: %d", location, r.status)
 	}
-	for _, path := range []string{"/jobs", "/", base, base + "/", "/windlass/apix/jobs", "/windlass/jobs", "/docs", "/openapi.json"} {
+	for _, path := range []string{"/jobs", "/", base, base + "/", "/windlass/apix/jobs", "/windlass/jobs", "/docs",
+		"/openapi.json"} {
 		s.refused(s.do("GET", path, ""), 404)
 	}
 	if r := s.do("PUT", base+"/jobs", ""); r.status != 405 || !strings.Contains(r.header.Get("Allow"), "POST") {

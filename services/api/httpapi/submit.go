@@ -94,7 +94,8 @@ type body struct {
 	limit  int64  // bytes
 	limits canonjson.Limits
 	read   func(f *form, doc []byte) []jobs.New
-	at     func(pointer string) string // turns the engine's pointers, which begin with a job's index, into those of the body
+	// turns the engine's pointers, which begin with a job's index, into those of the body
+	at func(pointer string) string
 }
 
 // store reads a body and submits what it says.
