@@ -89,6 +89,19 @@ type Bus interface {
 	Subscribe(ctx context.Context) (<-chan Event, error)
 }
 
+// Driver is a Queue and a Bus on one connection, as the drivers are.
+type Driver interface {
+	Queue
+	Bus
+}
+
+// Registrar is a Queue on a server that several installations of Windlass may use by mistake. A Queue need not be one.
+type Registrar interface {
+	// Register notes that an installation uses this Queue. It is called every few seconds by the process that does the
+	// maintenance. The warning is "", or a sentence for people where another installation has registered meanwhile.
+	Register(ctx context.Context, installation string) (warning string, err error)
+}
+
 // Event is a message on the Bus.
 type Event struct {
 	Kind  EventKind `json:"kind"`

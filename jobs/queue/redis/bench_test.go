@@ -103,7 +103,7 @@ func BenchmarkWake(b *testing.B) {
 func bench(b *testing.B) *redis.Queue { return benchOn(b, servers.Redis(b), rand.Text()) }
 
 func benchOn(b *testing.B, url, prefix string) *redis.Queue {
-	q, err := redis.Open(b.Context(), redis.Options{URL: url + patient, Prefix: prefix})
+	q, err := redis.Open(b.Context(), redis.Options{URL: patiently(url), Prefix: prefix})
 	if err != nil {
 		b.Fatal(err)
 	}

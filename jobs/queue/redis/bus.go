@@ -71,7 +71,7 @@ func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 // subscribe returns a subscription that Redis has confirmed.
 func (q *Queue) subscribe(ctx context.Context) (*goredis.PubSub, error) {
 	s := q.client.Subscribe(ctx, q.keys.events)
-	if _, err := s.ReceiveTimeout(ctx, q.client.Options().ReadTimeout); err != nil {
+	if _, err := s.ReceiveTimeout(ctx, q.readTimeout); err != nil {
 		_ = s.Close()
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -110,7 +110,7 @@ func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- que
 func deliver(message string, events chan<- queue.Event) {
 	var list []queue.Event
 	if json.Unmarshal([]byte(message), &list) != nil {
-		return // a stranger's; nobody here could do anything about it
+		return // another program's message
 	}
 	for _, e := range list {
 		select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,83 +18,166 @@ const (
 	dialTimeout = time.Second
 	callTimeout = 250 * time.Millisecond // to write a command, and again to read its answer
 	pool        = 8                      // connections for ordinary commands
-	waiterPool  = 32                     // connections for blocking commands; further waits last without Redis and look again at the end
+	waiterPool  = 32                     // connections for blocking commands; further waits do without Redis
 
-	// slice is how long one blocking command lasts; a longer wait is made of several. So a Redis that hangs is noticed, and an id
-	// whose token was lost (a full Redis takes none) is found.
+	// slice is how long one blocking command lasts; a longer wait is made of several. So a Redis that hangs is noticed, and an
+	// id whose token was lost (a full Redis takes none) is found.
 	slice = time.Second
 )
 
-// connect returns the two clients of a Queue. No connection is made yet.
-func connect(address string) (client, waiter *goredis.Client, err error) {
-	u, err := url.Parse(address)
-	if err != nil { // which quotes the password
-		return nil, nil, errors.New("redis: the URL cannot be read: it must look like redis://user:password@host:6379/0")
-	}
-	if strings.Contains(u.Host, ",") {
-		return nil, nil, errors.New("redis: the URL names several hosts: Sentinels go into the parameters master_name and addr")
-	}
-	if u.Query().Get("master_name") != "" {
-		o, err := goredis.ParseFailoverURL(address)
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the URL: %w", err)
-		}
-		if o.RouteByLatency || o.RouteRandomly || o.ReplicaOnly {
-			return nil, nil, errors.New("redis: the URL asks for replicas, and only a master can be written to")
-		}
-		tuneFailover(o)
-		waiting := *o
-		waiting.ReadTimeout, waiting.PoolSize = slice+o.ReadTimeout, waiterPool
-		return goredis.NewFailoverClient(o), goredis.NewFailoverClient(&waiting), nil
-	}
-	o, err := goredis.ParseURL(address)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the URL: %w", err)
-	}
-	tune(o)
-	waiting := *o
-	waiting.ReadTimeout, waiting.PoolSize = slice+o.ReadTimeout, waiterPool
-	return goredis.NewClient(o), goredis.NewClient(&waiting), nil
+// connection is how a Queue talks to Redis: to a single server, to the master that Sentinels name, or to a Cluster.
+type connection struct {
+	client, waiter goredis.UniversalClient
+	readTimeout    time.Duration // of the client
+	standalone     bool
 }
 
-// tune sets what the URL leaves open, and what is not open to it.
-func tune(o *goredis.Options) {
-	limit(&o.DialTimeout, dialTimeout)
-	limit(&o.ReadTimeout, callTimeout)
-	limit(&o.WriteTimeout, callTimeout)
-	limit(&o.PoolTimeout, callTimeout)
-	limit(&o.PoolSize, pool)
-	o.MaxRetries, o.DialerRetries = -1, 1 // callers have a rhythm of their own, and a repeated pop would take more ids
+// close closes both clients.
+func (c *connection) close() error { return errors.Join(c.waiter.Close(), c.client.Close()) }
+
+// connect reads the URL and the TLS files. No connection is made yet. Its errors never quote the URL, which holds a password.
+func connect(o Options) (*connection, error) {
+	u, err := parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	query := u.Query()
+	cluster := query.Get("cluster")
+	query.Del("cluster")
+	u.RawQuery = query.Encode()
+	switch {
+	case cluster != "" && cluster != "true" && cluster != "false":
+		return nil, errors.New("redis: the URL's parameter cluster must be true or false")
+	case query.Get("master_name") != "" && cluster == "true":
+		return nil, errors.New("redis: the URL has both master_name, for Sentinel, and cluster=true")
+	case query.Get("master_name") != "":
+		return connectFailover(u, o)
+	case cluster == "true":
+		return connectCluster(u, o)
+	case query.Has("addr"):
+		return nil, errors.New("redis: the URL has the parameter addr, which needs cluster=true, or master_name for Sentinel")
+	default:
+		return connectServer(u, o)
+	}
+}
+
+// parse reads a URL in any of the spellings that providers hand out, and returns it with the scheme redis, rediss or unix.
+func parse(address string) (*url.URL, error) {
+	address = strings.Trim(strings.TrimSpace(address), `"'`)
+	u, err := url.Parse(address)
+	if err != nil { // which quotes the password
+		return nil, errors.New("redis: the URL cannot be read: it must look like redis://user:password@host:6379/0")
+	}
+	switch u.Scheme {
+	case "valkey":
+		u.Scheme = "redis"
+	case "valkeys":
+		u.Scheme = "rediss"
+	}
+	switch {
+	case strings.Contains(u.Path+u.RawQuery+u.Fragment, "@"):
+		// What stands before the first slash would be taken for the host, and looked up in DNS.
+		return nil, errors.New("redis: the URL has an @ behind the host: " +
+			"write the password with %40 for @, %2F for /, %3F for ? and %23 for #")
+	case strings.Contains(u.Host, ","):
+		return nil, errors.New("redis: the URL names several hosts: further ones go into the parameter addr")
+	}
+	return u, nil
+}
+
+func connectServer(u *url.URL, files Options) (*connection, error) {
+	o, err := goredis.ParseURL(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("read the URL: %w", err)
+	}
+	if o.TLSConfig, err = secure(o.TLSConfig, files); err != nil {
+		return nil, err
+	}
+	limits(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.PoolSize)
+	// Callers have a rhythm of their own, and a repeated pop would take more ids.
+	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.PipelinePoolSize = -1 // pipelines are rare
-	o.Protocol = 2          // scores come as text, and nothing is pushed at us
+	o.Protocol = 2          // scores come as text, and the server sends nothing that was not asked for
 	// Redis 7.0 answers both of these with an error at each connection.
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	waiting := *o
+	waiting.ReadTimeout, waiting.PoolSize = slice+o.ReadTimeout, waiterPool
+	return &connection{goredis.NewClient(o), goredis.NewClient(&waiting), o.ReadTimeout, true}, nil
 }
 
-// tuneFailover is tune for Sentinel, whose client has no maintenance notifications.
-func tuneFailover(o *goredis.FailoverOptions) {
-	limit(&o.DialTimeout, dialTimeout)
-	limit(&o.ReadTimeout, callTimeout)
-	limit(&o.WriteTimeout, callTimeout)
-	limit(&o.PoolTimeout, callTimeout)
-	limit(&o.PoolSize, pool)
+func connectFailover(u *url.URL, files Options) (*connection, error) {
+	o, err := goredis.ParseFailoverURL(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("read the URL: %w", err)
+	}
+	if o.RouteByLatency || o.RouteRandomly || o.ReplicaOnly {
+		return nil, errReplicas
+	}
+	if o.TLSConfig, err = secure(o.TLSConfig, files); err != nil {
+		return nil, err
+	}
+	limits(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.PoolSize)
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	o.PipelinePoolSize = -1
 	o.Protocol = 2
 	o.DisableIdentity = true
+	waiting := *o
+	waiting.ReadTimeout, waiting.PoolSize = slice+o.ReadTimeout, waiterPool
+	return &connection{goredis.NewFailoverClient(o), goredis.NewFailoverClient(&waiting), o.ReadTimeout, false}, nil
 }
 
-// limit sets a default. None of these can be switched off: a call without a limit would stop its caller for good.
-func limit[T ~int | ~int64](setting *T, otherwise T) {
+func connectCluster(u *url.URL, files Options) (*connection, error) {
+	if db, err := strconv.Atoi(strings.Trim(u.Path, "/")); u.Path != "" && u.Path != "/" && (err != nil || db != 0) {
+		return nil, errors.New("redis: the URL names a database, and a Cluster has only database 0")
+	}
+	u.Path = ""
+	o, err := goredis.ParseClusterURL(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("read the URL: %w", err)
+	}
+	if o.RouteByLatency || o.RouteRandomly || o.ReadOnly {
+		return nil, errReplicas
+	}
+	if o.TLSConfig, err = secure(o.TLSConfig, files); err != nil {
+		return nil, err
+	}
+	limits(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.PoolSize)
+	o.MaxRetries, o.DialerRetries = -1, 1
+	// A redirection is not followed: one would be allowed to repeat a pop that timed out, too. It makes the client look for the
+	// slot's new place, so the next call succeeds.
+	o.MaxRedirects = -1
+	o.DisableRoutingPolicies = true // they ask the server for its commands, which an ACL may forbid
+	o.ContextTimeoutEnabled = true
+	o.PipelinePoolSize = -1
+	o.Protocol = 2
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	waiting := *o
+	waiting.ReadTimeout, waiting.PoolSize = slice+o.ReadTimeout, waiterPool
+	return &connection{goredis.NewClusterClient(o), goredis.NewClusterClient(&waiting), o.ReadTimeout, false}, nil
+}
+
+var errReplicas = errors.New("redis: the URL asks for replicas, and only a master can be written to")
+
+// limits sets what the URL leaves open. None of these can be switched off: a call without a limit would stop its caller for good.
+func limits(dial, read, write, wait *time.Duration, size *int) {
+	orDefault(dial, dialTimeout)
+	orDefault(read, callTimeout)
+	orDefault(write, callTimeout)
+	orDefault(wait, callTimeout)
+	orDefault(size, pool)
+}
+
+func orDefault[T ~int | ~int64](setting *T, otherwise T) {
 	if *setting <= 0 {
 		*setting = otherwise
 	}
 }
 
-// logger hands to slog what go-redis prints of its own accord: reconnections and the like. Errors come back from their calls anyway.
+// logger hands to slog what go-redis prints by itself: reconnections and the like. Errors come back from their calls anyway.
 type logger struct{ log *slog.Logger }
 
 // Printf implements go-redis' logging interface.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -21,6 +23,10 @@ func TestConnect(t *testing.T) {
 		{url: "redis://10.1.2.3:7000/4", addr: "10.1.2.3:7000", db: 4},
 		{url: "redis://:s%40crt@[::1]:6380/0", addr: "[::1]:6380", password: "s@crt"},
 		{url: "rediss://app:secret@cache.example.com:6379", addr: "cache.example.com:6379", user: "app", password: "secret", tls: true},
+		{url: "valkey://cache:6379/1", addr: "cache:6379", db: 1},
+		{url: "valkeys://app:secret@cache", addr: "cache:6379", user: "app", password: "secret", tls: true},
+		{url: " \"redis://:secret@cache:6379/0\"\n", addr: "cache:6379", password: "secret"},
+		{url: "redis://cache?cluster=false", addr: "cache:6379"},
 		{url: "unix:///run/redis.sock?db=2", addr: "/run/redis.sock", db: 2},
 		{
 			url:  "redis://s1:26379/3?master_name=main&addr=s2:26379&username=app&password=secret",
@@ -29,12 +35,7 @@ func TestConnect(t *testing.T) {
 		{url: "rediss://s1:26379?master_name=main", addr: "FailoverClient", tls: true},
 	} {
 		t.Run(c.url, func(t *testing.T) {
-			client, waiter, err := connect(c.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			defer waiter.Close()
+			client, waiter := clients(t, Options{URL: c.url})
 			for _, o := range []any{client.Options().Addr, waiter.Options().Addr} {
 				if o != c.addr {
 					t.Errorf("address %v, want %s", o, c.addr)
@@ -53,12 +54,7 @@ func TestConnect(t *testing.T) {
 		})
 	}
 	t.Run("limits from the URL", func(t *testing.T) {
-		client, waiter, err := connect("redis://localhost?read_timeout=2s&dial_timeout=3s&pool_size=5")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		defer waiter.Close()
+		client, waiter := clients(t, Options{URL: "redis://localhost?read_timeout=2s&dial_timeout=3s&pool_size=5"})
 		if o := client.Options(); o.ReadTimeout != 2*time.Second || o.DialTimeout != 3*time.Second || o.PoolSize != 5 {
 			t.Errorf("read %s, dial %s, %d connections", o.ReadTimeout, o.DialTimeout, o.PoolSize)
 		}
@@ -68,6 +64,38 @@ func TestConnect(t *testing.T) {
 	})
 }
 
+// clients connects to a single server, or through Sentinel.
+func clients(t *testing.T, o Options) (client, waiter *goredis.Client) {
+	t.Helper()
+	c, err := connect(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.close() })
+	return c.client.(*goredis.Client), c.waiter.(*goredis.Client)
+}
+
+func TestConnectCluster(t *testing.T) {
+	for _, url := range []string{
+		"rediss://app:s%40crt@a.example.com?cluster=true&addr=b.example.com:7000&dial_timeout=3s",
+		"valkeys://app:s%40crt@a.example.com:6379/0?addr=b.example.com:7000&dial_timeout=3s&cluster=true",
+	} {
+		c, err := connect(Options{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.close()
+		o, w := c.client.(*goredis.ClusterClient).Options(), c.waiter.(*goredis.ClusterClient).Options()
+		if !slices.Equal(o.Addrs, []string{"a.example.com:6379", "b.example.com:7000"}) || o.Username != "app" || o.Password != "s@crt" ||
+			o.TLSConfig == nil || o.DialTimeout != 3*time.Second || o.ReadTimeout != callTimeout || o.MaxRedirects != 0 {
+			t.Errorf("%s is read as %+v", url, o)
+		}
+		if w.ReadTimeout <= slice || w.PoolSize != waiterPool {
+			t.Errorf("waiter: read %s, %d connections", w.ReadTimeout, w.PoolSize)
+		}
+	}
+}
+
 func TestConnectRefuses(t *testing.T) {
 	for _, url := range []string{
 		"", "localhost:6379", "http://hunter2@localhost", "redis://:hunter2@local host:6379", "redis://:hunter2@localhost:port",
@@ -75,10 +103,15 @@ func TestConnectRefuses(t *testing.T) {
 		"redis://:%zzhunter2@localhost", "redis://:hunter2@a:1,b:2/0", "redis://:hunter2@s1?master_name=m&addr=nonsense",
 		"http://:hunter2@s1?master_name=m", "redis://:hunter2@s1?master_name=m&replica_only=true",
 		"redis://:hunter2@s1?master_name=m&route_by_latency=true",
+		"redis://:hunter2/@localhost", "redis://:hunter2?@localhost", "redis://:hunter2#@localhost", "redis://:/hunter2@localhost",
+		"redis://:1234?hunter2@localhost", "redis://:1234#hunter2@localhost",
+		"redis://:hunter2@a?addr=b:6379", "redis://:hunter2@a?cluster=maybe", "redis://:hunter2@a/1?cluster=true",
+		"redis://:hunter2@a?cluster=true&read_only=true", "redis://:hunter2@a?cluster=true&master_name=m",
+		"redis://:hunter2@a?cluster=true&colour=red", "unix://:hunter2@/run/redis.sock?cluster=true",
 	} {
-		client, waiter, err := connect(url)
+		c, err := connect(Options{URL: url})
 		if err == nil {
-			_, _ = client.Close(), waiter.Close()
+			_ = c.close()
 			t.Errorf("%q is accepted", url)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("the error tells the password: %v", err)

@@ -11,11 +11,14 @@ import (
 )
 
 // keys names what is kept in Redis.
-type keys struct{ prefix, queues, wake, dead, epoch, events string }
+type keys struct{ prefix, queues, wake, dead, epoch, events, installations string }
 
 func newKeys(prefix string) keys {
 	p := "{" + prefix + "}:"
-	return keys{prefix: p, queues: p + "queues", wake: p + "wake", dead: p + "dead", epoch: p + "epoch", events: p + "events"}
+	return keys{
+		prefix: p, queues: p + "queues", wake: p + "wake", dead: p + "dead", epoch: p + "epoch", events: p + "events",
+		installations: p + "installations",
+	}
 }
 
 func (k keys) ready(queue string) string    { return k.prefix + "ready:" + queue }

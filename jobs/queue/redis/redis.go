@@ -4,8 +4,8 @@
 // that fails, or whose answer is lost, is not tried again here; who calls has a rhythm of its own. So a Pop whose answer is lost
 // loses its ids until the Store's head of the queue is pushed again, about a second later.
 //
-// It needs Redis 7.0 or newer (script flags); tested with 7.0.15, also behind Sentinel. All keys share the hash tag {windlass},
-// hence one slot, so that one script spans the queues:
+// It needs Redis 7.0 or newer (script flags), or Valkey; tested with Redis 7.0.15: alone, behind Sentinel, and as a Cluster. All
+// keys share the hash tag {windlass}, hence one slot, so that one script spans the queues, and a Cluster keeps them on one node:
 //
 //	{windlass}:queues             names of the queues that hold something
 //	{windlass}:ready:<queue>      due ids; score (10-priority)*1e13 + run_at in milliseconds
@@ -15,19 +15,22 @@
 //	{windlass}:wake:<queue>       the same, for Pops that wait for named queues
 //	{windlass}:dead               the newest dead ids, by the time they finished
 //	{windlass}:epoch              a random value that tells when everything was lost
+//	{windlass}:installations      who uses these keys; see scripts/register.lua
 //	{windlass}:events             the channel of the Bus; channels know no databases, all of a server's share it
+//
+// Another Prefix takes the place of windlass in the braces. An ACL has to allow the keys ~{windlass}:* and the channel
+// &{windlass}:*. Without the channel everything works, but a running job learns at its worker's next heartbeat only that it is to
+// be cancelled.
 package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
-
-	goredis "github.com/redis/go-redis/v9"
+	"unicode"
 
 	"github.com/windlass-jobs/windlass/jobs/queue"
 )
@@ -39,35 +42,43 @@ const DefaultCap = 80_000
 const DefaultPrefix = "windlass"
 
 var (
-	_ queue.Queue = (*Queue)(nil)
-	_ queue.Bus   = (*Queue)(nil)
+	_ queue.Driver    = (*Queue)(nil)
+	_ queue.Registrar = (*Queue)(nil)
 )
 
 // Options of Open. Only URL is needed.
 type Options struct {
 	// URL of the server:
 	//
-	//	redis://user:password@host:6379/0     rediss:// for TLS, unix:// for a socket
+	//	redis://user:password@host:6379/0     rediss:// for TLS, unix:// for a socket; valkey:// and valkeys:// as well
 	//	redis://host1:26379/0?master_name=main&addr=host2:26379&addr=host3:26379&username=u&password=p     Sentinel
+	//	redis://user:password@host1:6379?cluster=true&addr=host2:6379&addr=host3:6379                      Cluster
 	//
 	// In the second form the addresses are those of the Sentinels, and so are the user and password before the @; username and
-	// password among the parameters are for Redis. Both forms take go-redis' other parameters, of which dial_timeout (default 1s),
-	// read_timeout and write_timeout (250ms) and pool_size (8) matter here.
-	URL    string
-	Prefix string       // of all keys; empty: DefaultPrefix. Systems that share a server need one each
+	// password among the parameters are for Redis. In the third form one address is enough; the client learns the others from
+	// it. All forms take go-redis' other parameters, of which dial_timeout (default 1s), read_timeout and write_timeout (250ms)
+	// and pool_size (8) matter here. Spaces and quotes around the URL are ignored.
+	URL string
+
+	// Files in PEM form for a URL that asks for TLS. CAFile has the certificates of the authorities that may have signed the
+	// server's; empty: the system's. It is read by Open. CertFile and KeyFile are the client's certificate, for servers that
+	// ask for one; both or none. They are read for each connection, so they may be renewed at any time.
+	CAFile, CertFile, KeyFile string
+
+	Prefix string       // of all keys; empty: DefaultPrefix. Installations that share a server need one each. No braces, no spaces
 	Cap    int          // ids that each set of a queue holds at most; 0: DefaultCap
 	Log    *slog.Logger // for what go-redis has to say, at level debug; nil: nowhere
 }
 
-// Queue is a queue.Queue and a queue.Bus over Redis. Its methods fail fast, within about half a second when Redis hangs and at once
-// when it is not there, and work again by themselves when Redis is back.
+// Queue is a queue.Queue and a queue.Bus over Redis. Its methods fail fast, within about half a second when Redis hangs and at
+// once when it is not there, and work again by themselves when Redis is back.
 type Queue struct {
-	cap  int
-	keys keys
+	cap    int
+	prefix string
+	keys   keys
 
-	client *goredis.Client // for all but waiting
-	waiter *goredis.Client // for blocking commands only, so that no other ever queues for a connection behind a wait
-	slots  chan struct{}   // one for each wait that may block in Redis at once
+	*connection               // client for all but waiting; waiter for blocking commands, so that no other ever waits behind one
+	slots       chan struct{} // one for each wait that may block in Redis at once
 
 	mu     sync.Mutex
 	closed bool
@@ -76,8 +87,8 @@ type Queue struct {
 	end    context.CancelFunc // ends it
 }
 
-// Open returns a Queue. It does not talk to Redis, which may be down as well: only a URL that cannot be read is an error.
-// Close it when done.
+// Open returns a Queue. It does not talk to Redis, which may be down as well: its errors are about the options, that is a URL or
+// a file that cannot be read, and never quote a password. Close it when done.
 func Open(_ context.Context, o Options) (*Queue, error) {
 	if o.Cap <= 0 {
 		o.Cap = DefaultCap
@@ -85,17 +96,17 @@ func Open(_ context.Context, o Options) (*Queue, error) {
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
 	}
-	if strings.ContainsAny(o.Prefix, "{} \n") {
+	if strings.ContainsFunc(o.Prefix, func(r rune) bool { return r == '{' || r == '}' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return nil, fmt.Errorf("redis: prefix %q holds a brace or a space", o.Prefix)
 	}
 	logTo(o.Log)
-	client, waiter, err := connect(o.URL)
+	connection, err := connect(o)
 	if err != nil {
 		return nil, err
 	}
 	ended, end := context.WithCancel(context.Background())
 	return &Queue{
-		cap: o.Cap, keys: newKeys(o.Prefix), client: client, waiter: waiter,
+		cap: o.Cap, prefix: o.Prefix, keys: newKeys(o.Prefix), connection: connection,
 		slots: make(chan struct{}, waiterPool), ended: ended, end: end,
 	}, nil
 }
@@ -110,7 +121,7 @@ func (q *Queue) Close() error {
 		return nil
 	}
 	q.end()
-	err := errors.Join(q.waiter.Close(), q.client.Close())
+	err := q.close()
 	q.busy.Wait()
 	return err
 }
@@ -134,14 +145,16 @@ func (q *Queue) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Check looks for what makes Redis a poor Queue, and returns a sentence for the log, or "". An error means that
-// Redis cannot be reached now.
+// Check looks for settings of Redis that hurt, and returns a sentence for the log, or "". An error means that Redis cannot be
+// reached now.
 func (q *Queue) Check(ctx context.Context) (warning string, err error) {
 	if err := q.Ping(ctx); err != nil {
 		return "", err
 	}
-	policy := q.policy(ctx)
-	switch policy {
+	if q.standalone && q.clustered(ctx) {
+		return "Redis is a Cluster: add cluster=true to the URL, or commands fail with MOVED when another node holds the keys", nil
+	}
+	switch policy := q.policy(ctx); policy {
 	case "noeviction":
 		return "", nil
 	case "":
@@ -150,6 +163,12 @@ func (q *Queue) Check(ctx context.Context) (warning string, err error) {
 		return fmt.Sprintf("Redis' maxmemory-policy is %s: when memory is short it drops whole queues at once, which then have to be "+
 			"read from the store again; set it to noeviction", policy), nil
 	}
+}
+
+// clustered reports whether the server is a node of a Cluster; false where it does not tell.
+func (q *Queue) clustered(ctx context.Context) bool {
+	info, err := q.client.Info(ctx, "cluster").Result()
+	return err == nil && strings.Contains(info, "cluster_enabled:1")
 }
 
 // policy reads maxmemory-policy, "" where nobody tells. INFO has it as well, for those who may not use CONFIG.

@@ -16,8 +16,14 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// patient widens the time limits of a URL, for tests of what is right and not of how quickly it fails: the machine may be busy.
-const patient = "?read_timeout=10s&write_timeout=10s&dial_timeout=10s&pool_timeout=10s"
+// patiently widens the time limits of a URL, for tests of what is right and not of how quickly it fails: the machine may be busy.
+func patiently(url string) string {
+	sign := "?"
+	if strings.Contains(url, "?") {
+		sign = "&"
+	}
+	return url + sign + "read_timeout=10s&write_timeout=10s&dial_timeout=10s&pool_timeout=10s"
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -57,7 +63,7 @@ type client struct {
 // open returns a client of the Queue with this prefix. The database is the test's own.
 func open(t *testing.T, url, prefix string, limit int) client {
 	t.Helper()
-	q, err := redis.Open(t.Context(), redis.Options{URL: url + patient, Prefix: prefix, Cap: limit})
+	q, err := redis.Open(t.Context(), redis.Options{URL: patiently(url), Prefix: prefix, Cap: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +78,7 @@ func open(t *testing.T, url, prefix string, limit int) client {
 // raw returns a plain connection to a server.
 func raw(t testing.TB, url string) *goredis.Client {
 	t.Helper()
-	o, err := goredis.ParseURL(url + patient)
+	o, err := goredis.ParseURL(patiently(strings.Split(url, "?")[0]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,10 @@ var (
 	//go:embed scripts/depths.lua
 	depthsSource string
 	depthsScript = goredis.NewScript(depthsSource)
+
+	//go:embed scripts/register.lua
+	registerSource string
+	registerScript = goredis.NewScript(registerSource)
 )
 
 // reader reads a script's answer field by field; the first field of another kind than expected is its error.
