@@ -31,6 +31,7 @@ var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
 	{folder: "internal/lifecycle"},
+	{folder: "internal/version"},
 	{folder: "internal/shape", ours: []string{"internal/canonjson"}, pure: true},
 	{folder: "internal/fields", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs", pure: true},
@@ -52,11 +53,15 @@ var layers = []layer{
 	{folder: "handlers", ours: []string{"jobs"}},
 
 	// The processes: each has one store and one queue.
-	{folder: "services/internal/boot", ours: []string{"jobs", "jobs/engine", "internal/lifecycle"}, third: []string{env, tint, term}},
+	{folder: "services/internal/settings", ours: []string{"jobs", "jobs/engine"}, third: []string{env}},
+	{folder: "services/internal/process", ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}, third: []string{tint, term}},
 	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...), third: []string{huma, prometheus}},
-	{folder: "services/api", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
-	{folder: "services/worker", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
-	{folder: "services/embedded", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
+	{folder: "services/api/apicmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
+	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
+	{folder: "services/embedded/embeddedcmd", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
+	{folder: "services/api", ours: []string{"services/api/apicmd"}},
+	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},
+	{folder: "services/embedded", ours: []string{"services/embedded/embeddedcmd"}},
 	{folder: "services/web"},
 	{folder: "services/web/cmd/pack"},
 
@@ -81,7 +86,7 @@ var layers = []layer{
 var contracts = []string{"jobs", "jobs/store", "jobs/queue"}
 
 // wired is what every process's main may put together.
-var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "services/api/httpapi", "services/internal/boot"}
+var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "internal/version", "services/api/httpapi", "services/internal/process", "services/internal/settings"}
 
 // In _test.go files these may be imported as well, and the package under test.
 var (
@@ -147,7 +152,7 @@ func TestLayersCatchAForgedViolation(t *testing.T) {
 		{"a name that only begins alike", source{path: "jobs/engine/a.go", imports: []string{uuid + "x"}}, "imports " + uuid + "x"},
 		{"a driver uses another's client", source{path: "jobs/store/sqlite/a.go", imports: []string{pgx}}, "imports " + pgx},
 		{"a handler submits", source{path: "handlers/email.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
-		{"the api opens a second store", source{path: "services/api/main.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
+		{"the api opens a second store", source{path: "services/api/apicmd/apicmd.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
 		{"a product file imports a test kit", source{path: "jobs/engine/a.go", imports: []string{module + "/tests/servers"}}, "imports tests/servers"},
 		{"a test imports it", source{path: "jobs/engine/a_test.go", imports: []string{module + "/tests/servers", "go.uber.org/goleak"}}, ""},
 		{"a test imports its own package", source{path: "services/api/httpapi/a_test.go", imports: []string{module + "/services/api/httpapi"}}, ""},

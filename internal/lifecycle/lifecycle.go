@@ -82,13 +82,11 @@ type Options struct {
 
 	// Prepare makes the store ready for the parts, for example by applying its migrations; nil: there is nothing to do. It is
 	// called once a second until it returns nil, because a process may start before its database does. Its first error is
-	// logged as a warning; later ones where their text differs, at most every 10 s.
+	// logged as a warning; later ones where their text differs, at most every 10 s. An error with a method Permanent() bool that
+	// returns true, like a right that is missing in the database, will not go away by itself: Run stops and returns it.
 	Prepare func(ctx context.Context) error
 	// Waiting is the message of that warning; "preparation failed, trying again every second" if empty.
 	Waiting string
-	// Hopeless tells that an error of Prepare will not go away by itself, like a permission that is missing. Run stops and
-	// returns it then. nil: no error is.
-	Hopeless func(error) bool
 
 	// ShutdownDelay is how long the parts go on as before after ctx has ended, so that a load balancer notices that the
 	// process is no longer ready. There is no delay where the process was never ready, or a part has failed.
@@ -143,7 +141,7 @@ type ended struct {
 // returns when all parts have returned. It may be called once.
 //
 // It returns nil where ctx ended and every part returned nil. Otherwise it returns the errors of the parts, each with the
-// part's name, joined; or the hopeless error of Prepare.
+// part's name, joined; or the permanent error of Prepare.
 func (p *Process) Run(ctx context.Context, parts ...Part) error {
 	if p.begun.Swap(true) {
 		return errors.New("lifecycle: Run was called twice")
@@ -221,7 +219,7 @@ const (
 	warnEvery    = 10 * time.Second // the least time between two warnings: an error's text may differ with each try
 )
 
-// prepare calls Prepare until it succeeds. It returns nil then, and where ctx ends; or an error that is hopeless.
+// prepare calls Prepare until it succeeds. It returns nil then, and where ctx ends; or an error that is permanent.
 func (p *Process) prepare(ctx context.Context) error {
 	if p.opts.Prepare == nil {
 		return nil
@@ -233,7 +231,7 @@ func (p *Process) prepare(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return nil
-		case p.opts.Hopeless != nil && p.opts.Hopeless(err):
+		case permanent(err):
 			return err
 		case err.Error() != said && time.Since(at) >= warnEvery:
 			said, at = err.Error(), time.Now()
@@ -245,6 +243,12 @@ func (p *Process) prepare(ctx context.Context) error {
 		case <-time.After(prepareEvery):
 		}
 	}
+}
+
+// permanent reports whether an error says that trying again does not help.
+func permanent(err error) bool {
+	var e interface{ Permanent() bool }
+	return errors.As(err, &e) && e.Permanent()
 }
 
 // stage is the parts that stop together.

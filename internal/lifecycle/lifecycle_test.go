@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -229,16 +230,21 @@ func TestRunStopsWhileItStarts(t *testing.T) {
 	})
 }
 
+// deniedError is an error of Prepare that does not go away.
+type deniedError struct{}
+
+func (deniedError) Error() string   { return "permission denied" }
+func (deniedError) Permanent() bool { return true }
+
 func TestPrepare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		var out bytes.Buffer
-		denied := errors.New("permission denied")
+		denied := fmt.Errorf("migrate: %w", deniedError{})
 		errs := slices.Repeat([]error{errors.New("refused"), errors.New("starting up")}, 7) // for 14 s
 		errs = append(errs, denied)
 		p := New(Options{
 			Log: slog.New(slog.NewTextHandler(&out, nil)), Waiting: "waiting for the database",
-			Hopeless: func(err error) bool { return errors.Is(err, denied) },
 			Prepare: func(context.Context) error {
 				err := errs[0]
 				errs = errs[1:]
@@ -247,7 +253,7 @@ func TestPrepare(t *testing.T) {
 		})
 		err := <-started(t.Context(), p, j.part(Part{Name: "worker"}, 0, nil), j.part(Part{Name: "api", Early: true}, 0, nil))
 		if !errors.Is(err, denied) || j.String() != "+api -api" {
-			t.Errorf("Run: %v, journal %q; want the hopeless error and that the worker never started", err, &j)
+			t.Errorf("Run: %v, journal %q; want the permanent error and that the worker never started", err, &j)
 		}
 		if n := strings.Count(out.String(), "waiting for the database"); n != 2 {
 			t.Errorf("logged %d warnings, want one at the start and one 10 s later:\n%s", n, &out)

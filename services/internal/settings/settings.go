@@ -1,11 +1,11 @@
-package boot
+// Package settings reads the settings of the services from the environment, and checks them.
+package settings
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -13,6 +13,16 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/windlass-jobs/windlass/jobs/engine"
+)
+
+// Service names a process. Each reads its own part of the settings.
+type Service string
+
+// The processes.
+const (
+	API      Service = "api"
+	Worker   Service = "worker"
+	Embedded Service = "embedded"
 )
 
 // Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or empty has the default
@@ -39,11 +49,18 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL" for:"api worker" secret:"true"` // postgres://…
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
 	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker"`
-	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until somebody else
-	// has done so.
+	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until somebody
+	// else has done so.
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" for:"api worker"`
-	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"` // redis://…, rediss://…
-	DataDir     string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
+	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"` // redis://…, rediss://…, valkey://…, valkeys://…
+	// RedisPrefix begins the names of all keys in Redis. Installations that share a Redis need one each.
+	RedisPrefix string `env:"REDIS_PREFIX" envDefault:"windlass" for:"api worker"`
+	// Files in PEM form for a REDIS_URL with TLS: who may have signed the server's certificate (the system's authorities if
+	// empty), and the certificate and key of this client (none if empty).
+	RedisCAFile   string `env:"REDIS_CA_FILE" for:"api worker"`
+	RedisCertFile string `env:"REDIS_CERT_FILE" for:"api worker"`
+	RedisKeyFile  string `env:"REDIS_KEY_FILE" for:"api worker"`
+	DataDir       string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
 
 	// What a worker takes on.
 	WorkerConcurrency int                  `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..10000
@@ -68,16 +85,6 @@ type Config struct {
 
 // envQueues is parsed by ParseQueues.
 const envQueues = "WORKER_QUEUES"
-
-// MustLoad is Load from this process's environment. Where a setting is wrong it says so on stderr and ends the process with code 2.
-func MustLoad(service Service) Config {
-	config, err := Load(service, os.Environ())
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: cannot start, the settings are wrong:\n%v\n", service, err)
-		os.Exit(2)
-	}
-	return config
-}
 
 // Load reads the settings of a service from an environment of NAME=value entries. Its error names each variable that is
 // wrong, a line each, and never quotes a secret.
@@ -110,6 +117,7 @@ func Load(service Service, environ []string) (Config, error) {
 
 // tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other settings.
 func (c *Config) tidy() {
+	c.DatabaseURL, c.RedisURL = tidyURL(c.DatabaseURL), tidyURL(c.RedisURL)
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
 	c.LogFormat = strings.ToLower(c.LogFormat)
 	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
@@ -128,6 +136,17 @@ func (c *Config) tidy() {
 		}
 	}
 	c.AllowedHosts = append(c.AllowedHosts, own)
+}
+
+// tidyURL takes away what comes with a URL that was pasted, or read from a file: a newline at the end, and quotes.
+func tidyURL(s string) string {
+	s = strings.TrimSpace(s)
+	for _, quote := range []string{`"`, "'"} {
+		if inner, ok := strings.CutPrefix(s, quote); ok && strings.HasSuffix(inner, quote) {
+			return strings.TrimSpace(strings.TrimSuffix(inner, quote))
+		}
+	}
+	return s
 }
 
 func tidyList(list []string, tidy func(string) string) []string {

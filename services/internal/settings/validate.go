@@ -1,4 +1,4 @@
-package boot
+package settings
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,11 +108,17 @@ func (c *Config) problems(known map[string]bool) []error {
 
 	check(c.DatabaseURL != "", "DATABASE_URL", "is needed: postgres://user:password@host:5432/database")
 	check(c.DatabaseURL == "" || scheme(c.DatabaseURL, "postgres", "postgresql"), "DATABASE_URL",
-		"must be a URL like postgres://user:password@host:5432/database (special characters in the password are written as %%40 and so on)")
+		"must be a URL like postgres://user:password@host:5432/database (%s)", escapes)
 	check(schemaPattern.MatchString(c.DatabaseSchema) && !strings.HasPrefix(c.DatabaseSchema, "pg_"), "DATABASE_SCHEMA",
 		"must be a name of 1 to 63 lower-case letters, digits and underscores that does not begin with a digit or with pg_")
 	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
-	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "must be a URL like redis://user:password@host:6379/0")
+	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "valkey", "valkeys", "unix"), "REDIS_URL",
+		"must be a URL like redis://user:password@host:6379/0 (%s)", escapes)
+	check(prefixPattern.MatchString(c.RedisPrefix), "REDIS_PREFIX", "must be 1 to 64 letters, digits, dots, hyphens and underscores")
+	check((c.RedisCertFile == "") == (c.RedisKeyFile == ""), "REDIS_CERT_FILE", "and REDIS_KEY_FILE must be set both, or none")
+	files := c.RedisCAFile + c.RedisCertFile + c.RedisKeyFile
+	check(files == "" || c.RedisURL == "" || known["REDIS_URL"] || scheme(c.RedisURL, "rediss", "valkeys"), "REDIS_URL",
+		"must begin with rediss:// where REDIS_CA_FILE or REDIS_CERT_FILE is set")
 
 	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 10_000, "WORKER_CONCURRENCY", "must be 1 to 10000")
 	check(c.FailRate >= 0 && c.FailRate <= 1, "FAIL_RATE", "must be 0 (never) to 1 (always)") // false for NaN, too
@@ -128,6 +135,12 @@ func (c *Config) problems(known map[string]bool) []error {
 
 // schemaPattern is what a schema may be called, so that its name needs no quotes in SQL.
 var schemaPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// prefixPattern leaves out what has a meaning in the names of keys and in the patterns of an ACL.
+var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// escapes is what to do about a password that does not fit into a URL.
+const escapes = "in the password write %40 for @, %2F for /, %3F for ?, %23 for # and %25 for %"
 
 // loopback tells that only this machine can reach a listener on host.
 func loopback(host string) bool {
@@ -147,33 +160,35 @@ func plainOrigin(origin string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && origin == u.Scheme+"://"+u.Host
 }
 
+// scheme reports whether a text is a URL with one of these schemes.
 func scheme(text string, allowed ...string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" && u.Path == "" {
-		return false
-	}
-	for _, s := range allowed {
-		if u.Scheme == s {
-			return true
-		}
-	}
-	return false
+	return err == nil && (u.Host != "" || u.Path != "") && !torn(u) && slices.Contains(allowed, u.Scheme)
 }
+
+// torn reports that a password with a slash, a question mark or a hash sign in it has been taken for the end of the host: an @
+// stands behind what looks like the host. Nothing of such a URL may be used or shown, for the host is part of the password.
+func torn(u *url.URL) bool { return strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") }
 
 // secretParams are parts of a URL's query that must not be seen.
 var secretParams = []string{"password", "sslpassword", "sentinel_password", "passfile"}
 
-// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all.
+// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all. A user without
+// a password is a name for PostgreSQL, and is shown; for Redis it is most likely a password in the wrong place, and is not.
 func Masked(text string) string {
 	if text == "" {
 		return ""
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" {
+	if err != nil || u.Scheme == "" || u.Opaque != "" || torn(u) {
 		return "***"
 	}
-	if _, has := u.User.Password(); has {
+	_, has := u.User.Password()
+	switch postgres := strings.HasPrefix(u.Scheme, "postgres"); {
+	case has:
 		u.User = url.UserPassword(u.User.Username(), "***")
+	case u.User != nil && !postgres:
+		u.User = url.User("***")
 	}
 	query := u.Query()
 	for _, name := range secretParams {

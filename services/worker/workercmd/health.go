@@ -1,4 +1,4 @@
-package main
+package workercmd
 
 import (
 	"io"
@@ -16,9 +16,9 @@ import (
 )
 
 // healthServer answers until everything else has stopped, so that an operator can watch a worker drain.
-func healthServer(listener net.Listener, process *lifecycle.Process, worker *engine.Worker, log *slog.Logger) lifecycle.Part {
+func healthServer(listener net.Listener, life *lifecycle.Process, worker *engine.Worker, log *slog.Logger) lifecycle.Part {
 	server := &http.Server{
-		Handler: health(process, worker), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: health(life, worker), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
 	}
 	part := lifecycle.Server("health", server, listener, time.Second, log)
 	part.Last = true
@@ -27,12 +27,12 @@ func healthServer(listener net.Listener, process *lifecycle.Process, worker *eng
 
 // health answers /livez (the process runs), /readyz (it may take jobs: its lease is fresh and it is not stopping) and
 // /metrics (the Prometheus text format).
-func health(process *lifecycle.Process, worker *engine.Worker) http.Handler {
+func health(life *lifecycle.Process, worker *engine.Worker) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		switch {
-		case process.Draining():
+		case life.Draining():
 			answer(w, http.StatusServiceUnavailable, "draining")
 		case !worker.Stats().LeaseFresh:
 			answer(w, http.StatusServiceUnavailable, "no lease")

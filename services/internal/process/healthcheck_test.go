@@ -1,4 +1,4 @@
-package boot
+package process
 
 import (
 	"bytes"
@@ -8,7 +8,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
+
+// minimal is what each service cannot do without.
+var minimal = map[settings.Service][]string{
+	settings.API:    {"DATABASE_URL=postgres://u:hush@db/w", "REDIS_URL=redis://:hush@cache:6379/0"},
+	settings.Worker: {"DATABASE_URL=postgres://u:hush@db/w", "REDIS_URL=redis://:hush@cache:6379/0"},
+}
 
 // answering starts a server on host that answers /readyz with status, where the request is for the host name wanted. It returns the port.
 func answering(t *testing.T, host, wanted string, status int) string {
@@ -40,7 +48,7 @@ func TestHealthcheck(t *testing.T) {
 	const insecure = "ALLOW_INSECURE_NO_AUTH=true"
 	tests := []struct {
 		name    string
-		service Service
+		service settings.Service
 		listen  string // address of the server
 		wanted  string // name that it wants to be called by
 		status  int
@@ -49,16 +57,16 @@ func TestHealthcheck(t *testing.T) {
 		code    int
 		says    string
 	}{
-		{"ready", API, "127.0.0.1", "localhost", 200, "PORT", nil, 0, "api is ready"},
-		{"embedded asks the API", Embedded, "127.0.0.1", "localhost", 200, "PORT", []string{"WEB_PORT=0"}, 0, "embedded is ready"},
-		{"worker on its health port", Worker, "127.0.0.1", "localhost", 200, "HEALTH_PORT", []string{"PORT=1"}, 0, "worker is ready"},
-		{"not ready", Worker, "127.0.0.1", "localhost", 503, "HEALTH_PORT", nil, 1, "says 503 Service Unavailable {\"status\":; \"so\"}"},
-		{"a redirect is no answer", API, "127.0.0.1", "localhost", 302, "PORT", nil, 1, "says 302"},
-		{"listening everywhere", API, "127.0.0.1", "localhost", 200, "PORT", []string{"HOST=0.0.0.0", insecure}, 0, "api is ready"},
-		{"listening everywhere, IPv6", API, "::1", "localhost", 200, "PORT", []string{"HOST=::", insecure}, 0, "api is ready"},
-		{"by a name that is let in", API, "127.0.0.1", "jobs.example.com", 200, "PORT", []string{"ALLOWED_HOSTS=jobs.example.com"}, 0, "api is ready"},
-		{"no port", Worker, "127.0.0.1", "localhost", 200, "PORT", []string{"HEALTH_PORT=0"}, 1, "HEALTH_PORT is 0"},
-		{"wrong settings", API, "127.0.0.1", "localhost", 200, "PORT", []string{"LEASE_TTL=soon", "LOG_FORMAT=xml"}, 1, "LEASE_TTL"},
+		{"ready", settings.API, "127.0.0.1", "localhost", 200, "PORT", nil, 0, "api is ready"},
+		{"embedded asks the API", settings.Embedded, "127.0.0.1", "localhost", 200, "PORT", []string{"WEB_PORT=0"}, 0, "embedded is ready"},
+		{"worker on its health port", settings.Worker, "127.0.0.1", "localhost", 200, "HEALTH_PORT", []string{"PORT=1"}, 0, "worker is ready"},
+		{"not ready", settings.Worker, "127.0.0.1", "localhost", 503, "HEALTH_PORT", nil, 1, "says 503 Service Unavailable {\"status\":; \"so\"}"},
+		{"a redirect is no answer", settings.API, "127.0.0.1", "localhost", 302, "PORT", nil, 1, "says 302"},
+		{"listening everywhere", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"HOST=0.0.0.0", insecure}, 0, "api is ready"},
+		{"listening everywhere, IPv6", settings.API, "::1", "localhost", 200, "PORT", []string{"HOST=::", insecure}, 0, "api is ready"},
+		{"by a name that is let in", settings.API, "127.0.0.1", "jobs.example.com", 200, "PORT", []string{"ALLOWED_HOSTS=jobs.example.com"}, 0, "api is ready"},
+		{"no port", settings.Worker, "127.0.0.1", "localhost", 200, "PORT", []string{"HEALTH_PORT=0"}, 1, "HEALTH_PORT is 0"},
+		{"wrong settings", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"LEASE_TTL=soon", "LOG_FORMAT=xml"}, 1, "LEASE_TTL"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,7 +95,7 @@ func TestHealthcheckNobodyListens(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	listener.Close()
 	var out bytes.Buffer
-	if code := Healthcheck(API, append([]string{"PORT=" + port}, minimal[API]...), &out); code != 1 || !strings.Contains(out.String(), "refused") {
+	if code := Healthcheck(settings.API, append([]string{"PORT=" + port}, minimal[settings.API]...), &out); code != 1 || !strings.Contains(out.String(), "refused") {
 		t.Errorf("exit code %d and %q, want 1 and that the connection was refused", code, out.String())
 	}
 }

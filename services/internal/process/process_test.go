@@ -1,4 +1,4 @@
-package boot
+package process
 
 import (
 	"bufio"
@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
 
 // envChild makes this test binary one of the processes that the tests look at from outside.
@@ -22,9 +24,13 @@ const envChild = "WINDLASS_TEST_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(envChild) {
 	case "settings":
-		config := MustLoad(API)
-		fmt.Println("port", config.Port)
-		os.Exit(0)
+		os.Exit(Main(settings.API, os.Args[1:], "usage: api", func(_ context.Context, config settings.Config, _ *slog.Logger) error {
+			fmt.Println("port", config.Port)
+			if config.Port == 82 {
+				return errors.New("taken")
+			}
+			return nil
+		}))
 	case "stubborn":
 		ctx, stop := Signals(context.Background(), slog.New(slog.DiscardHandler))
 		defer stop()
@@ -49,19 +55,32 @@ func child(t *testing.T, kind string, environ ...string) (*exec.Cmd, *bytes.Buff
 	return cmd, &stderr
 }
 
-func TestMustLoadEndsTheProcessWithCode2(t *testing.T) {
-	cmd, stderr := child(t, "settings", append(minimal[API], "PORT=eighty")...)
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 2 || len(out) > 0 {
-		t.Errorf("it ended with %v and printed %q, want exit code 2 and nothing", err, out)
-	}
-	if want := "api: cannot start, the settings are wrong:\nPORT must be a whole number\n"; stderr.String() != want {
-		t.Errorf("stderr %q, want %q", stderr, want)
-	}
-	cmd, _ = child(t, "settings", append(minimal[API], "PORT=81")...)
-	if out, err := cmd.Output(); err != nil || string(out) != "port 81\n" {
-		t.Errorf("with good settings it printed %q and ended with %v", out, err)
+func TestMainExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		args   []string
+		port   string
+		code   int
+		stdout string // part of it
+		stderr string
+	}{
+		{"wrong settings", nil, "eighty", 2, "", "api: cannot start, the settings are wrong:\nPORT must be a whole number\n"},
+		{"good settings", nil, "81", 0, "port 81\n", ""},
+		{"failure", nil, "82", 1, `"msg":"stopped","error":"taken"`, ""},
+		{"wrong arguments", []string{"now"}, "81", 2, "", "usage: api\n"},
+		{"health check", []string{"healthcheck"}, "0", 1, "api is not ready", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd, stderr := child(t, "settings", append(minimal[settings.API], "PORT="+test.port)...)
+			cmd.Args = append(cmd.Args, test.args...)
+			out, _ := cmd.Output()
+			if code := cmd.ProcessState.ExitCode(); code != test.code || !strings.Contains(string(out), test.stdout) || stderr.String() != test.stderr {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, out, stderr)
+			}
+			if strings.Contains(string(out), "hush") {
+				t.Errorf("it told a password: %s", out)
+			}
+		})
 	}
 }
 
@@ -114,12 +133,12 @@ func TestSignalsStop(t *testing.T) {
 func TestLogger(t *testing.T) {
 	tests := []struct {
 		name   string
-		config Config
+		config settings.Config
 		json   bool
 	}{
-		{"json where nothing is said", Config{Service: API}, true},
-		{"json where embedded does not write to a terminal", Config{Service: Embedded}, true},
-		{"text where it is asked for", Config{Service: API, LogFormat: "text"}, false},
+		{"json where nothing is said", settings.Config{Service: settings.API}, true},
+		{"json where embedded does not write to a terminal", settings.Config{Service: settings.Embedded}, true},
+		{"text where it is asked for", settings.Config{Service: settings.API, LogFormat: "text"}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,21 +164,9 @@ func TestLogger(t *testing.T) {
 
 func TestLoggerLevel(t *testing.T) {
 	var out bytes.Buffer
-	log := Logger(Config{Service: API, LogLevel: slog.LevelDebug}, &out)
+	log := Logger(settings.Config{Service: settings.API, LogLevel: slog.LevelDebug}, &out)
 	log.Debug("this")
 	if !strings.Contains(out.String(), `"msg":"this"`) {
 		t.Errorf("LOG_LEVEL=debug wrote %q", out.String())
-	}
-}
-
-func TestVersion(t *testing.T) {
-	defer func(v string) { version = v }(version)
-	version = "v1.2.3"
-	if got := Version(); got != "v1.2.3" {
-		t.Errorf("Version() = %q, want what the linker stamped", got)
-	}
-	version = ""
-	if got := Version(); got == "" {
-		t.Error("Version() is empty without a stamp")
 	}
 }

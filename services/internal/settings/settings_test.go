@@ -1,4 +1,4 @@
-package boot
+package settings
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func TestLoadDefaults(t *testing.T) {
 				Service: service,
 				Host:    "127.0.0.1", Port: 8000, WebPort: 3000, HealthPort: 8001,
 				AllowedHosts:   []string{"localhost", "127.0.0.1", "[::1]"},
-				DatabaseSchema: "windlass", AutoMigrate: true,
+				DatabaseSchema: "windlass", AutoMigrate: true, RedisPrefix: "windlass",
 				DataDir: "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10,
 				RetentionCompleted: 7 * 24 * time.Hour, RetentionFailed: 90 * 24 * time.Hour,
 				LeaseTTL: 30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
@@ -83,6 +83,9 @@ func TestLoadReadsEverySetting(t *testing.T) {
 			c.RedisURL = "rediss://sentinel:26379/0?master_name=m&addr=b:26379"
 		}},
 		{API, "DATABASE_SCHEMA=jobs_of_shop", func(c *Config) { c.DatabaseSchema = "jobs_of_shop" }},
+		{API, "DATABASE_URL= 'postgres://u:hush@db/w'\n", func(c *Config) { c.DatabaseURL = "postgres://u:hush@db/w" }},
+		{API, "REDIS_URL=\"valkeys://u:hush@cache:6379/0\"\r\n", func(c *Config) { c.RedisURL = "valkeys://u:hush@cache:6379/0" }},
+		{API, "REDIS_PREFIX=shop-2.prod_a", func(c *Config) { c.RedisPrefix = "shop-2.prod_a" }},
 		{Worker, "AUTO_MIGRATE=false", func(c *Config) { c.AutoMigrate = false }},
 		{API, "PORT=", func(*Config) {}},                   // empty is unset
 		{API, "FAIL_RATE=nonsense", func(*Config) {}},      // not the api's
@@ -136,6 +139,12 @@ func TestLoadRefuses(t *testing.T) {
 		{Worker, "DATABASE_SCHEMA=1st", "DATABASE_SCHEMA must be a name"},
 		{Worker, "AUTO_MIGRATE=later", "AUTO_MIGRATE must be true or false"},
 		{API, "REDIS_URL=hush@cache:6379", "REDIS_URL must be a URL"},
+		{API, "DATABASE_URL=postgres://u:hu/sh@db/w", "DATABASE_URL must be a URL"},
+		{API, "DATABASE_URL=postgres://u:12?hush@db/w", "DATABASE_URL must be a URL"},
+		{API, "DATABASE_URL=postgres://u:12#hush@db/w", "DATABASE_URL must be a URL"},
+		{Worker, "REDIS_URL=redis://:hush/1@cache:6379", "REDIS_URL must be a URL"},
+		{API, "REDIS_PREFIX={a}", "REDIS_PREFIX must be"},
+		{API, "REDIS_PREFIX=a:*", "REDIS_PREFIX must be"},
 		{Worker, "WORKER_CONCURRENCY=0", "WORKER_CONCURRENCY must be 1 to 10000"},
 		{Worker, "WORKER_CONCURRENCY=10001", "WORKER_CONCURRENCY must be 1 to 10000"},
 		{Worker, "WORKER_QUEUES=a,,b", "WORKER_QUEUES must be a list"},
@@ -170,6 +179,24 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("error %q, want one line that begins with the variable", err)
 			}
 		})
+	}
+}
+
+func TestLoadRedisFiles(t *testing.T) {
+	tls := []string{"DATABASE_URL=postgres://db/w", "REDIS_URL=rediss://cache"}
+	c, err := Load(API, append(tls, "REDIS_CA_FILE=/ca", "REDIS_CERT_FILE=/cert", "REDIS_KEY_FILE=/key"))
+	if err != nil || c.RedisCAFile != "/ca" || c.RedisCertFile != "/cert" || c.RedisKeyFile != "/key" {
+		t.Errorf("Load: %+v, %v", c, err)
+	}
+	const plain = "REDIS_URL must begin with rediss:// where REDIS_CA_FILE or REDIS_CERT_FILE is set"
+	if _, err := Load(Worker, append(minimal[Worker], "REDIS_CA_FILE=/ca")); err == nil || err.Error() != plain {
+		t.Errorf("without TLS: %v, want %s", err, plain)
+	}
+	const want = "REDIS_CERT_FILE and REDIS_KEY_FILE must be set both, or none"
+	for _, one := range []string{"REDIS_CERT_FILE=/cert", "REDIS_KEY_FILE=/key"} {
+		if _, err := Load(Worker, append(tls, one)); err == nil || err.Error() != want {
+			t.Errorf("with %s: %v, want %s", one, err, want)
+		}
 	}
 }
 
@@ -214,7 +241,7 @@ func TestConfigIsLoggedWithoutSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	Logger(c, &out).Info("starting", "settings", c)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("starting", "settings", c)
 	text := out.String()
 	if strings.Contains(text, "hush") {
 		t.Errorf("the log tells a secret: %s", text)
@@ -242,6 +269,13 @@ func TestMasked(t *testing.T) {
 		"redis://c/0?sentinel_password=hush":   "redis://c/0?sentinel_password=***",
 		"postgres://db/w?password=a&b=%26&c=1": "postgres://db/w?b=%26&c=1&password=***",
 		"postgres://u:%zz@db":                  "***",
+		"postgres://app@db/w":                  "postgres://app@db/w",
+		"redis://hush@cache":                   "redis://***@cache",
+		"valkeys://hush@cache:6379/0":          "valkeys://***@cache:6379/0",
+		"redis:hush":                           "***",
+		"postgres://u:hu/sh@db/w":              "***",
+		"postgres://u:12?hush@db":              "***",
+		"redis://:12#hush@cache":               "***",
 	} {
 		if got := Masked(in); got != want {
 			t.Errorf("Masked(%q) = %q, want %q", in, got, want)

@@ -1,4 +1,4 @@
-package boot
+package process
 
 import (
 	"io"
@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
+
+	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
 
 // Logger returns the logger that the settings ask for: one JSON object a line, or text for people, coloured on a terminal.
-func Logger(c Config, out io.Writer) *slog.Logger {
+func Logger(c settings.Config, out io.Writer) *slog.Logger {
 	format := c.LogFormat
 	if format == "" {
 		format = "json"
-		// What collects logs is no terminal; who runs `make run` wants to read them.
-		if c.Service == Embedded && terminal(out) {
+		// Logs are collected from a pipe; somebody at a terminal wants to read them.
+		if c.Service == settings.Embedded && terminal(out) {
 			format = "text"
 		}
 	}

@@ -1,4 +1,4 @@
-package boot
+package process
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
 
 // healthWithin is how long a process may take to answer: longer than its own patience with the store.
@@ -17,10 +19,10 @@ const healthWithin = 3 * time.Second
 
 // Healthcheck asks a process that runs with the settings in environ, on this machine, whether it is ready, writes one line that says
 // so or why not, and returns the exit code for it: 0 or 1. It is for container images, which hold nothing else that could ask.
-func Healthcheck(service Service, environ []string, out io.Writer) int {
-	config, err := Load(service, environ)
+func Healthcheck(service settings.Service, environ []string, out io.Writer) int {
+	config, err := settings.Load(service, environ)
 	if err == nil {
-		err = config.askReady()
+		err = askReady(&config)
 	}
 	if err != nil {
 		fmt.Fprintf(out, "%s is not ready: %s\n", service, strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -31,9 +33,9 @@ func Healthcheck(service Service, environ []string, out io.Writer) int {
 }
 
 // askReady calls /readyz where these settings make the process listen.
-func (c *Config) askReady() error {
+func askReady(c *settings.Config) error {
 	port, setting := c.Port, "PORT"
-	if c.Service == Worker {
+	if c.Service == settings.Worker {
 		port, setting = c.HealthPort, "HEALTH_PORT"
 	}
 	if port == 0 {

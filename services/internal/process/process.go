@@ -1,4 +1,4 @@
-package boot
+package process
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/windlass-jobs/windlass/internal/lifecycle"
+	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
 
 // Schema is the part of a store that brings its tables up to date.
@@ -24,9 +25,9 @@ type Checked interface {
 	Check(ctx context.Context) (warning string, err error)
 }
 
-// Process returns the process of a service that keeps its data in servers. Before its parts start it migrates the store, or
+// New returns the process of a service that keeps its data in servers. Before its parts start it migrates the store, or
 // waits until somebody else has done so where AUTO_MIGRATE is false, and has the queue checked.
-func Process(config Config, log *slog.Logger, store Schema, queue Checked) *lifecycle.Process {
+func New(config settings.Config, log *slog.Logger, store Schema, queue Checked) *lifecycle.Process {
 	ready, waiting := store.Migrate, "migration failed, trying again every second"
 	if !config.AutoMigrate {
 		ready = store.Ping

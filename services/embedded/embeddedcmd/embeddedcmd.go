@@ -1,0 +1,108 @@
+// Package embeddedcmd is all of Windlass in one process, as a function: the API on PORT, the UI on WEB_PORT, and a worker, on SQLite in
+// DATA_DIR. It needs no server. The commands `embedded` and `windlass dev` call it.
+package embeddedcmd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/windlass-jobs/windlass/handlers"
+	"github.com/windlass-jobs/windlass/internal/lifecycle"
+	"github.com/windlass-jobs/windlass/internal/version"
+	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/engine"
+	"github.com/windlass-jobs/windlass/jobs/queue/memory"
+	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
+	"github.com/windlass-jobs/windlass/services/api/httpapi"
+	"github.com/windlass-jobs/windlass/services/internal/process"
+	"github.com/windlass-jobs/windlass/services/internal/settings"
+	"github.com/windlass-jobs/windlass/services/web"
+)
+
+// Main does everything, or does what args say; they are what follows the name of the program:
+//
+//	(nothing)      does everything
+//	healthcheck    asks the one that runs with these settings whether it is ready; exit code 0: it is
+//
+// It returns the exit code.
+func Main(args []string) int { return process.Main(settings.Embedded, args, usage, run) }
+
+const usage = "usage: embedded [healthcheck]\n\nWithout an argument it works; the settings are environment variables."
+
+// run does everything until ctx ends, then lets running jobs come to an end.
+func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
+	// The ports come first: whoever starts it twice by mistake is told so before the database is touched.
+	apiListener, err := process.Listen(config.Host, config.Port, "PORT")
+	if err != nil {
+		return err
+	}
+	defer apiListener.Close()
+	webListener, err := process.Listen(config.Host, config.WebPort, "WEB_PORT")
+	if err != nil {
+		return err
+	}
+	defer webListener.Close()
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: config.DataDir})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop while it starts, it stops
+	case err != nil:
+		return err
+	}
+	defer store.Close()
+	queue := memory.New(memory.Options{})
+	defer queue.Close()
+
+	registry := &jobs.Registry{}
+	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
+	client, err := engine.NewClient(engine.ClientOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
+	})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	worker, err := engine.NewWorker(engine.WorkerOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
+		ShutdownTimeout: config.ShutdownTimeout, Version: version.Version(),
+	})
+	if err != nil {
+		return err
+	}
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+	})
+	if err != nil {
+		return err
+	}
+	life := lifecycle.New(lifecycle.Options{Log: log, ShutdownDelay: config.ShutdownDelay})
+	api, err := httpapi.New(httpapi.Options{
+		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining,
+		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
+	})
+	if err != nil {
+		return err
+	}
+	pages, err := web.Pages("")
+	if err != nil {
+		return err
+	}
+	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(), "data", config.DataDir)
+	return life.Run(ctx,
+		lifecycle.Server("api", httpapi.Server(api, log), apiListener, config.ShutdownTimeout, log),
+		lifecycle.Server("ui", httpapi.Server(site(api, pages), log), webListener, config.ShutdownTimeout, log),
+		lifecycle.Part{Name: "worker", Run: worker.Run},
+		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
+	)
+}
+
+// site serves the pages, and the API under /api on the same origin.
+func site(api, pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", http.StripPrefix("/api", api))
+	mux.Handle("/", pages)
+	return mux
+}
