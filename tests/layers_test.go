@@ -58,7 +58,7 @@ var layers = []layer{
 	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...), third: []string{huma, prometheus}},
 	{folder: "services/api/apicmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
 	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
-	{folder: "services/embedded/embeddedcmd", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
+	{folder: "services/embedded/embeddedcmd", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...), third: []string{prometheus}},
 	{folder: "services/api", ours: []string{"services/api/apicmd"}},
 	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},
 	{folder: "services/embedded", ours: []string{"services/embedded/embeddedcmd"}},
@@ -91,7 +91,7 @@ var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "i
 // In _test.go files these may be imported as well, and the package under test.
 var (
 	testOurs      = []string{"internal/…", "jobs/…", "handlers", "tests/localapi", "tests/servers"}
-	testLibraries = []string{uuid, pgx, goredis, jsonschema,
+	testLibraries = []string{uuid, pgx, libpq, sqlite, goredis, jsonschema,
 		"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/Shopify/toxiproxy/v2"}
 )
 
@@ -99,6 +99,7 @@ const (
 	uuid       = "github.com/google/uuid"
 	sync       = "golang.org/x/sync"
 	pgx        = "github.com/jackc/pgx/v5"
+	libpq      = "github.com/lib/pq"
 	goose      = "github.com/pressly/goose/v3"
 	sqlite     = "modernc.org/sqlite"
 	goredis    = "github.com/redis/go-redis/v9"

@@ -28,7 +28,16 @@ func embedded(t *testing.T, env ...string) (*process, *api) {
 
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
-	_, a := embedded(t)
+	p, a := embedded(t)
+	for _, setting := range p.env {
+		if port, is := strings.CutPrefix(setting, "WEB_PORT="); is {
+			ui := &api{t: t, base: "http://127.0.0.1:" + port + "/api"}
+			r := ui.call("POST", "/jobs", `{"type":"report","payload":{"duration_ms":0,"fail_rate":0}}`)
+			if r.code != http.StatusCreated || r.header.Get("Location") != "/api/jobs/"+r.body["id"].(string) {
+				t.Errorf("POST /api/jobs on the web port: %d, Location %q", r.code, r.header.Get("Location"))
+			}
+		}
+	}
 	life(t, a)
 }
 

@@ -50,7 +50,7 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 		return err
 	}
 	defer listener.Close()
-	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Application: "windlass-api", Log: log})
+	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema, Application: "windlass-api", Log: log})
 	if err != nil {
 		return err
 	}

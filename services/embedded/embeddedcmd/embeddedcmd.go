@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/windlass-jobs/windlass/handlers"
 	"github.com/windlass-jobs/windlass/internal/lifecycle"
 	"github.com/windlass-jobs/windlass/internal/version"
@@ -79,10 +81,17 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 		return err
 	}
 	life := lifecycle.New(lifecycle.Options{Log: log, ShutdownDelay: config.ShutdownDelay})
-	api, err := httpapi.New(httpapi.Options{
-		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining,
+	// The same API twice: alone on its port, and beside the pages under /api, which its Location headers name.
+	options := httpapi.Options{
+		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining, Registry: prometheus.NewRegistry(),
 		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
-	})
+	}
+	api, err := httpapi.New(options)
+	if err != nil {
+		return err
+	}
+	options.BasePath = "/api"
+	beside, err := httpapi.New(options)
 	if err != nil {
 		return err
 	}
@@ -93,16 +102,16 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(), "data", config.DataDir)
 	return life.Run(ctx,
 		lifecycle.Server("api", httpapi.Server(api, log), apiListener, config.ShutdownTimeout, log),
-		lifecycle.Server("ui", httpapi.Server(site(api, pages), log), webListener, config.ShutdownTimeout, log),
+		lifecycle.Server("ui", httpapi.Server(site(beside, pages), log), webListener, config.ShutdownTimeout, log),
 		lifecycle.Part{Name: "worker", Run: worker.Run},
 		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
 	)
 }
 
-// site serves the pages, and the API under /api on the same origin.
+// site serves the pages, and the API under /api on the same origin. The API's BasePath is /api.
 func site(api, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", http.StripPrefix("/api", api))
+	mux.Handle("/api/", api)
 	mux.Handle("/", pages)
 	return mux
 }

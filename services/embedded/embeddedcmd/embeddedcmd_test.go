@@ -29,7 +29,7 @@ func TestSite_HasTheAPIUnderItsPrefix(t *testing.T) {
 	}
 	h := site(say("api"), say("pages"))
 	for path, want := range map[string]string{
-		"/api/jobs": "api POST /jobs", "/": "pages POST /", "/jobs/x": "pages POST /jobs/x",
+		"/api/jobs": "api POST /api/jobs", "/": "pages POST /", "/jobs/x": "pages POST /jobs/x",
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", path, nil))
