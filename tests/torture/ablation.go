@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// Guards are what the torture can do without, to see that it notices: each is left out of programs that were built for it.
+// Guards are the parts of the system that can be switched off, to check that the torture then finds a violation. This
+// needs programs that were built with Programs.Faults.
 var Guards = []string{"claim guard", "fence in the result", "guard in the reaper", "reconciler", "phantom check"}
 
-// Ablation is what became of a run without a guard.
+// Ablation is the result of runs without one guard.
 type Ablation struct {
 	Guard string
 	Found bool
@@ -19,20 +20,23 @@ type Ablation struct {
 	First Violation
 }
 
-// Control is a run without a guard of that name, that is with all of them: whatever is found then is no proof of anything.
+// Control is no guard's name, so such a run has all guards. A violation in it makes the results of the others
+// worthless.
 const Control = "nothing"
 
-// Ablate tortures without a guard, with new seeds until a violation is found or tries are used up. bin holds programs built with faults.
+// Ablate does runs without a guard. It tries one seed after the other until it finds a violation, at most tries. The
+// programs in bin must be built with Programs.Faults.
 func Ablate(t testing.TB, bin, dir, guard string, seed uint64, tries int, log func(string, ...any)) (Ablation, error) {
 	a := Ablation{Guard: guard}
 	for try := range tries {
 		faults := 15 * time.Second << min(try, 2)
 		r, err := Run(t, Options{
 			Setup: Setup{
-				Bin: bin, Programs: Programs{Faults: true}, Dir: filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(guard, " ", "-"), try)),
-				Env: []string{"WINDLASS_REMOVED=" + guard},
+				Bin: bin, Programs: Programs{Faults: true}, Env: []string{"WINDLASS_REMOVED=" + guard},
+				Dir: filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(guard, " ", "-"), try)),
 			},
-			// The last retries come 2, 4, 8 seconds after a loss. What is not over by then is stuck: the deadlines of the jobs come later.
+			// The last retries come 2, 4 and 8 seconds after a loss. A job that is not over after Limit is stuck. Limit is
+			// shorter than the deadlines of the jobs, which would end it.
 			Seed: seed + uint64(try), Faults: faults, Limit: 70 * time.Second, Rate: 150, Bare: true, Log: log,
 		})
 		if err != nil {

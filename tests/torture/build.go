@@ -7,11 +7,11 @@ import (
 	"runtime"
 )
 
-// Programs say how the programs under torture are built.
+// Programs says how the programs under torture are built.
 type Programs struct {
 	Race   bool // with the race detector
 	Faults bool // with crash points and removable guards
-	Clocks bool // with clocks that can be moved; the standard library is compiled anew for that, which takes a minute once
+	Clocks bool // with movable clocks; this compiles the standard library again, which takes a minute the first time
 }
 
 // Build compiles the programs into a folder.
@@ -34,7 +34,7 @@ func Build(dir string, p Programs) error {
 	args = append(args, module+"/services/api", module+"/tests/torture/worker", module+"/tests/torture/embedded")
 	build := exec.Command("go", args...)
 	_, here, _, _ := runtime.Caller(0)
-	build.Dir = filepath.Dir(here) // within the module, wherever the torture runs
+	build.Dir = filepath.Dir(here) // inside the module, for any working directory
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}

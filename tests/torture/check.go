@@ -9,7 +9,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Violation is a broken promise.
+// Violation is a broken guarantee.
 type Violation struct {
 	Rule   int
 	Detail string
@@ -19,34 +19,34 @@ func (v Violation) String() string {
 	return fmt.Sprintf("rule %d (%s): %s", v.Rule, rules[v.Rule-1].name, v.Detail)
 }
 
-// rules are what must hold of every run, in the order of their numbers.
+// rules must hold for every run. They are in the order of their numbers.
 var rules = [14]struct {
 	name  string
 	check func(c *checker)
 }{
-	{"nothing accepted is lost", (*checker).lost},
-	{"nothing is there that nobody submitted", (*checker).unexpected},
+	{"no accepted job is lost", (*checker).lost},
+	{"every job was submitted", (*checker).unexpected},
 	{"every job is over in time", (*checker).over},
-	{"a completion has its execution", (*checker).completions},
-	{"a failure has its reason", (*checker).failures},
-	{"every execution is accounted for, once", (*checker).executions},
-	{"nothing starts past its completion", (*checker).starts},
-	{"what was acknowledged stays", (*checker).acknowledged},
-	{"one key, one job", (*checker).keys},
-	{"the dead-letter queue is the failed jobs", (*checker).dead},
-	{"the metrics tell the truth", (*checker).metrics},
-	{"no retry comes early", (*checker).spacing},
+	{"every completion has a successful execution", (*checker).completions},
+	{"every failure has a reason", (*checker).failures},
+	{"every execution is recorded once", (*checker).executions},
+	{"no execution starts after the completion", (*checker).starts},
+	{"acknowledged changes stay", (*checker).acknowledged},
+	{"one key is one job", (*checker).keys},
+	{"the dead-letter queue has exactly the dead jobs", (*checker).dead},
+	{"the metrics agree with the store", (*checker).metrics},
+	{"no retry is early", (*checker).spacing},
 	{"nothing leaks", (*checker).leaks},
-	{"what has to happen sometimes did", (*checker).sometimes},
+	{"every required event happened", (*checker).sometimes},
 }
 
-// run names one execution.
+// run identifies one execution.
 type run struct {
 	id    string
 	fence int64
 }
 
-// checker holds the evidence, sorted.
+// checker holds the evidence with indexes.
 type checker struct {
 	*Evidence
 	found []Violation
@@ -55,42 +55,42 @@ type checker struct {
 	rows     map[string]*Row
 	attempts map[run]*Attempt
 	history  map[string][]*Attempt // by job
-	begun    map[run]int
-	ended    map[run]history.Kind // how the handler ended
+	begun    map[run]int           // number of starts
+	ended    map[run]history.Kind  // how the handler ended
 	snoozed  map[run]bool
-	asks     map[string]*asks
+	byKey    map[string]*submissions
 	requests map[string]map[history.Kind]int // by job
 }
 
-// asks is what became of a key's submissions.
-type asks struct {
+// submissions are the requests with one key.
+type submissions struct {
 	invoked, failed int
-	ids             []string // as they were answered first
+	ids             []string // in the first answer
 }
 
-// maxTold bounds how many violations of one rule are told.
-const maxTold = 20
+// maxReported is the maximum number of reported violations for each rule.
+const maxReported = 20
 
-// Check holds the evidence against the rules.
+// Check checks the evidence against all rules.
 func Check(e *Evidence) []Violation {
 	c := &checker{
 		Evidence: e, rows: map[string]*Row{}, attempts: map[run]*Attempt{}, history: map[string][]*Attempt{},
-		begun: map[run]int{}, ended: map[run]history.Kind{}, snoozed: map[run]bool{}, asks: map[string]*asks{},
+		begun: map[run]int{}, ended: map[run]history.Kind{}, snoozed: map[run]bool{}, byKey: map[string]*submissions{},
 		requests: map[string]map[history.Kind]int{},
 	}
-	c.sort()
+	c.index()
 	for i, r := range rules {
 		c.rule = i + 1
 		before := len(c.found)
 		r.check(c)
-		if more := len(c.found) - before - maxTold; more > 0 {
-			c.found = append(c.found[:before+maxTold], Violation{c.rule, fmt.Sprintf("and %d more", more)})
+		if more := len(c.found) - before - maxReported; more > 0 {
+			c.found = append(c.found[:before+maxReported], Violation{c.rule, fmt.Sprintf("and %d more", more)})
 		}
 	}
 	return c.found
 }
 
-func (c *checker) sort() {
+func (c *checker) index() {
 	for i := range c.Rows {
 		c.rows[c.Rows[i].ID] = &c.Rows[i]
 	}
@@ -112,7 +112,7 @@ func (c *checker) sort() {
 				c.snoozed[r] = true
 			}
 		case history.Invoke, history.OK, history.Fail, history.Info:
-			c.sortAsk(e)
+			c.indexSubmission(e)
 		case history.Cancel, history.Redrive, history.Cancelled, history.Redriven:
 			if c.requests[e.ID] == nil {
 				c.requests[e.ID] = map[history.Kind]int{}
@@ -122,20 +122,20 @@ func (c *checker) sort() {
 	}
 }
 
-func (c *checker) sortAsk(e *history.Event) {
-	a := c.asks[e.Key]
-	if a == nil {
-		a = &asks{}
-		c.asks[e.Key] = a
+func (c *checker) indexSubmission(e *history.Event) {
+	s := c.byKey[e.Key]
+	if s == nil {
+		s = &submissions{}
+		c.byKey[e.Key] = s
 	}
 	switch e.Kind {
 	case history.Invoke:
-		a.invoked++
+		s.invoked++
 	case history.Fail:
-		a.failed++
+		s.failed++
 	case history.OK:
-		if a.ids == nil {
-			a.ids = e.IDs
+		if s.ids == nil {
+			s.ids = e.IDs
 		}
 	}
 }
@@ -145,10 +145,10 @@ func (c *checker) violation(format string, args ...any) {
 }
 
 func (c *checker) lost() {
-	for key, a := range c.asks {
-		for _, id := range a.ids {
+	for key, s := range c.byKey {
+		for _, id := range s.ids {
 			if c.rows[id] == nil {
-				c.violation("job %s of %s was accepted and is gone", id, key)
+				c.violation("job %s of key %s was accepted, and is not in the store", id, key)
 			}
 		}
 	}
@@ -157,12 +157,12 @@ func (c *checker) lost() {
 func (c *checker) unexpected() {
 	for i := range c.Rows {
 		r := &c.Rows[i]
-		submission, _, _ := strings.Cut(r.Key, "#")
-		switch a := c.asks[submission]; {
-		case a == nil:
-			c.violation("job %s has the key %q, which nobody submitted", r.ID, r.Key)
-		case a.ids == nil && a.failed >= a.invoked:
-			c.violation("job %s of %s is there, though each answer said that nothing was stored", r.ID, submission)
+		key, _, _ := strings.Cut(r.Key, "#")
+		switch s := c.byKey[key]; {
+		case s == nil:
+			c.violation("job %s has the key %q, which was never submitted", r.ID, r.Key)
+		case s.ids == nil && s.failed >= s.invoked:
+			c.violation("job %s of key %s is stored, but every answer said that nothing was stored", r.ID, key)
 		}
 	}
 }
@@ -170,15 +170,15 @@ func (c *checker) unexpected() {
 func (c *checker) over() {
 	for i := range c.Rows {
 		if r := &c.Rows[i]; !r.Terminal() {
-			c.violation("job %s (%s) is still %s, %s after the faults", r.ID, r.Type, r.Status, c.Took.Round(time.Second))
+			c.violation("job %s (%s) is still %s %s after the faults", r.ID, r.Type, r.Status, c.Took.Round(time.Second))
 		}
 	}
 	if c.Took > c.Limit {
-		c.violation("the last job was over %s after the faults, later than %s", c.Took, c.Limit)
+		c.violation("the last job was over %s after the faults; the limit is %s", c.Took, c.Limit)
 	}
 }
 
-// keys: the same key, also one that was sent twice at once, is the same job; and the row tells so too.
+// keys: the same key is the same job, in the answers and in the Store, even if it was sent twice at the same moment.
 func (c *checker) keys() {
 	seen := map[string]string{}
 	for i := range c.Rows {
@@ -193,8 +193,8 @@ func (c *checker) keys() {
 		if e.Kind != history.OK || !e.Keyed {
 			continue
 		}
-		if a := c.asks[e.Key]; strings.Join(e.IDs, " ") != strings.Join(a.ids, " ") {
-			c.violation("key %s was answered with jobs %v, and with %v", e.Key, a.ids, e.IDs)
+		if s := c.byKey[e.Key]; strings.Join(e.IDs, " ") != strings.Join(s.ids, " ") {
+			c.violation("key %s was answered with jobs %v and with %v", e.Key, s.ids, e.IDs)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (c *checker) keys() {
 func (c *checker) leaks() {
 	for _, l := range c.Leaks {
 		if l.Got > l.Limit {
-			c.violation("%s: %d, at most %d are expected", l.Name, l.Got, l.Limit)
+			c.violation("%s: %d, the limit is %d", l.Name, l.Got, l.Limit)
 		}
 	}
 	for _, p := range c.Problems {
@@ -213,7 +213,7 @@ func (c *checker) leaks() {
 func (c *checker) sometimes() {
 	for name, times := range c.Met {
 		if times == 0 {
-			c.violation("there was no %s: the run proves nothing about it", name)
+			c.violation("there was no %s, so the run proves nothing about it", name)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// completions: whoever completed the job has run it to a good end, and the result is that of this very execution.
+// completions: a completed job has a successful execution with the same fence, and the result of that execution.
 func (c *checker) completions() {
 	for i := range c.Rows {
 		r := &c.Rows[i]
@@ -18,21 +18,24 @@ func (c *checker) completions() {
 			continue
 		}
 		if c.ended[run{r.ID, r.Fence}] != history.EndOK {
-			c.violation("job %s is completed with fence %d, but no execution with that fence succeeded", r.ID, r.Fence)
+			c.violation("job %s is completed with fence %d, but no execution with this fence succeeded", r.ID, r.Fence)
 		}
 		if r.ResultFence != r.Fence || r.ResultKey != r.Key {
-			c.violation("job %s of %s is completed with fence %d, but has the result of %q with fence %d", r.ID, r.Key, r.Fence, r.ResultKey, r.ResultFence)
+			c.violation("job %s of key %s is completed with fence %d, but has the result of key %q with fence %d",
+				r.ID, r.Key, r.Fence, r.ResultKey, r.ResultFence)
 		}
-		if slices.Contains(neverGood, r.Type) {
-			c.violation("job %s is completed, which no %s can be", r.ID, r.Type)
+		if slices.Contains(neverSucceed, r.Type) {
+			c.violation("job %s is completed, but a job of type %s never succeeds", r.ID, r.Type)
 		}
 	}
 }
 
-// neverGood are the types that never succeed.
-var neverGood = []string{recording.Doomed, recording.Panics, recording.Permanent, recording.Late, recording.Poison, recording.Hog}
+// neverSucceed are the types whose handlers never succeed.
+var neverSucceed = []string{
+	recording.Doomed, recording.Panics, recording.Permanent, recording.Late, recording.Poison, recording.Hog,
+}
 
-// failures: each kind of failure has its own grounds.
+// failures: each kind of failure has its own conditions.
 func (c *checker) failures() {
 	done := map[string]bool{}
 	for i := range c.Events {
@@ -55,19 +58,20 @@ func (c *checker) failures() {
 			}
 		case jobs.KindTimeout:
 			if r.Attempts != r.MaxAttempts {
-				c.violation("job %s has timed out for good after %d of %d attempts", r.ID, r.Attempts, r.MaxAttempts)
+				c.violation("job %s has failed with a time-out after %d of %d attempts", r.ID, r.Attempts, r.MaxAttempts)
 			}
 		case jobs.KindPermanent:
 			if r.Type != recording.Permanent {
-				c.violation("job %s (%s) has failed for good", r.ID, r.Type)
+				c.violation("job %s (%s) has failed with a permanent error", r.ID, r.Type)
 			}
 		case jobs.KindCancelled:
 			if c.requests[r.ID][history.Cancel] == 0 {
-				c.violation("job %s is cancelled, which nobody asked for", r.ID)
+				c.violation("job %s is cancelled, but there was no request to cancel it", r.ID)
 			}
 		case jobs.KindWorkerLost:
 			if r.Attempts != r.MaxAttempts && !c.lostInARow(r.ID) {
-				c.violation("job %s was given up after %d of %d attempts without %d lost workers in a row", r.ID, r.Attempts, r.MaxAttempts, jobs.MaxLeaseLosses)
+				c.violation("job %s has failed with a lost worker after %d of %d attempts, without %d lost workers in a row",
+					r.ID, r.Attempts, r.MaxAttempts, jobs.MaxLeaseLosses)
 			}
 		}
 	}
@@ -80,7 +84,7 @@ func (c *checker) lostInARow(id string) bool {
 		switch jobs.AttemptOutcome(a.Outcome) {
 		case jobs.AttemptLeaseLost:
 			row++
-		case jobs.AttemptReleased: // neither way
+		case jobs.AttemptReleased: // does not count, and does not end the row
 		default:
 			row = 0
 		}
@@ -88,7 +92,7 @@ func (c *checker) lostInARow(id string) bool {
 	return row >= jobs.MaxLeaseLosses
 }
 
-// leaseLosses: no attempt is taken from a worker whose session lives, unless it is past its deadline.
+// leaseLosses: no attempt is taken from a worker with a live session, unless it is past its deadline.
 func (c *checker) leaseLosses() {
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
@@ -98,12 +102,12 @@ func (c *checker) leaseLosses() {
 		ended, dead := c.Ended[a.Worker]
 		overdue := c.rows[a.Job] != nil && a.FinishedAt.Sub(a.StartedAt) > c.rows[a.Job].Timeout+30*time.Second
 		if !overdue && (!dead || ended.After(a.FinishedAt)) {
-			c.violation("job %s was taken from session %s with fence %d, though that session lived", a.Job, a.Worker, a.Fence)
+			c.violation("job %s with fence %d was taken from session %s, which was alive", a.Job, a.Fence, a.Worker)
 		}
 	}
 }
 
-// executions: no fence is executed twice, and each that was executed is in the job's history, or is its last.
+// executions: no fence is executed twice. Each executed fence is in the job's history, or is the last one.
 func (c *checker) executions() {
 	starts := map[string]int{}
 	for r, times := range c.begun {
@@ -117,31 +121,34 @@ func (c *checker) executions() {
 		}
 		switch {
 		case c.attempts[r] != nil, row.Fence == r.fence, c.snoozed[r]:
-		case row.Type == recording.Snoozer && c.ended[r] == history.EndErr: // the answer to the snooze was lost with its worker
+		case row.Type == recording.Snoozer && c.ended[r] == history.EndErr:
+			// It snoozed, and the worker was lost before it recorded the answer.
 		default:
-			c.violation("job %s was started with fence %d, of which the store knows nothing: it has fence %d", r.id, r.fence, row.Fence)
+			c.violation("job %s was started with fence %d, which is not in the store; the job has fence %d",
+				r.id, r.fence, row.Fence)
 		}
 	}
 	for id, n := range starts {
 		row := c.rows[id]
 		if row == nil || row.Redrives > 0 || row.Type == recording.Snoozer {
-			continue // a redrive starts the count again, a snooze gives back
+			continue // a redrive resets the count, and a snooze gives the attempt back
 		}
 		if n > row.Attempts+row.Releases {
-			c.violation("job %s was started %d times in %d attempts and %d releases", id, n, row.Attempts, row.Releases)
+			c.violation("job %s was started %d times, with %d attempts and %d releases", id, n, row.Attempts, row.Releases)
 		}
 	}
 }
 
-// starts: fences decide, not clocks. A start that comes late, by the clock, is possible only where a process was held up.
+// starts: no execution has a higher fence than the completion. By the clock an older execution may start after the
+// completion, but only if a process was delayed.
 func (c *checker) starts() {
 	for r := range c.begun {
 		if row := c.rows[r.id]; row != nil && row.Status == string(jobs.Completed) && r.fence > row.Fence {
-			c.violation("job %s was completed with fence %d and started with fence %d", r.id, row.Fence, r.fence)
+			c.violation("job %s was completed with fence %d, and started with fence %d", r.id, row.Fence, r.fence)
 		}
 	}
 	if late := c.staleStarts(); late > 0 && !c.Paused {
-		c.violation("%d executions began after their job's completion, and no process was held up", late)
+		c.violation("%d executions began after their job's completion, but no process was delayed", late)
 	}
 }
 
@@ -153,14 +160,15 @@ func (c *checker) staleStarts() int {
 		if e.Kind != history.Start {
 			continue
 		}
-		if row := c.rows[e.ID]; row != nil && row.Status == string(jobs.Completed) && e.Fence < row.Fence && e.At.After(row.FinishedAt) {
+		if row := c.rows[e.ID]; row != nil && row.Status == string(jobs.Completed) && e.Fence < row.Fence &&
+			e.At.After(row.FinishedAt) {
 			n++
 		}
 	}
 	return n
 }
 
-// acknowledged: what the Store has confirmed to a worker or a client is still so.
+// acknowledged: every change that the Store has confirmed to a worker or a client is still in the Store.
 func (c *checker) acknowledged() {
 	for i := range c.Events {
 		e := &c.Events[i]
@@ -172,15 +180,18 @@ func (c *checker) acknowledged() {
 		switch store.Verb(e.Verb) {
 		case store.VerbComplete:
 			if row.Status != string(jobs.Completed) || row.Fence != e.Fence {
-				c.violation("the success of job %s with fence %d was recorded; it is %s with fence %d", e.ID, e.Fence, row.Status, row.Fence)
+				c.violation("the success of job %s with fence %d was recorded, but the job is %s with fence %d",
+					e.ID, e.Fence, row.Status, row.Fence)
 			}
 		case store.VerbRetry, store.VerbFail:
-			if attempt == nil || attempt.Outcome == string(jobs.AttemptLeaseLost) || attempt.Outcome == string(jobs.AttemptReleased) {
-				c.violation("the failure of job %s with fence %d was recorded, and is not in its history", e.ID, e.Fence)
+			if attempt == nil || attempt.Outcome == string(jobs.AttemptLeaseLost) ||
+				attempt.Outcome == string(jobs.AttemptReleased) {
+				c.violation("the failure of job %s with fence %d was recorded, but is not in its history", e.ID, e.Fence)
 			}
 		case store.VerbRelease:
-			if attempt == nil || attempt.Outcome != string(jobs.AttemptReleased) && attempt.Outcome != string(jobs.AttemptCancelled) {
-				c.violation("the release of job %s with fence %d was recorded, and is not in its history", e.ID, e.Fence)
+			if attempt == nil || attempt.Outcome != string(jobs.AttemptReleased) &&
+				attempt.Outcome != string(jobs.AttemptCancelled) {
+				c.violation("the release of job %s with fence %d was recorded, but is not in its history", e.ID, e.Fence)
 			}
 		}
 	}
@@ -190,10 +201,11 @@ func (c *checker) acknowledged() {
 			continue
 		}
 		if asked[history.Cancelled] > 0 && row.Redrives == 0 && row.Kind != string(jobs.KindCancelled) {
-			c.violation("job %s was cancelled; it is %s", id, row.Status)
+			c.violation("job %s was cancelled, but is %s", id, row.Status)
 		}
 		if asked[history.Redriven] > row.Redrives || row.Redrives > asked[history.Redrive] {
-			c.violation("job %s was sent back %d times, says the store; asked for %d times, confirmed %d times", id, row.Redrives, asked[history.Redrive], asked[history.Redriven])
+			c.violation("job %s has %d redrives in the store; %d were requested, %d confirmed",
+				id, row.Redrives, asked[history.Redrive], asked[history.Redriven])
 		}
 	}
 }

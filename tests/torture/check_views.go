@@ -10,13 +10,13 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// mirrored is how many dead ids the Queue's mirror holds.
+// mirrored is the maximum number of dead ids in the Queue's mirror.
 const mirrored = 1000
 
-// dead: the API lists the dead jobs, all of them and no others, and the Queue mirrors the newest.
+// dead: the API lists exactly the dead jobs, and the Queue mirrors the newest of them.
 func (c *checker) dead() {
 	if c.Metrics == nil {
-		return // nobody has looked at the views
+		return // the views were not read
 	}
 	var ids []string
 	for i := range c.Rows {
@@ -27,16 +27,16 @@ func (c *checker) dead() {
 	slices.Sort(ids)
 	listed := slices.Sorted(slices.Values(c.DeadAPI))
 	if !slices.Equal(ids, listed) {
-		c.violation("%d jobs are dead, the dead-letter queue lists %d%s", len(ids), len(listed), difference(ids, listed))
+		c.violation("%d jobs are dead, but the dead-letter queue lists %d%s", len(ids), len(listed), difference(ids, listed))
 	}
-	newest := ids[max(0, len(ids)-mirrored):] // by id, as the list is
+	newest := ids[max(0, len(ids)-mirrored):] // ordered by id, like the list
 	held := slices.Sorted(slices.Values(c.DeadList))
 	if !slices.Equal(newest, held) {
-		c.violation("%d jobs are dead, the queue mirrors %d%s", len(ids), len(held), difference(newest, held))
+		c.violation("%d jobs are dead, but the queue mirrors %d%s", len(ids), len(held), difference(newest, held))
 	}
 }
 
-// difference names one that is on one side only.
+// difference names one id that is in one list only.
 func difference(want, got []string) string {
 	for _, id := range want {
 		if _, there := slices.BinarySearch(got, id); !there {
@@ -45,13 +45,13 @@ func difference(want, got []string) string {
 	}
 	for _, id := range got {
 		if _, there := slices.BinarySearch(want, id); !there {
-			return ": " + id + " is too many"
+			return ": " + id + " should not be there"
 		}
 	}
 	return ""
 }
 
-// metrics: the API counts what is there. A worker's own counters die with it, so their last words are at most the truth.
+// metrics: the counts of the API agree with the Store.
 func (c *checker) metrics() {
 	if c.Metrics == nil {
 		return
@@ -76,13 +76,14 @@ func (c *checker) metrics() {
 	}
 	for _, name := range []string{"total_jobs", "completed_jobs", "active_jobs", "failed_jobs", "cancelled", "dead"} {
 		if c.Metrics[name] != want[name] {
-			c.violation("/metrics says %s: %d, the store has %d", name, c.Metrics[name], want[name])
+			c.violation("/metrics has %s: %d, the store has %d", name, c.Metrics[name], want[name])
 		}
 	}
 	c.counters(want["completed_jobs"])
 }
 
-// counters: what the workers say they have done is what the Store has, exactly where no worker was killed.
+// counters: the workers count as much as the Store. A killed worker loses its last counts, so workers may count less if
+// some were killed, but never more.
 func (c *checker) counters(completed int64) {
 	last := map[string][2]int64{} // by process: completed, failed
 	asFailure := map[run]bool{}
@@ -102,24 +103,25 @@ func (c *checker) counters(completed int64) {
 		switch a := &c.Attempts[i]; jobs.AttemptOutcome(a.Outcome) {
 		case jobs.AttemptFailed, jobs.AttemptTimeout:
 			failed++
-		case jobs.AttemptCancelled: // what was snoozed or handed back ends so too, and is no failure of the worker
+		case jobs.AttemptCancelled: // a cancelled snooze or release has this outcome too, and is not counted as failed
 			if asFailure[run{a.Job, a.Fence}] {
 				failed++
 			}
 		}
 	}
-	var said [2]int64
+	var counted [2]int64
 	for _, n := range last {
-		said[0], said[1] = said[0]+n[0], said[1]+n[1]
+		counted[0], counted[1] = counted[0]+n[0], counted[1]+n[1]
 	}
-	for i, is := range [2]int64{completed, failed} {
-		if said[i] > is || !c.Killed && said[i] < is {
-			c.violation("the workers say that they have %s %d times, the store has %d", [2]string{"completed a job", "failed in one"}[i], said[i], is)
+	for i, stored := range [2]int64{completed, failed} {
+		if counted[i] > stored || !c.Killed && counted[i] < stored {
+			c.violation("the workers have counted %d %s, the store has %d",
+				counted[i], [2]string{"completed jobs", "failed attempts"}[i], stored)
 		}
 	}
 }
 
-// spacing: after the n-th attempt has failed, 2^n seconds pass before the next, by the Store's clock.
+// spacing: between the failure of attempt n and the next attempt are at least 2^n seconds, by the Store's clock.
 func (c *checker) spacing() {
 	for id, list := range c.history {
 		for i, a := range list {
@@ -132,12 +134,13 @@ func (c *checker) spacing() {
 			} else if r := c.rows[id]; r != nil {
 				number = r.Attempts
 			}
-			// A redrive begins at 1 again, at once; and what never ran again has nothing to keep.
+			// Skip a redrive, which starts at attempt 1 at once, and a job that never ran again.
 			if number != a.Attempt+1 || !next.After(a.StartedAt) {
 				continue
 			}
 			if gap := next.Sub(a.FinishedAt); gap < jobs.BackoffBase(a.Attempt)-time.Millisecond {
-				c.violation("job %s was started %s after its attempt %d had ended (%s)", id, gap, a.Attempt, strings.ReplaceAll(a.Outcome, "_", " "))
+				c.violation("job %s was started %s after the end of its attempt %d (%s)",
+					id, gap, a.Attempt, strings.ReplaceAll(a.Outcome, "_", " "))
 			}
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// client submits jobs, cancels some, sends some dead ones back, and writes down what it was told. What was accepted is its word
-// against the Store's in the end.
+// client submits jobs, cancels some and redrives some dead ones. It records every request and answer, so that the
+// checker can compare the answers with the Store.
 type client struct {
 	urls   []string
 	events *history.Log
@@ -28,27 +28,27 @@ type client struct {
 	seed   uint64
 	pace   <-chan time.Time
 	serial atomic.Int64
-	// problem is told of answers that no fault explains.
+	// problem records answers that no fault explains.
 	problem func(format string, args ...any)
 
 	accepted atomic.Int64 // jobs
-	sleepy   chan string  // some ids of jobs that take their time
-	brisk    bool         // they take a quarter of it
+	slow     chan string  // ids of some slow jobs, to cancel
+	shorter  bool         // slow jobs take a quarter of their usual time
 }
 
 func newClient(urls []string, events *history.Log, seed uint64, rate int, problem func(string, ...any)) *client {
 	return &client{
 		urls: urls, events: events, seed: seed, problem: problem,
-		http:   &http.Client{Timeout: 7 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-		pace:   time.NewTicker(time.Second / time.Duration(rate)).C,
-		sleepy: make(chan string, 100),
+		http: &http.Client{Timeout: 7 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		pace: time.NewTicker(time.Second / time.Duration(rate)).C,
+		slow: make(chan string, 100),
 	}
 }
 
-// submitters is how many submissions may be under way at once.
+// submitters is the maximum number of concurrent submissions.
 const submitters = 24
 
-// run submits until ctx ends; then it repeats what has a key and no answer yet, until last ends.
+// run submits jobs until ctx ends. Until last ends, it then repeats submissions that have a key and no answer yet.
 func (c *client) run(ctx, last context.Context) {
 	var all sync.WaitGroup
 	for i := range submitters {
@@ -70,16 +70,16 @@ func (c *client) run(ctx, last context.Context) {
 	c.http.CloseIdleConnections()
 }
 
-// mix is what is submitted, in parts of a hundred.
+// mix is the share of each job type, in percent.
 var mix = []struct {
 	kind  string
 	parts int
 }{
-	{recording.Quick, 57}, {recording.Slow, 6}, {recording.Deaf, 2}, {recording.Flaky, 12}, {recording.Doomed, 4}, {recording.Panics, 3},
-	{recording.Permanent, 3}, {recording.Snoozer, 4}, {recording.Late, 1}, {recording.Newest, 8},
+	{recording.Quick, 57}, {recording.Slow, 6}, {recording.Deaf, 2}, {recording.Flaky, 12}, {recording.Doomed, 4},
+	{recording.Panics, 3}, {recording.Permanent, 3}, {recording.Snoozer, 4}, {recording.Late, 1}, {recording.Newest, 8},
 }
 
-// job is a job to be, as JSON.
+// job returns the JSON of a new job.
 func (c *client) job(dice *rand.Rand, kind, key string) map[string]any {
 	payload := map[string]any{"key": key}
 	switch kind {
@@ -90,10 +90,13 @@ func (c *client) job(dice *rand.Rand, kind, key string) map[string]any {
 	case recording.Late:
 		payload["millis"] = 30_000
 	}
-	if n, ok := payload["millis"].(int); ok && c.brisk && kind != recording.Late {
+	if n, ok := payload["millis"].(int); ok && c.shorter && kind != recording.Late {
 		payload["millis"] = n / 4
 	}
-	j := map[string]any{"type": kind, "payload": payload, "priority": dice.IntN(3) - 1, "queue": []string{"default", "mail", "bulk"}[dice.IntN(3)]}
+	j := map[string]any{
+		"type": kind, "payload": payload, "priority": dice.IntN(3) - 1,
+		"queue": []string{"default", "mail", "bulk"}[dice.IntN(3)],
+	}
 	if dice.IntN(20) == 0 {
 		j["delay_seconds"] = 1 + dice.IntN(3)
 	}
@@ -137,11 +140,11 @@ func (c *client) submission(dice *rand.Rand, kind string) submission {
 		body = c.job(dice, kind, s.key+"#0")
 		s.sleep = kind == recording.Slow
 	}
-	s.body, _ = json.Marshal(body) // of maps and strings: it cannot fail
+	s.body, _ = json.Marshal(body) // cannot fail: maps, strings and numbers
 	return s
 }
 
-// submit sends one submission, some of them twice at the same moment, and some once more though they were answered.
+// submit sends one submission. It sends some of them twice at the same moment, and some again after their answer.
 func (c *client) submit(last context.Context, dice *rand.Rand) {
 	s := c.submission(dice, "")
 	twins := 1
@@ -154,19 +157,20 @@ func (c *client) submit(last context.Context, dice *rand.Rand) {
 	for i := range twins {
 		first := dice.IntN(len(c.urls)) + i
 		both.Go(func() {
-			if c.insist(last, s, first) && counted.CompareAndSwap(false, true) {
+			if c.send(last, s, first) && counted.CompareAndSwap(false, true) {
 				c.accepted.Add(int64(s.n))
 			}
 		})
 	}
 	both.Wait()
 	if again {
-		c.insist(last, s, dice.IntN(len(c.urls)))
+		c.send(last, s, dice.IntN(len(c.urls)))
 	}
 }
 
-// insist sends a submission until it is known what became of it: until it is accepted, where it has a key.
-func (c *client) insist(last context.Context, s submission, api int) bool {
+// send sends a submission, and reports whether it was accepted. With a key it repeats the request until it is accepted
+// or last ends.
+func (c *client) send(last context.Context, s submission, api int) bool {
 	for {
 		switch c.once(last, s, c.urls[api%len(c.urls)]) {
 		case history.OK:
@@ -176,7 +180,7 @@ func (c *client) insist(last context.Context, s submission, api int) bool {
 				return false
 			}
 		}
-		api++ // the other may be well
+		api++ // another api may work
 		select {
 		case <-last.Done():
 			return false
@@ -185,13 +189,13 @@ func (c *client) insist(last context.Context, s submission, api int) bool {
 	}
 }
 
-// answer is what came back.
+// answer is a response to a request.
 type answer struct {
 	code int
-	kind string // of the problem
+	kind string // of the problem, such as "unavailable"
 	body []byte
 	err  error
-	sent bool // whether the request can have arrived
+	sent bool // whether the request may have arrived
 }
 
 func (c *client) call(ctx context.Context, method, url string, body []byte, key string) answer {
@@ -204,8 +208,8 @@ func (c *client) call(ctx context.Context, method, url string, body []byte, key 
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
-		// The transport repeats a request by itself where it believes it idempotent, and a nil body getter keeps it from that: each
-		// invocation is to be in the history.
+		// The transport repeats idempotent requests by itself. Without GetBody it does not: each request must be in the
+		// history.
 		req.GetBody = nil
 	}
 	resp, err := c.http.Do(req)
@@ -229,7 +233,7 @@ func (c *client) call(ctx context.Context, method, url string, body []byte, key 
 	return a
 }
 
-// stored reads the ids that an answer names.
+// stored returns the ids in the body of an answer.
 func stored(raw []byte) (ids []string) {
 	var body struct {
 		ID   string `json:"id"`
@@ -249,7 +253,7 @@ func stored(raw []byte) (ids []string) {
 	return ids
 }
 
-// once sends a submission and writes down what became of it.
+// once sends a submission once and records the outcome.
 func (c *client) once(ctx context.Context, s submission, url string) history.Kind {
 	e := history.Event{Kind: history.Invoke, Key: s.key, N: s.n, Keyed: s.keyed}
 	c.events.Write(e)
@@ -271,7 +275,7 @@ func (c *client) once(ctx context.Context, s submission, url string) history.Kin
 		}
 		if s.sleep {
 			select {
-			case c.sleepy <- e.IDs[0]:
+			case c.slow <- e.IDs[0]:
 			default:
 			}
 		}
@@ -285,22 +289,22 @@ func (c *client) once(ctx context.Context, s submission, url string) history.Kin
 	return e.Kind
 }
 
-// lethal submits a job of a kind that kills whoever runs it; it reports whether that was accepted.
-func (c *client) lethal(ctx context.Context, dice *rand.Rand, kind string) bool {
-	if !c.insist(ctx, c.submission(dice, kind), 0) {
+// submitLethal submits a job of a type that kills its worker process, and reports whether it was accepted.
+func (c *client) submitLethal(ctx context.Context, dice *rand.Rand, kind string) bool {
+	if !c.send(ctx, c.submission(dice, kind), 0) {
 		return false
 	}
 	c.accepted.Add(1)
 	return true
 }
 
-// cancelSome asks for the end of jobs that may be running.
+// cancelSome cancels a third of the slow jobs, which may be running.
 func (c *client) cancelSome(ctx context.Context, dice *rand.Rand) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case id := <-c.sleepy:
+		case id := <-c.slow:
 			if dice.IntN(3) == 0 {
 				c.request(ctx, history.Cancel, id, c.urls[dice.IntN(len(c.urls))]+"/jobs/"+id+"/cancel")
 			}
@@ -308,7 +312,7 @@ func (c *client) cancelSome(ctx context.Context, dice *rand.Rand) {
 	}
 }
 
-// redriveSome sends dead jobs back now and then.
+// redriveSome redrives a dead job every 700 ms.
 func (c *client) redriveSome(ctx context.Context, dice *rand.Rand) {
 	tick := time.NewTicker(700 * time.Millisecond)
 	defer tick.Stop()
@@ -327,7 +331,7 @@ func (c *client) redriveSome(ctx context.Context, dice *rand.Rand) {
 	}
 }
 
-// request asks for something about a job, once, and writes down what became of it.
+// request sends a cancel or a redrive once and records the outcome.
 func (c *client) request(ctx context.Context, kind history.Kind, id, url string) {
 	c.events.Write(history.Event{Kind: kind, ID: id})
 	a := c.call(ctx, http.MethodPost, url, nil, "")

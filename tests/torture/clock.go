@@ -12,16 +12,16 @@ import (
 	"strings"
 )
 
-// The clock of a Go program cannot be moved from outside: it asks the kernel past the C library, so that libfaketime, which moves
-// PostgreSQL's, does not reach it. What can be done is to build the program with another time.Now.
+// libfaketime moves the clock of PostgreSQL, but not that of a Go program, which asks the kernel without the C library.
+// So our programs are built with a changed time.Now.
 
-// ErrClocks says that programs with clocks that can be moved cannot be built with this Go.
+// ErrClocks means that programs with movable clocks cannot be built with this version of Go.
 var ErrClocks = errors.New("clocks cannot be moved")
 
 //go:embed clock.go.txt
 var shiftedClock string
 
-// clockOverlay writes what `go build -overlay` needs for a clock that can be moved, and returns its path.
+// clockOverlay writes the files for `go build -overlay` that make the clock movable, and returns the path of the list.
 func clockOverlay(dir string) (string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -35,7 +35,7 @@ func clockOverlay(dir string) (string, error) {
 	const before = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	moved := strings.Replace(string(original), before, before+"\tsec += shifted.Load()\n", 1)
 	if moved == string(original) {
-		return "", fmt.Errorf("%w: time.Now of %s is not written as it was in Go 1.26", ErrClocks, runtime.Version())
+		return "", fmt.Errorf("%w: the source of time.Now in %s differs from Go 1.26", ErrClocks, runtime.Version())
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err

@@ -12,10 +12,12 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// TestClockJumps moves PostgreSQL's clock an hour ahead while jobs run, and later an hour back. By the new time every lease has run out, or has
-// an hour to go, but no worker was silent: nothing may be taken from anybody. That holds for one TTL: what runs on for longer is past its
-// deadline, which is a time of PostgreSQL's too, and is then taken back like any job that overruns. What was due or put off before the clock
-// goes back waits until it has caught up. (The clocks of our own processes do not matter, for they send none: the nemesis moves those.)
+// TestClockJumps moves PostgreSQL's clock one hour forwards while jobs run, and later one hour back. By the new time
+// every lease has expired, or has an hour left. But every worker has renewed its lease, so no job may be taken from it.
+// This holds for one TTL. After that, a job that still runs is past its deadline, which is also a time of PostgreSQL,
+// and is taken back like any other overdue job. After the jump back, jobs that were due or delayed wait until the clock
+// has reached their time. (The clocks of our own processes do not matter, because they send no times. The nemesis moves
+// those.)
 func TestClockJumps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -26,7 +28,7 @@ func TestClockJumps(t *testing.T) {
 	libs, _ := filepath.Glob("/usr/lib*/faketime/libfaketime.so.1") // Red Hat, Alpine, Arch
 	debian, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
 	if libs = append(libs, debian...); len(libs) == 0 {
-		t.Fatal("libfaketime is not installed: `make test` does that")
+		t.Fatal("libfaketime is not installed: `make test` installs it")
 	}
 	clock := filepath.Join(scratch, "clock")
 	set := func(offset string) {
@@ -35,13 +37,14 @@ func TestClockJumps(t *testing.T) {
 		}
 	}
 	set("+0")
-	if err := os.Chmod(scratch, 0o755); err != nil { // PostgreSQL reads it too, as another user
+	if err := os.Chmod(scratch, 0o755); err != nil { // PostgreSQL runs as another user and reads the file
 		t.Fatal(err)
 	}
 	w, err := newWorld(t, Setup{
 		Bin: programs(t), Dir: folder(t), TTL: 5 * pointTTL, Slots: 8, APIs: 1, Workers: 2,
 		postgresEnv: map[string]string{
-			"LD_PRELOAD": libs[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
+			"LD_PRELOAD": libs[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
+			"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
 		},
 	})
 	if err != nil {
@@ -51,18 +54,20 @@ func TestClockJumps(t *testing.T) {
 	if err := w.ready(s.client); err != nil {
 		t.Fatal(err)
 	}
-	// running submits jobs that go on for two seconds, and one that waits for its retry, and returns when they do.
+	// running submits ten jobs of two seconds and one that fails. It returns when the ten run and the other one waits for
+	// its retry.
 	running := func(when string) (ids []string, flaky string) {
 		for i := range 10 {
 			ids = append(ids, s.accepted(recording.Deaf, fmt.Sprint(when, "-deaf-", i), map[string]any{"millis": 2000}))
 		}
 		flaky = s.accepted(recording.Flaky, when+"-flaky", nil)
-		s.until("all of them run", head+slack, func() bool {
-			return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'processing' AND type = '`+recording.Deaf+`'`) == len(ids)
+		s.until("all of them run", hintDelay+slack, func() bool {
+			return s.number(`SELECT count(*) FROM windlass.jobs
+				WHERE status = 'processing' AND type = '`+recording.Deaf+`'`) == len(ids)
 		})
 		s.until("one waits for its retry", slack, func() bool { return s.happened(history.Acked, flaky) == 1 })
 		if n := s.job(flaky).attempts; n != 1 {
-			t.Errorf("the flaky job had made %d attempts when the clock jumped", n)
+			t.Errorf("the flaky job had %d attempts before the clock jumped, want 1", n)
 		}
 		return ids, flaky
 	}
@@ -75,25 +80,25 @@ func TestClockJumps(t *testing.T) {
 	}
 	undisturbed := func(ids []string) {
 		for _, id := range ids {
-			s.completed(id, 2*time.Second+head, 1)
+			s.completed(id, 2*time.Second+hintDelay, 1)
 			s.starts(id, 1)
 		}
 	}
 	ids, flaky := running("forwards")
 	jump("+3600", 3000, 4000)
 	undisturbed(ids)
-	s.completed(flaky, head, 2)
+	s.completed(flaky, hintDelay, 2)
 
 	ids, flaky = running("backwards")
 	jump("+0", -600, 600)
 	undisturbed(ids)
-	s.completed(s.accepted(recording.Quick, "new", nil), head, 1)
+	s.completed(s.accepted(recording.Quick, "new", nil), hintDelay, 1)
 	if j := s.job(flaky); j.status != "pending" || j.attempts != 1 {
-		t.Errorf("a retry that is due in an hour is %s after %d attempts", j.status, j.attempts)
+		t.Errorf("the job with a retry in one hour is %s with %d attempts, want pending with 1", j.status, j.attempts)
 	}
 	jump("+3600", 3000, 4000)
-	s.completed(flaky, head, 2)
+	s.completed(flaky, hintDelay, 2)
 	if n := s.number(`SELECT count(*) FROM windlass.job_attempts WHERE outcome = 'lease_lost'`); n != 0 {
-		t.Errorf("%d jobs were taken from workers that were well", n)
+		t.Errorf("%d jobs were taken from healthy workers", n)
 	}
 }

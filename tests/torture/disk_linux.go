@@ -14,27 +14,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// disk is a file system of its own in memory, which can be made full: what is written then fails with ENOSPC, as on a real full disk.
+// disk is a file system in memory that can be filled. A write to a full one fails with ENOSPC, as on a real disk.
 type disk struct{ dir string }
 
-// roomy is how large a disk is while it is not full. It takes only as much memory as it holds.
-const roomy = 4 << 30
+// normalSize is the size of a disk in bytes while it is not full. It uses only as much memory as it holds data.
+const normalSize = 4 << 30
 
-// newDisk mounts one on a folder. Its error says that this machine lets us mount nothing.
+// newDisk mounts a disk on a folder. It fails on machines where we may not mount file systems.
 func newDisk(t testing.TB, dir string, uid, gid uint32) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", roomy, uid, gid)); err != nil {
+	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", normalSize, uid, gid)
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
 		return nil, fmt.Errorf("mount a disk in memory: %w", err)
 	}
 	d := &disk{dir: dir}
-	// A mount outlives us. Whatever way we end, this shell sees the pipe break, and takes the disk away.
-	janitor := exec.Command("sh", "-c", `cat >/dev/null; exec umount -l "$1"`, "sh", dir)
-	janitor.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is not for it
-	pipe, err := janitor.StdinPipe()
+	// A mount stays when this process ends. This shell sees the pipe break when we end, for any reason, and unmounts it.
+	unmounter := exec.Command("sh", "-c", `cat >/dev/null; exec umount -l "$1"`, "sh", dir)
+	unmounter.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not end it
+	pipe, err := unmounter.StdinPipe()
 	if err == nil {
-		err = janitor.Start()
+		err = unmounter.Start()
 	}
 	if err != nil {
 		d.detach()
@@ -43,14 +44,14 @@ func newDisk(t testing.TB, dir string, uid, gid uint32) (*disk, error) {
 	t.Cleanup(func() {
 		d.detach()
 		_ = pipe.Close()
-		_ = janitor.Wait() // it finds nothing to take away
+		_ = unmounter.Wait() // it finds nothing to unmount
 	})
 	return d, nil
 }
 
 func (d *disk) detach() { _ = syscall.Unmount(d.dir, syscall.MNT_FORCE|syscall.MNT_DETACH) }
 
-// fill leaves next to no room beyond what is written already.
+// fill leaves almost no room.
 func (d *disk) fill() error {
 	for spare := int64(1); ; spare *= 2 {
 		var s syscall.Statfs_t
@@ -59,23 +60,24 @@ func (d *disk) fill() error {
 		}
 		used := int64(s.Blocks-s.Bfree) + spare
 		err := d.resize(used * s.Bsize)
-		if !errors.Is(err, syscall.EINVAL) || spare > 1<<12 { // EINVAL: more has been written meanwhile
+		if !errors.Is(err, syscall.EINVAL) || spare > 1<<12 { // EINVAL: more data was written in the meantime
 			return err
 		}
 	}
 }
 
 // clear makes room again.
-func (d *disk) clear() error { return d.resize(roomy) }
+func (d *disk) clear() error { return d.resize(normalSize) }
 
 func (d *disk) resize(bytes int64) error {
 	return syscall.Mount("tmpfs", d.dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", bytes))
 }
 
-// mountDisks gives PostgreSQL, which runs already, and Redis, which does not yet, disks of their own.
+// mountDisks mounts a disk for PostgreSQL, which already runs, and one for Redis, which does not run yet.
 func (w *world) mountDisks(t testing.TB) error {
 	var err error
-	if w.redisDisk, err = newDisk(t, filepath.Join(w.Dir, "redis-disk"), uint32(os.Getuid()), uint32(os.Getgid())); err != nil {
+	w.redisDisk, err = newDisk(t, filepath.Join(w.Dir, "redis-disk"), uint32(os.Getuid()), uint32(os.Getgid()))
+	if err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(t.Context(), w.postgres.URL)
@@ -103,7 +105,7 @@ func (w *world) mountDisks(t testing.TB) error {
 		_ = os.Remove(data)
 		return errors.Join(err, os.Rename(data+".moved", data))
 	}
-	t.Cleanup(w.postgres.Kill) // before its disk is taken away
+	t.Cleanup(w.postgres.Kill) // must run before the disk is unmounted
 	if out, err := exec.Command("cp", "-a", data+".moved/.", data).CombinedOutput(); err != nil {
 		return fmt.Errorf("move the files of PostgreSQL to its disk: %w\n%s", err, out)
 	}
@@ -112,11 +114,11 @@ func (w *world) mountDisks(t testing.TB) error {
 }
 
 const (
-	fullAt    = 4 << 20 // bytes of a file
+	fullAt    = 4 << 20 // size of a file, in bytes
 	unlimited = ^uint64(0)
 )
 
-// limitFiles bounds how large a file the processes may write: a write beyond it fails, as on a full disk.
+// limitFiles limits the size of the files that processes write. A write beyond the limit fails, as on a full disk.
 func limitFiles(pids []int, bytes uint64) error {
 	for _, pid := range pids {
 		err := limitFile(pid, bytes)
@@ -148,7 +150,8 @@ func prlimit(pid int, set, get *syscall.Rlimit) error {
 	return nil
 }
 
-// asOwner calls do with the real user and group of a process: its limits are for those to change, and not for root in a container.
+// asOwner calls do with the real user and group of a process. Only they may change its limits; in a container, root may
+// not.
 func asOwner(pid int, do func() error) error {
 	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 	if err != nil {
@@ -157,7 +160,7 @@ func asOwner(pid int, do func() error) error {
 	owner := info.Sys().(*syscall.Stat_t)
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, which is another user now, ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread becomes another user, and must end with the goroutine
 		const keep = ^uintptr(0)
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(owner.Gid), keep, keep); errno != 0 {
 			done <- errno

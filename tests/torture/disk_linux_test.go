@@ -14,7 +14,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// The disk that the nemesis fills is really full then, and has room again after that; nothing that was written is lost by it.
+// A filled disk is really full, has room again after clear, and keeps its data.
 func TestDiskIsFull(t *testing.T) {
 	d, err := newDisk(t, filepath.Join(t.TempDir(), "disk"), uint32(os.Getuid()), uint32(os.Getgid()))
 	if err != nil {
@@ -28,7 +28,7 @@ func TestDiskIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(d.dir, "more"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("writing to a full disk: %v", err)
+		t.Errorf("writing to a full disk: %v, want ENOSPC", err)
 	}
 	if err := d.clear(); err != nil {
 		t.Fatal(err)
@@ -37,11 +37,11 @@ func TestDiskIsFull(t *testing.T) {
 		t.Errorf("writing to a disk with room: %v", err)
 	}
 	if raw, err := os.ReadFile(file); err != nil || len(raw) != 1<<20 {
-		t.Errorf("%d bytes are left: %v", len(raw), err)
+		t.Errorf("the file has %d bytes (error %v), want all %d", len(raw), err, 1<<20)
 	}
 }
 
-// The files of a process can be kept from growing, also where it is another user's, as PostgreSQL is when we are root.
+// The file size of a process can be limited even if it belongs to another user, like PostgreSQL when we are root.
 func TestFilesAreLimited(t *testing.T) {
 	sleep := exec.Command("sleep", "600")
 	if os.Getuid() == 0 {
@@ -64,15 +64,15 @@ func TestFilesAreLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := fileLimit(t, sleep.Process.Pid); got != bytes {
-			t.Errorf("files may have %d bytes, want %d", got, bytes)
+			t.Errorf("the limit is %d bytes, want %d", got, bytes)
 		}
 	}
 	if os.Getuid() != before {
-		t.Error("we are another user now")
+		t.Error("the user of this process has changed")
 	}
 }
 
-// fileLimit is what the kernel says of a process: its soft limit of the size of a file.
+// fileLimit returns the soft limit of a process for the size of files.
 func fileLimit(t *testing.T, pid int) uint64 {
 	t.Helper()
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))

@@ -12,10 +12,10 @@ const (
 	unlimited = ^uint64(0)
 )
 
-// limitFiles is for Linux only; elsewhere the disk never fills.
+// limitFiles exists on Linux only.
 func limitFiles([]int, uint64) error { return errors.ErrUnsupported }
 
-// disk is for Linux only, too.
+// disk exists on Linux only.
 type disk struct{ dir string }
 
 func newDisk(testing.TB, string, uint32, uint32) (*disk, error) { return nil, errors.ErrUnsupported }

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/windlass-jobs/windlass/jobs/store/sqlite" // brings the driver to read the file with
+	_ "github.com/windlass-jobs/windlass/jobs/store/sqlite" // registers the driver that reads the file
 
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// RunEmbedded tortures the one-process mode: there is no network and no server, so what can happen is what can happen to a process and
-// its disk.
+// RunEmbedded does one run of the one-process mode. There is no network and no server, so all faults are faults of the
+// process or its disk.
 func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	o.defaults()
 	begun := time.Now()
@@ -41,9 +41,9 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	}
 	if o.Disks {
 		if w.dataDisk, w.diskless = newDisk(t, data, uint32(os.Getuid()), uint32(os.Getgid())); w.diskless != nil {
-			o.Log("seed %d: no disk that can be full, files are kept from growing instead: %v", o.Seed, w.diskless)
+			o.Log("seed %d: no disk that can be filled, the size of files is limited instead: %v", o.Seed, w.diskless)
 		}
-		t.Cleanup(p.kill) // before its disk is taken away
+		t.Cleanup(p.kill) // must run before the disk is unmounted
 	}
 	p.env = append(p.env, "DATA_DIR="+data)
 	w.apis = []*place{p}
@@ -51,14 +51,14 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 		return nil, err
 	}
 	c := newClient([]string{p.url}, events, o.Seed, o.Rate, w.problem)
-	// After a kill the jobs that ran are suspects, of which the one worker runs one at a time.
-	c.brisk = true
+	// After a kill all running jobs are suspects, and the only worker runs one suspect at a time.
+	c.shorter = true
 	n := &nemesis{world: w, client: c, seed: o.Seed, faults: map[string]int{}}
 	if err := w.ready(c); err != nil {
 		return nil, err
 	}
-	o.Log("seed %d: breaking the embedded mode for %s", o.Seed, o.Faults.Round(time.Second))
-	healed := n.season(t.Context(), o)
+	o.Log("seed %d: faults in the one-process mode for %s", o.Seed, o.Faults.Round(time.Second))
+	healed := n.breakAndHeal(t.Context(), o)
 
 	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm}
 	total := w.awaitMetrics(c, healed.Add(o.Limit))
@@ -81,7 +81,7 @@ func RunEmbedded(t testing.TB, o Options) (*Report, error) {
 	return r, nil
 }
 
-// embeddedLanes are all faults that the one process can have. Its clock is the Store's, and left alone.
+// embeddedLanes returns all faults of the one-process mode. Its clock is the Store's clock, so it is not moved.
 func (w *world) embeddedLanes() []lane {
 	full := fault{"files of embedded limited", 3, embeddedFilesLimited}
 	if w.dataDisk != nil {
@@ -89,8 +89,9 @@ func (w *world) embeddedLanes() []lane {
 	}
 	list := []lane{
 		{"processes", 600 * time.Millisecond, []fault{
-			{"embedded killed", 5, embeddedKilled}, {"embedded frozen", 3, embeddedFrozen}, {"embedded stopped in order", 2, embeddedStopped},
-			{"poison job", 1, poisonJob}, {"job that takes all memory", 1, hogJob},
+			{"embedded killed", 5, embeddedKilled}, {"embedded frozen", 3, embeddedFrozen},
+			{"embedded stopped in order", 2, embeddedStopped}, {"poison job", 1, poisonJob},
+			{"job that takes all memory", 1, hogJob},
 		}},
 		{"disk", 1500 * time.Millisecond, []fault{full}},
 	}
@@ -132,8 +133,8 @@ func embeddedDiskFull(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
-// embeddedFilesLimited keeps the files of the database from growing. The history, which is a file of the same process, has to stay below
-// that, so it waits until the database is large enough.
+// embeddedFilesLimited limits the size of the process's files to the current size of the database. The history is a
+// file of the same process and must stay smaller, so this fault waits until the database is large enough.
 func embeddedFilesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := n.apis[0]
 	size := uint64(0)
@@ -150,7 +151,8 @@ func embeddedFilesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 500*time.Millisecond, 2*time.Second), func() { _ = limitFiles([]int{pid}, unlimited) }
 }
 
-// gatherEmbedded stops the process in order and starts it again, so that its maintenance mirrors the dead jobs, asks it for everything, and ends it.
+// gatherEmbedded stops the process in order and starts it again, so that its maintenance mirrors the dead jobs. Then it
+// reads the views and ends the process.
 func (w *world) gatherEmbedded(e *Evidence, c *client, total int64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
@@ -168,11 +170,11 @@ func (w *world) gatherEmbedded(e *Evidence, c *client, total int64) error {
 		e.DeadAPI = w.deadByAPI(ctx, c)
 		e.Metrics = w.metrics(ctx, c, total)
 		for e.DeadList == nil && wait(ctx, 50*time.Millisecond) {
-			so, err := history.Read(w.Dir)
+			events, err := history.Read(w.Dir)
 			if err != nil {
 				return err
 			}
-			e.DeadList = lastMirror(so, p.historyPath())
+			e.DeadList = lastMirror(events, p.historyPath())
 		}
 	}
 	if bad := panics(p.log()); bad != "" {
@@ -184,26 +186,27 @@ func (w *world) gatherEmbedded(e *Evidence, c *client, total int64) error {
 	return err
 }
 
-// lastMirror is what a process has mirrored last; nil where it has not done so yet.
-func lastMirror(so []history.Event, process string) (ids []string) {
-	for i := range so {
-		if so[i].Kind == history.Mirrored && so[i].Worker == process {
-			ids = append([]string{}, so[i].IDs...)
+// lastMirror returns the last list of dead jobs that a process has mirrored, or nil if there is none.
+func lastMirror(events []history.Event, process string) (ids []string) {
+	for i := range events {
+		if events[i].Kind == history.Mirrored && events[i].Worker == process {
+			ids = append([]string{}, events[i].IDs...)
 		}
 	}
 	return ids
 }
 
-// awaitMetrics waits until the API says that every job is over, and returns how many there are.
-func (w *world) awaitMetrics(c *client, late time.Time) (total int64) {
-	for time.Now().Before(late) {
+// awaitMetrics waits until every job is over according to the API, and returns the number of jobs.
+func (w *world) awaitMetrics(c *client, deadline time.Time) (total int64) {
+	for time.Now().Before(deadline) {
 		var m struct {
 			Total     int64 `json:"total_jobs"`
 			Completed int64 `json:"completed_jobs"`
 			Failed    int64 `json:"failed_jobs"`
 		}
 		a := c.call(context.Background(), http.MethodGet, w.apis[0].url+"/metrics", nil, "")
-		if a.err == nil && a.code == http.StatusOK && json.Unmarshal(a.body, &m) == nil && m.Total > 0 && m.Total == m.Completed+m.Failed {
+		if a.err == nil && a.code == http.StatusOK && json.Unmarshal(a.body, &m) == nil && m.Total > 0 &&
+			m.Total == m.Completed+m.Failed {
 			return m.Total
 		}
 		if p := w.apis[0]; !p.running() {
@@ -214,28 +217,29 @@ func (w *world) awaitMetrics(c *client, late time.Time) (total int64) {
 	return 0
 }
 
-// readFile reads what the Store holds from its file. A process has it no more.
+// readFile reads all rows of the Store from its file. The process must have ended.
 func (e *Evidence) readFile(path string) error {
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	var whole string
-	if err := db.QueryRow(`PRAGMA integrity_check`).Scan(&whole); err != nil || whole != "ok" {
-		return fmt.Errorf("the database is damaged: %s %w", whole, err)
+	var integrity string
+	if err := db.QueryRow(`PRAGMA integrity_check`).Scan(&integrity); err != nil || integrity != "ok" {
+		return fmt.Errorf("the database is damaged: %s %w", integrity, err)
 	}
 	e.Started, e.Ended = map[string]time.Time{}, map[string]time.Time{}
-	rows, err := db.Query(`SELECT id, type, payload ->> '$.key', status, coalesce(failure_kind, ''), attempts, max_attempts, releases, redrives, fence,
-		coalesce(result ->> '$.fence', 0), coalesce(result ->> '$.key', ''), coalesce(finished_at, 0), timeout_seconds, coalesce(started_at, 0) FROM jobs`)
+	rows, err := db.Query(`SELECT id, type, payload ->> '$.key', status, coalesce(failure_kind, ''), attempts,
+		max_attempts, releases, redrives, fence, coalesce(result ->> '$.fence', 0), coalesce(result ->> '$.key', ''),
+		coalesce(finished_at, 0), timeout_seconds, coalesce(started_at, 0) FROM jobs`)
 	if err != nil {
 		return err
 	}
 	err = scanAll(rows, func() error {
 		var r Row
 		var finished, seconds, started int64
-		err := rows.Scan(&r.ID, &r.Type, &r.Key, &r.Status, &r.Kind, &r.Attempts, &r.MaxAttempts, &r.Releases, &r.Redrives, &r.Fence,
-			&r.ResultFence, &r.ResultKey, &finished, &seconds, &started)
+		err := rows.Scan(&r.ID, &r.Type, &r.Key, &r.Status, &r.Kind, &r.Attempts, &r.MaxAttempts, &r.Releases,
+			&r.Redrives, &r.Fence, &r.ResultFence, &r.ResultKey, &finished, &seconds, &started)
 		r.FinishedAt, r.Timeout = time.UnixMicro(finished), time.Duration(seconds)*time.Second
 		e.Rows = append(e.Rows, r)
 		e.Started[r.ID] = time.UnixMicro(started)
@@ -244,7 +248,8 @@ func (e *Evidence) readFile(path string) error {
 	if err != nil {
 		return err
 	}
-	rows, err = db.Query(`SELECT job_id, fence, attempt, outcome, worker_id, started_at, finished_at FROM job_attempts ORDER BY job_id, fence`)
+	rows, err = db.Query(`SELECT job_id, fence, attempt, outcome, worker_id, started_at, finished_at
+		FROM job_attempts ORDER BY job_id, fence`)
 	if err != nil {
 		return err
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Row is a job as the Store has it in the end.
+// Row is a job in the Store at the end of the run.
 type Row struct {
 	ID, Type, Key, Status, Kind string
 	Attempts, MaxAttempts       int
 	Releases, Redrives          int
 	Fence                       int64
-	ResultFence                 int64  // 0: there is no result
-	ResultKey                   string // likewise
+	ResultFence                 int64  // 0: no result
+	ResultKey                   string // empty: no result
 	FinishedAt                  time.Time
 	Timeout                     time.Duration
 }
@@ -26,7 +26,7 @@ type Row struct {
 // Terminal reports whether the job is over.
 func (r *Row) Terminal() bool { return r.Status == "completed" || r.Status == "failed" }
 
-// Attempt is an unsuccessful attempt, as the Store has it.
+// Attempt is an unsuccessful attempt in the Store.
 type Attempt struct {
 	Job, Outcome, Worker string
 	Fence                int64
@@ -35,32 +35,32 @@ type Attempt struct {
 	FinishedAt           time.Time
 }
 
-// Evidence is all that a verdict is found on.
+// Evidence is everything that Check looks at.
 type Evidence struct {
 	Events   []history.Event
 	Rows     []Row
 	Attempts []Attempt            // by job and fence
-	Started  map[string]time.Time // of the newest attempt, by job
-	Ended    map[string]time.Time // when sessions were marked dead
-	DeadAPI  []string             // ids that the dead-letter queue of the API lists
-	DeadList []string             // ids in the Queue's mirror of it, at most the newest
-	Metrics  map[string]int64     // of the API
+	Started  map[string]time.Time // start of the newest attempt, by job
+	Ended    map[string]time.Time // when a session was marked dead, by session
+	DeadAPI  []string             // ids in the API's dead-letter queue
+	DeadList []string             // ids in the Queue's mirror of it, which holds only the newest
+	Metrics  map[string]int64     // of the API; nil: the views were not read
 	Leaks    []Leak
-	Met      map[string]int // events that have to happen sometimes, and how often they did
+	Met      map[string]int // how often each required event happened
 	Took     time.Duration  // from the end of the faults to the last terminal state
-	Limit    time.Duration  // that it may take
-	Paused   bool           // there were faults that hold up a process, or cut it off, for longer than its lease
-	Killed   bool           // there were faults that end a process with no warning
-	Problems []string       // what went wrong though no fault explains it
+	Limit    time.Duration  // maximum of Took
+	Paused   bool           // some faults delayed a process, or cut it off, for longer than its lease
+	Killed   bool           // some faults killed a process
+	Problems []string       // errors that no fault explains
 }
 
-// Leak is something that must be back at its level in the end.
+// Leak is a number that must not be above its limit at the end.
 type Leak struct {
 	Name       string
 	Got, Limit int
 }
 
-// readStore reads what the Store holds.
+// readStore reads all rows of the Store.
 func (e *Evidence) readStore(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -68,8 +68,9 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 	}
 	defer conn.Close(ctx)
 	e.Started, e.Ended = map[string]time.Time{}, map[string]time.Time{}
-	rows, _ := conn.Query(ctx, `SELECT id::text, type, payload->>'key', status, coalesce(failure_kind, ''), attempts, max_attempts, releases,
-		redrives, fence, coalesce((result->>'fence')::bigint, 0), coalesce(result->>'key', ''), coalesce(finished_at, 'epoch'), timeout_seconds,
+	rows, _ := conn.Query(ctx, `SELECT id::text, type, payload->>'key', status, coalesce(failure_kind, ''), attempts,
+		max_attempts, releases, redrives, fence, coalesce((result->>'fence')::bigint, 0), coalesce(result->>'key', ''),
+		coalesce(finished_at, 'epoch'), timeout_seconds,
 		coalesce(started_at, 'epoch') FROM windlass.jobs`)
 	var r Row
 	var seconds int
@@ -89,10 +90,11 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 	rows, _ = conn.Query(ctx, `SELECT job_id::text, fence, attempt, outcome, worker_id::text, started_at, finished_at
 		FROM windlass.job_attempts ORDER BY job_id, fence`)
 	var a Attempt
-	_, err = pgx.ForEachRow(rows, []any{&a.Job, &a.Fence, &a.Attempt, &a.Outcome, &a.Worker, &a.StartedAt, &a.FinishedAt}, func() error {
-		e.Attempts = append(e.Attempts, a)
-		return nil
-	})
+	_, err = pgx.ForEachRow(rows, []any{&a.Job, &a.Fence, &a.Attempt, &a.Outcome, &a.Worker, &a.StartedAt, &a.FinishedAt},
+		func() error {
+			e.Attempts = append(e.Attempts, a)
+			return nil
+		})
 	if err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func (e *Evidence) readStore(ctx context.Context, url string) error {
 	return err
 }
 
-// count tells how many events of a kind there are, counting those that stand for several.
+// count counts the events of a kind. An event with N counts N times.
 func (e *Evidence) count(kind history.Kind) int {
 	n := 0
 	for i := range e.Events {
@@ -117,7 +119,7 @@ func (e *Evidence) count(kind history.Kind) int {
 	return n
 }
 
-// last tells of the job that was over last, and why so late.
+// last describes the job that was over last, with its attempts, to show why it took so long.
 func (e *Evidence) last() string {
 	if len(e.Rows) == 0 {
 		return "there are no jobs"

@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// lanes are all faults that this world can have.
+// lanes returns all faults that are possible in this world.
 func (w *world) lanes() []lane {
 	if w.embedded {
 		return w.embeddedLanes()
@@ -24,13 +24,15 @@ func (w *world) lanes() []lane {
 			{"job that takes all memory", 1, hogJob},
 		}},
 		{"postgres", 5 * time.Second, []fault{
-			{"postgres crashed", 3, postgresCrashed}, {"postgres killed", 2, postgresKilled}, {"postgres frozen", 3, postgresFrozen},
-			{"backends terminated", 5, backendsTerminated}, {"table locked", 2, tableLocked}, {"connections exhausted", 2, connectionsExhausted},
+			{"postgres crashed", 3, postgresCrashed}, {"postgres killed", 2, postgresKilled},
+			{"postgres frozen", 3, postgresFrozen}, {"backends terminated", 5, backendsTerminated},
+			{"table locked", 2, tableLocked}, {"connections exhausted", 2, connectionsExhausted},
 			full,
 		}},
 		{"redis", 1500 * time.Millisecond, []fault{
 			{"redis flushed", 5, redisFlushed}, {"redis killed", 3, redisKilled}, {"redis frozen", 3, redisFrozen},
-			{"redis out of memory", 3, redisOutOfMemory}, {"scripts flushed", 2, scriptsFlushed}, {"clients of redis cut off", 3, redisClientsKilled},
+			{"redis out of memory", 3, redisOutOfMemory}, {"scripts flushed", 2, scriptsFlushed},
+			{"clients of redis cut off", 3, redisClientsKilled},
 		}},
 		{"links", 700 * time.Millisecond, []fault{
 			{"latency", 3, slowLink}, {"blackhole", 3, blackhole}, {"reset", 4, resetLink}, {"answer cut off", 8, answerCut},
@@ -57,14 +59,15 @@ func workerKilled(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 100*time.Millisecond, 1500*time.Millisecond), func() { n.revive(p) }
 }
 
-// workerFrozen is longer than the lease, so that others get its jobs and its own results come too late.
+// workerFrozen lasts longer than the lease, so that other workers get its jobs and its own results are too late.
 func workerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := one(dice, n.workers)
 	p.freeze()
 	return n.TTL + between(dice, 0, 2*n.TTL), p.thaw
 }
 
-// workerReplaced stops a worker in order, and starts one of an older release that does not know the newest job type.
+// workerReplaced stops a worker in order. Half of the time it starts the same release again. Otherwise it starts an
+// older release, which does not know the newest job type.
 func workerReplaced(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := one(dice, n.workers)
 	if err := p.terminate(30 * time.Second); err != nil {
@@ -105,15 +108,15 @@ func poisonJob(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return n.submits(dice, recording.Poison)
 }
 
-// hogJob ends the process that runs it as one ends that has no memory left.
+// hogJob ends the process that runs it like a process without memory.
 func hogJob(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return n.submits(dice, recording.Hog)
 }
 
 func (n *nemesis) submits(dice *rand.Rand, kind string) (time.Duration, func()) {
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
-	if !n.client.lethal(ctx, dice, kind) {
+	if !n.client.submitLethal(ctx, dice, kind) {
 		return notDone, nil
 	}
 	return 0, nil

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// clockMoved sets the clock of a process forwards or backwards by a minute to six hours, while it runs. Half of the time it is set right again
-// afterwards, which is a second jump. Only the Store's clock decides anything, so nobody may notice.
+// clockMoved moves the clock of a running process forwards or backwards by one minute to six hours. Half of the time it
+// moves the clock back afterwards, which is a second jump. All decisions use the Store's clock, so this must have no
+// effect.
 func clockMoved(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := one(dice, n.all())
 	by := between(dice, time.Minute, 6*time.Hour)
@@ -25,9 +26,10 @@ func clockMoved(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 500*time.Millisecond, 3*time.Second), heal
 }
 
-// follows reports whether an api goes by its moved clock, which it dates its answers with. One that does not answer at all is another fault's.
+// follows reports whether the clock of an api has moved. It compares the Date of the api's answers. If the api does not
+// answer at all, because of another fault, it returns true.
 func (n *nemesis) follows(p *place, by time.Duration) bool {
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
 	answered := 0
 	for wait(ctx, 60*time.Millisecond) {
@@ -45,8 +47,8 @@ func (n *nemesis) follows(p *place, by time.Duration) bool {
 			return true
 		}
 	}
-	if answered > 10 { // fewer: it was held up
-		n.problem("the clock of %s does not move", p.name)
+	if answered > 10 { // with fewer answers the process was only delayed
+		n.problem("the clock of %s did not move", p.name)
 	}
 	return answered == 0
 }

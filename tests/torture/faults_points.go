@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// pointsArmed lets a process end, fail or be held up at named moments of its code for a while: a quarter of them, which the seed draws. What
-// happened is counted in the end, from the process's own words; the arming itself is no fault.
+// pointsArmed arms a quarter of the crash points of a process for some time; the seed draws which ones. At an armed
+// point the process ends, fails, stops or is delayed. These faults are counted at the end, from the log of the process.
+// The arming itself is not counted.
 func pointsArmed(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return n.arm(one(dice, n.all()), between(dice, time.Second, 4*time.Second), "seed=%d chance=0.25 rest=%s delay=%s",
 		dice.Uint32(), between(dice, 100*time.Millisecond, 500*time.Millisecond), n.TTL*3/2)
 }
 
-// handlerFrozen stops a worker in the moment in which it begins a job, until its lease is taken from it.
+// handlerFrozen stops a worker when it begins a job, until its lease has been taken from it.
 func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	p := one(dice, n.workers)
 	lasts, disarm := n.arm(p, 3*n.TTL/2, "only=in-handler:stop rest=100ms")
@@ -24,11 +25,13 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 		return lasts, nil
 	}
 	return lasts, func() {
-		// Others see that the session has ended, but whoever does the maintenance may have ended as well, and has to be replaced first.
+		// The maintenance marks the session dead. But the process with the maintenance may have ended too, and then another
+		// process has to take over first.
 		ctx, cancel := context.WithTimeout(context.Background(), takeOver+n.TTL)
 		defer cancel()
 		for expired := -1; expired != 0 && wait(ctx, 100*time.Millisecond); {
-			if n.scalar(ctx, `SELECT count(*) FROM windlass.worker_sessions WHERE state <> 'dead' AND expires_at < now()`, &expired) != nil {
+			if n.scalar(ctx, `SELECT count(*) FROM windlass.worker_sessions WHERE state <> 'dead' AND expires_at < now()`,
+				&expired) != nil {
 				expired = -1
 			}
 		}
@@ -37,7 +40,7 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
-// takeOver is how long it takes until another process does the maintenance: its lease, and how often they ask.
+// takeOver is the maximum time until another process does the maintenance: the lease plus the interval of the attempts.
 const takeOver = 16 * time.Second
 
 // claimAnswerLost and insertAnswerLost make a process believe that a commit has failed.
@@ -57,13 +60,14 @@ func (n *nemesis) arm(p *place, lasts time.Duration, format string, args ...any)
 	return lasts, func() { _ = os.Remove(p.faultPath()) }
 }
 
-// fired is what a process says before it does what chance has in store for a point.
+// fired matches the line that a process logs when a crash point fires.
 var fired = regexp.MustCompile(`(?m)^fault: (exit|error|delay|stop) at ([a-z-]+)$`)
 
-// countPoints adds what happened at crash points to the faults, and returns how often each point was met.
+// countPoints adds the events at crash points to the faults, and returns how often each point fired.
 func (n *nemesis) countPoints() map[string]int {
 	names := map[string]string{
-		"exit": "killed at a crash point", "error": "error at a crash point", "delay": "held up at a crash point", "stop": "frozen at a crash point",
+		"exit": "killed at a crash point", "error": "error at a crash point",
+		"delay": "delayed at a crash point", "stop": "frozen at a crash point",
 	}
 	points := map[string]int{}
 	n.mu.Lock()

@@ -30,15 +30,15 @@ func postgresFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 }
 
 func backendsTerminated(n *nemesis, _ *rand.Rand) (time.Duration, func()) {
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
 	_ = n.sql(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'windlass-%'`)
 	return 0, nil
 }
 
-// session opens a connection of the nemesis's own.
+// session opens a connection for the nemesis, or returns nil.
 func (n *nemesis) session() *pgx.Conn {
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
 	conn, err := pgx.Connect(ctx, n.database)
 	if err != nil {
@@ -47,8 +47,8 @@ func (n *nemesis) session() *pgx.Conn {
 	return conn
 }
 
-func hangUp(conns ...*pgx.Conn) {
-	ctx, cancel := soon()
+func closeConns(conns ...*pgx.Conn) {
+	ctx, cancel := shortTimeout()
 	defer cancel()
 	for _, c := range conns {
 		_ = c.Close(ctx)
@@ -63,10 +63,10 @@ func tableLocked(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_, _ = conn.Exec(ctx, `BEGIN; LOCK TABLE windlass.jobs IN ACCESS EXCLUSIVE MODE`)
-	return between(dice, time.Second, 6*time.Second), func() { hangUp(conn) }
+	return between(dice, time.Second, 6*time.Second), func() { closeConns(conn) }
 }
 
-// connectionsExhausted cuts everybody off and takes all the connections there are.
+// connectionsExhausted closes all connections and takes every free connection.
 func connectionsExhausted(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	var conns []*pgx.Conn
 	for range 120 {
@@ -84,18 +84,18 @@ func connectionsExhausted(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 		}
 		conns = append(conns, c)
 	}
-	return between(dice, time.Second, 3*time.Second), func() { hangUp(conns...) }
+	return between(dice, time.Second, 3*time.Second), func() { closeConns(conns...) }
 }
 
-// postgresDiskFull leaves PostgreSQL no room. Tables can grow no further then; and where its own log needs a new file, which it does at once half of
-// the time, the server ends itself, and cannot recover before there is room again.
+// postgresDiskFull leaves no room on PostgreSQL's disk. Tables cannot grow then. When the write-ahead log needs a new
+// file, the server ends, and cannot recover before there is room again. Half of the time we make it need one at once.
 func postgresDiskFull(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	if err := n.postgresDisk.fill(); err != nil {
 		n.problem("fill the disk of postgres: %v", err)
 		return notDone, nil
 	}
 	if dice.IntN(2) == 0 {
-		ctx, cancel := soon()
+		ctx, cancel := shortTimeout()
 		defer cancel()
 		_ = n.sql(ctx, `SELECT pg_switch_wal()`)
 	}
@@ -107,7 +107,8 @@ func postgresDiskFull(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
-// filesLimited keeps files from growing past a limit, where there is no disk to fill: a write beyond it fails much alike.
+// filesLimited limits the size of PostgreSQL's files, if there is no disk that can be filled. A write beyond the limit
+// fails in a similar way.
 func filesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	if err := limitFiles(n.postgres.Pids(), fullAt); err != nil {
 		if !errors.Is(err, errors.ErrUnsupported) {
@@ -121,11 +122,11 @@ func filesLimited(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
-// recovered waits until PostgreSQL is back by itself, and starts it where it has given up.
+// recovered waits until PostgreSQL has recovered. If it has ended, it is started again.
 func (n *nemesis) recovered() {
 	for range 10 {
 		if conn := n.session(); conn != nil {
-			hangUp(conn)
+			closeConns(conn)
 			return
 		}
 		time.Sleep(200 * time.Millisecond)
@@ -136,20 +137,20 @@ func (n *nemesis) recovered() {
 
 // Redis.
 
-func (n *nemesis) tellRedis(do func(ctx context.Context, c *redis.Client) error) {
-	ctx, cancel := soon()
+func (n *nemesis) onRedis(do func(ctx context.Context, c *redis.Client) error) {
+	ctx, cancel := shortTimeout()
 	defer cancel()
 	_ = n.redisDo(ctx, func(c *redis.Client) error { return do(ctx, c) })
 }
 
 func redisFlushed(n *nemesis, _ *rand.Rand) (time.Duration, func()) {
-	n.tellRedis(func(ctx context.Context, c *redis.Client) error { return c.FlushAll(ctx).Err() })
+	n.onRedis(func(ctx context.Context, c *redis.Client) error { return c.FlushAll(ctx).Err() })
 	return 0, nil
 }
 
 func redisKilled(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	n.redis.Kill()
-	// It comes back with nothing, or, where it keeps a file, half of the time with hints of long ago.
+	// It restarts without data. If it keeps a file, it restarts half of the time with old hints.
 	if n.redisDisk != nil && dice.IntN(2) == 0 {
 		files, _ := filepath.Glob(filepath.Join(n.redisDisk.dir, "*"))
 		for _, f := range files {
@@ -159,7 +160,7 @@ func redisKilled(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	return between(dice, 100*time.Millisecond, 4*time.Second), n.redis.Start
 }
 
-// redisDiskFull leaves Redis no room for its file: it refuses every write until there is.
+// redisDiskFull leaves no room on Redis' disk. Redis then refuses every write until there is room.
 func redisDiskFull(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	if err := n.redisDisk.fill(); err != nil {
 		n.problem("fill the disk of redis: %v", err)
@@ -178,19 +179,19 @@ func redisFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 }
 
 func redisOutOfMemory(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
-	n.tellRedis(func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "1000").Err() })
+	n.onRedis(func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "1000").Err() })
 	return between(dice, time.Second, 4*time.Second), func() {
-		n.tellRedis(func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "0").Err() })
+		n.onRedis(func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "0").Err() })
 	}
 }
 
 func scriptsFlushed(n *nemesis, _ *rand.Rand) (time.Duration, func()) {
-	n.tellRedis(func(ctx context.Context, c *redis.Client) error { return c.ScriptFlush(ctx).Err() })
+	n.onRedis(func(ctx context.Context, c *redis.Client) error { return c.ScriptFlush(ctx).Err() })
 	return 0, nil
 }
 
 func redisClientsKilled(n *nemesis, _ *rand.Rand) (time.Duration, func()) {
-	n.tellRedis(func(ctx context.Context, c *redis.Client) error {
+	n.onRedis(func(ctx context.Context, c *redis.Client) error {
 		return c.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "yes").Err()
 	})
 	return 0, nil

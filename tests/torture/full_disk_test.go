@@ -13,7 +13,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// newSceneOnDisks is a scene whose servers write to disks that can be made full.
+// newSceneOnDisks is a scene whose servers write to disks that can be filled.
 func newSceneOnDisks(t *testing.T) *scene {
 	t.Helper()
 	s := newScene(t, func(set *Setup) { set.Disks = true })
@@ -23,8 +23,8 @@ func newSceneOnDisks(t *testing.T) *scene {
 	return s
 }
 
-// offer submits a job that may be refused, in words that say so; "" is for one that was not accepted.
-func (s *scene) offer(key string) (id string) {
+// trySubmit submits a job that may be refused with 503. It returns the id, or "" if the job was refused.
+func (s *scene) trySubmit(key string) (id string) {
 	s.Helper()
 	a := s.submit(s.apis[0], recording.Quick, key, nil)
 	switch {
@@ -37,8 +37,8 @@ func (s *scene) offer(key string) (id string) {
 	return ""
 }
 
-// PostgreSQL that has no room for its own log ends itself, and cannot recover before there is room again. What was accepted before, meanwhile
-// and afterwards is all there, and runs.
+// PostgreSQL ends when it has no room for its write-ahead log, and cannot recover before there is room again. All jobs
+// that were accepted before, in between and afterwards are there and run.
 func TestPostgresDiskFull(t *testing.T) {
 	s := newSceneOnDisks(t)
 	s.healthy()
@@ -50,11 +50,11 @@ func TestPostgresDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
-	s.until("PostgreSQL has given up", 60*time.Second, func() bool {
-		ctx, cancel := soon()
+	s.until("PostgreSQL has ended", 60*time.Second, func() bool {
+		ctx, cancel := shortTimeout()
 		defer cancel()
 		_ = s.sql(ctx, `SELECT pg_switch_wal()`)
-		if id := s.offer(fmt.Sprint("full-", len(ids)+refused)); id != "" {
+		if id := s.trySubmit(fmt.Sprint("full-", len(ids)+refused)); id != "" {
 			ids = append(ids, id)
 		} else {
 			refused++
@@ -62,7 +62,7 @@ func TestPostgresDiskFull(t *testing.T) {
 		return strings.Contains(s.postgres.Log(), "PANIC:")
 	})
 	s.until("a job is refused", 30*time.Second, func() bool {
-		if id := s.offer(fmt.Sprint("gone-", refused)); id != "" {
+		if id := s.trySubmit(fmt.Sprint("gone-", refused)); id != "" {
 			ids = append(ids, id)
 			return false
 		}
@@ -73,13 +73,13 @@ func TestPostgresDiskFull(t *testing.T) {
 	}
 	(&nemesis{world: s.world}).recovered()
 	s.until("jobs are accepted again", 30*time.Second, func() bool {
-		id := s.offer("after")
+		id := s.trySubmit("after")
 		if id != "" {
 			ids = append(ids, id)
 		}
 		return id != ""
 	})
-	s.until("all jobs are over", scaled(62*time.Second)+backoff+head+slack, func() bool { return s.open() == 0 })
+	s.until("all jobs are over", scaled(62*time.Second)+backoff+hintDelay+slack, func() bool { return s.open() == 0 })
 	for _, id := range ids {
 		if j := s.job(id); j.status != "completed" {
 			t.Errorf("job %s was accepted and is %s", id, j.status)
@@ -87,7 +87,7 @@ func TestPostgresDiskFull(t *testing.T) {
 	}
 }
 
-// Redis that has no room for its file refuses every write. That is no reason to refuse a job, or not to run it.
+// Redis refuses every write when it has no room for its file. Jobs are still accepted and run.
 func TestRedisDiskFull(t *testing.T) {
 	s := newSceneOnDisks(t)
 	s.healthy()
@@ -108,14 +108,14 @@ func TestRedisDiskFull(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "MISCONF")
 	})
 	for i := range 5 {
-		s.completed(s.accepted(recording.Quick, fmt.Sprint("full-", i), nil), head, 1)
+		s.completed(s.accepted(recording.Quick, fmt.Sprint("full-", i), nil), hintDelay, 1)
 	}
 	if err := write(); err == nil || !strings.Contains(err.Error(), "MISCONF") {
-		t.Errorf("Redis had room again in between: %v", err)
+		t.Errorf("Redis had room again too early: %v", err)
 	}
 	if err := s.redisDisk.clear(); err != nil {
 		t.Fatal(err)
 	}
 	s.until("Redis writes again", 30*time.Second, func() bool { return write() == nil })
-	s.completed(s.accepted(recording.Quick, "after", nil), head, 1)
+	s.completed(s.accepted(recording.Quick, "after", nil), hintDelay, 1)
 }

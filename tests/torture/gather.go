@@ -11,11 +11,11 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// gather stops every process in order and starts it again, which has to go well, and then looks at everything.
-func (w *world) gather(e *Evidence, c *client, quiet map[string]int) error {
+// gather restarts every process in order, which must succeed, and then collects the whole evidence.
+func (w *world) gather(e *Evidence, c *client, idle map[string]int) error {
 	for name, now := range w.descriptors() {
-		// Idle connections come and go; a leak in a run like this one is in the hundreds.
-		e.Leaks = append(e.Leaks, Leak{"open files of " + name, now, quiet[name] + 40})
+		// The number of idle connections varies. A leak in a run like this one would be hundreds of files.
+		e.Leaks = append(e.Leaks, Leak{"open files of " + name, now, idle[name] + 40})
 	}
 	if err := w.restart(); err != nil {
 		w.problem("orderly restart: %v", err)
@@ -42,7 +42,7 @@ func (w *world) gather(e *Evidence, c *client, quiet map[string]int) error {
 	return nil
 }
 
-// gatherBare reads the histories and the Store, with every process ended, and takes the views for granted.
+// gatherBare ends every process and reads the histories and the Store, but no views.
 func (w *world) gatherBare(e *Evidence) error {
 	for _, p := range w.all() {
 		p.kill()
@@ -57,7 +57,7 @@ func (w *world) gatherBare(e *Evidence) error {
 	return e.readStore(ctx, w.database)
 }
 
-// restart ends every process as a deployment would, all of its workers first, and starts it again.
+// restart ends every process like a deployment, the workers first, and starts all of them again.
 func (w *world) restart() error {
 	for _, list := range [][]*place{w.workers, w.apis} {
 		for _, p := range list {
@@ -80,7 +80,7 @@ func (w *world) deadByAPI(ctx context.Context, c *client) (ids []string) {
 	for ctx.Err() == nil {
 		a := c.call(ctx, http.MethodGet, w.apis[0].url+"/dlq?limit=200"+next, nil, "")
 		if a.err != nil || a.code != http.StatusOK {
-			time.Sleep(100 * time.Millisecond) // it has just been started
+			time.Sleep(100 * time.Millisecond) // the api has just been started
 			continue
 		}
 		var page struct {
@@ -96,7 +96,8 @@ func (w *world) deadByAPI(ctx context.Context, c *client) (ids []string) {
 	return ids
 }
 
-// deadByMirror reads what the Queue mirrors, once the maintenance that was just started has had its first turn.
+// deadByMirror reads the Queue's mirror of the dead jobs. It waits for the first run of the maintenance that was just
+// started.
 func (w *world) deadByMirror(ctx context.Context, dead int) (ids []string) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -111,7 +112,7 @@ func (w *world) deadByMirror(ctx context.Context, dead int) (ids []string) {
 	}
 }
 
-// metrics reads the API's, which may be two seconds old.
+// metrics reads the metrics of the API. They may be two seconds old, so it waits for the expected total.
 func (w *world) metrics(ctx context.Context, c *client, total int64) map[string]int64 {
 	deadline := time.Now().Add(15 * time.Second)
 	for {
@@ -129,7 +130,7 @@ func (w *world) metrics(ctx context.Context, c *client, total int64) map[string]
 	}
 }
 
-// leaks looks at what must be empty or bounded when nothing is left to do.
+// leaks reads what must be empty or limited when there is nothing left to do.
 func (w *world) leaks(ctx context.Context) []Leak {
 	var connections, orphans, ready int
 	_ = w.scalar(ctx, `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'windlass-%'`, &connections)
@@ -150,10 +151,12 @@ func (w *world) leaks(ctx context.Context) []Leak {
 		if ready == 0 || time.Now().After(deadline) {
 			break
 		}
-		time.Sleep(200 * time.Millisecond) // stale hints are dropped as they are popped
+		time.Sleep(200 * time.Millisecond) // workers still pop, and thereby drop, stale hints
 	}
 	const pool = 8 // connections of a process
 	return []Leak{
-		{"connections to postgres", connections, pool * len(w.all())}, {"jobs in processing", orphans, 0}, {"ids left in redis", ready, 0},
+		{"connections to postgres", connections, pool * len(w.all())},
+		{"jobs in processing", orphans, 0},
+		{"ids left in redis", ready, 0},
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 )
 
-// link is the network between one process and one server: a toxiproxy of its own, so that a fault can meet one process alone.
+// link is the network between one process and one server. Each link has its own toxiproxy, so that a fault can affect
+// one process only.
 type link struct {
 	name, upstream string
 	server         *toxiproxy.ApiServer
@@ -22,15 +23,17 @@ type link struct {
 	serial int
 }
 
-// quiet calls toxiproxy.NewServer with a logger that says nothing, whose type need not be imported for that.
-func quiet[Metrics, Logger, Server any](newServer func(Metrics, Logger) Server, metrics Metrics) Server {
-	var nowhere Logger
-	return newServer(metrics, nowhere)
+// withoutLog calls toxiproxy.NewServer with a logger that writes nothing. As a generic function it need not import the
+// package of the logger.
+func withoutLog[Metrics, Logger, Server any](newServer func(Metrics, Logger) Server, metrics Metrics) Server {
+	var discard Logger
+	return newServer(metrics, discard)
 }
 
 // newLink opens a link to a server's host:port on a free port.
 func newLink(name, upstream string) (*link, error) {
-	l := &link{name: name, upstream: upstream, server: quiet(toxiproxy.NewServer, toxiproxy.NewMetricsContainer(nil))}
+	server := withoutLog(toxiproxy.NewServer, toxiproxy.NewMetricsContainer(nil))
+	l := &link{name: name, upstream: upstream, server: server}
 	l.proxy = toxiproxy.NewProxy(l.server, name, "127.0.0.1:0", upstream)
 	if err := l.proxy.Start(); err != nil {
 		return nil, fmt.Errorf("link %s: %w", name, err)
@@ -38,7 +41,7 @@ func newLink(name, upstream string) (*link, error) {
 	return l, nil
 }
 
-// through rewrites a server's URL so that it leads through the link.
+// through returns a server's URL with the address of the link.
 func (l *link) through(server string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -50,14 +53,15 @@ func (l *link) through(server string) (string, error) {
 	return u.String(), nil
 }
 
-// toxic is a fault of a link, in toxiproxy's words. Downstream is what the server says, upstream what our process says.
+// toxic is a fault of a link, in toxiproxy's words. Downstream is from the server to our process, upstream the
+// opposite.
 type toxic struct {
 	kind, stream string
 	attributes   map[string]int64
 }
 
-// poison adds a toxic; the function that it returns takes it away again.
-func (l *link) poison(t toxic) (heal func(), err error) {
+// addToxic adds a toxic. heal removes it.
+func (l *link) addToxic(t toxic) (heal func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.serial++
@@ -90,7 +94,7 @@ func (l *link) poison(t toxic) (heal func(), err error) {
 	}, nil
 }
 
-// renew puts a new proxy in the place of one that hangs; its connections break.
+// renew replaces a proxy that hangs. Its connections are closed.
 func (l *link) renew(old *toxiproxy.Proxy) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// clockReader tells, whenever it is asked, what time it is and how many seconds it has run.
+// clockReader is a program that prints the time and its running time in seconds for each line that it reads.
 const clockReader = `package main
 
 import (
@@ -30,7 +30,8 @@ func main() {
 }
 `
 
-// The clock of a program that is built for it moves while the program runs, forwards and backwards, and what it measures stays right.
+// The clock of a program that is built with the overlay can be moved forwards and backwards while the program runs.
+// Durations that the program measures stay right.
 func TestClocksOfProgramsMove(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -75,7 +76,7 @@ func TestClocksOfProgramsMove(t *testing.T) {
 				t.Fatal(err)
 			}
 			if ran < 0 || ran > 600 {
-				t.Fatalf("with its clock off by %d s the program believes that it has run for %d s", off, ran)
+				t.Fatalf("with its clock moved by %d s the program measures a running time of %d s", off, ran)
 			}
 			if is := now - time.Now().Unix() - off; is > -60 && is < 60 {
 				break

@@ -9,25 +9,26 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// fault is one way to break something. begin breaks it and returns how long that lasts and how it is mended (nil: it mends itself), or notDone.
-// What it picks comes from the dice alone.
+// fault is one way to break something. begin starts the fault. It returns how long the fault lasts and how to end it
+// (nil: it ends by itself), or notDone. All its choices come from dice, so that a seed repeats them.
 type fault struct {
-	name  string // as it is counted; "": somebody else counts
-	parts int    // how often it is drawn, beside the others of its lane
+	name  string // the name in the counts; "": it is counted elsewhere
+	parts int    // relative frequency in its lane
 	begin func(n *nemesis, dice *rand.Rand) (lasts time.Duration, heal func())
 }
 
-// notDone is for faults that could not be brought about. They do not count.
+// notDone is the duration of a fault that could not be started. It is not counted.
 const notDone = time.Duration(-1)
 
-// lane is a row of faults, one after the other. Lanes run side by side, so that faults of different kinds meet.
+// lane is a list of faults that happen one after the other. Lanes run in parallel, so that faults of different lanes
+// overlap.
 type lane struct {
 	name   string
-	rest   time.Duration // between two faults, on average
+	rest   time.Duration // mean time between two faults
 	faults []fault
 }
 
-// nemesis breaks things at random, from a seed.
+// nemesis draws faults from a seed and carries them out.
 type nemesis struct {
 	*world
 	client *client
@@ -37,21 +38,21 @@ type nemesis struct {
 	faults map[string]int
 }
 
-// run breaks things until ctx ends, and mends everything before it returns.
+// run carries out faults until ctx ends, and ends all of them before it returns.
 func (n *nemesis) run(ctx context.Context, lanes []lane) {
 	var all sync.WaitGroup
 	for i, l := range lanes {
 		dice := rand.New(rand.NewPCG(n.seed, uint64(i)+77))
 		all.Go(func() {
 			for wait(ctx, l.rest/2+time.Duration(dice.Int64N(int64(l.rest)))) {
-				n.strike(ctx, l, dice)
+				n.runFault(ctx, l, dice)
 			}
 		})
 	}
 	n.supervised(all.Wait)
 }
 
-// supervised does something while a supervisor looks after the processes.
+// supervised calls do while a supervisor restarts processes that have ended.
 func (n *nemesis) supervised(do func()) {
 	watching, stop := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
@@ -61,7 +62,8 @@ func (n *nemesis) supervised(do func()) {
 	watch.Wait()
 }
 
-func (n *nemesis) strike(ctx context.Context, l lane, dice *rand.Rand) {
+// runFault draws a fault of a lane, starts it, waits and ends it.
+func (n *nemesis) runFault(ctx context.Context, l lane, dice *rand.Rand) {
 	total := 0
 	for _, f := range l.faults {
 		total += f.parts
@@ -86,28 +88,28 @@ func (n *nemesis) strike(ctx context.Context, l lane, dice *rand.Rand) {
 	}
 }
 
-// superviseAll does what a supervisor would: a process that has ended by itself is started again.
+// superviseAll does the work of a supervisor: it starts processes again that have ended by themselves.
 func (n *nemesis) superviseAll(ctx context.Context) {
 	for wait(ctx, 250*time.Millisecond) {
 		for _, p := range n.all() {
 			p.mu.Lock()
-			fallen := p.wanted && !p.alive()
+			ended := p.wanted && !p.alive()
 			p.mu.Unlock()
-			if fallen {
+			if ended {
 				n.revive(p)
 			}
 		}
 	}
 }
 
-// revive starts a process of the newest release.
+// revive starts a process that has ended. extra is more environment for this start.
 func (n *nemesis) revive(p *place, extra ...string) {
 	if err := p.start(extra...); err != nil {
 		n.problem("start %s: %v", p.name, err)
 	}
 }
 
-// wait lets d pass, or less where ctx ends; it reports whether ctx goes on.
+// wait waits for d, or until ctx ends. It reports whether ctx has not ended.
 func wait(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -119,15 +121,15 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// between draws a duration.
+// between draws a duration from a range.
 func between(dice *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(dice.Int64N(int64(to-from)))
 }
 
-// one picks an element.
+// one draws an element.
 func one[T any](dice *rand.Rand, list []T) T { return list[dice.IntN(len(list))] }
 
-// soon bounds what the nemesis itself asks of a server.
-func soon() (context.Context, context.CancelFunc) {
+// shortTimeout limits requests of the nemesis itself to a server.
+func shortTimeout() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 2*time.Second)
 }

@@ -11,28 +11,28 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// A job that takes all memory ends its process with a fatal error of the runtime, in the midst of others' work. It is dead after so many
-// processes, each restarted by a supervisor, and whoever was beside it completes all the same.
+// A job that takes all memory ends its process with a fatal error of the Go runtime, while other jobs run. After three
+// lost processes the job is dead. A supervisor restarts the processes, and all other jobs complete.
 func TestOutOfMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the memory of a process can be limited on Linux only")
 	}
 	s := newScene(t)
-	s.worker("first", "TORTURE_UPKEEP=off")
-	s.worker("second", "TORTURE_UPKEEP=off")
-	const innocents = 60
+	s.worker("first", "TORTURE_MAINTENANCE=off")
+	s.worker("second", "TORTURE_MAINTENANCE=off")
+	const others = 60
 	hog := ""
-	for i := range innocents {
-		if i == innocents/3 {
+	for i := range others {
+		if i == others/3 {
 			hog = s.accepted(recording.Hog, "hog", nil)
 		}
-		s.accepted(recording.Slow, fmt.Sprint("innocent-", i), map[string]any{"millis": 300})
+		s.accepted(recording.Slow, fmt.Sprint("other-", i), map[string]any{"millis": 300})
 	}
 	supervised := func(ok func() bool) func() bool {
 		return func() bool {
 			for _, p := range s.workers {
-				if p.name != "herald" && !p.running() {
-					if err := p.start("TORTURE_UPKEEP=off"); err != nil {
+				if p.name != "announcer" && !p.running() {
+					if err := p.start("TORTURE_MAINTENANCE=off"); err != nil {
 						s.Fatal(err)
 					}
 				}
@@ -41,13 +41,14 @@ func TestOutOfMemory(t *testing.T) {
 		}
 	}
 	const losses = jobs.MaxLeaseLosses
-	// Each loss shows when the lease runs out; between them are the first two backoffs.
-	s.until("the hog is dead", losses*(scaled(32*time.Second)+head)+3*backoff+slack, supervised(func() bool { return s.job(hog).status == "failed" }))
+	// Each loss is detected when the lease expires. Between the losses are the first two backoffs.
+	s.until("the hog is dead", losses*(scaled(32*time.Second)+hintDelay)+3*backoff+slack,
+		supervised(func() bool { return s.job(hog).status == "failed" }))
 	if j := s.job(hog); j.kind != string(jobs.KindWorkerLost) || j.attempts != losses {
 		s.Errorf("the hog ended with %s after %d attempts", j.kind, j.attempts)
 	}
-	s.until("all innocents are completed", 30*time.Second, supervised(func() bool {
-		return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) == innocents
+	s.until("all other jobs are completed", 30*time.Second, supervised(func() bool {
+		return s.number(`SELECT count(*) FROM windlass.jobs WHERE status = 'completed'`) == others
 	}))
 	if n := s.happened(history.Start, hog); n != losses {
 		s.Errorf("the hog was started %d times, want %d", n, losses)

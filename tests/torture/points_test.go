@@ -15,22 +15,23 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/recording"
 )
 
-// Crash points: each test ends, freezes or cuts off a process at one named moment, and shows that what it left behind is repaired in time.
-// The times are those of docs/guarantees.md for a lease of 30 s, scaled to the lease here where they come from the lease; slack is for a busy
-// machine. What a server does by itself is tested elsewhere: Redis flushed or gone and PostgreSQL restarted in tests/pipeline, a commit that
-// PostgreSQL does not survive and a repeated hint with the drivers.
+// Crash points: each test ends, freezes or cuts off a process at one named point of its code, and checks that the
+// damage is repaired in time. The times are those of docs/guarantees.md for a lease of 30 s. Times that depend on the
+// lease are scaled to the lease here. slack is for a busy machine. Faults of the servers are tested elsewhere: a flush
+// or a loss of Redis and a restart of PostgreSQL in tests/pipeline; a commit during which PostgreSQL ends, and a
+// repeated hint, with the drivers.
 
 const (
-	pointTTL = 3 * time.Second
-	slack    = 4 * time.Second
-	head     = 6 * time.Second // until a lost hint is back
-	backoff  = 2200 * time.Millisecond
+	pointTTL  = 3 * time.Second
+	slack     = 4 * time.Second
+	hintDelay = 6 * time.Second // until a lost hint is pushed again
+	backoff   = 2200 * time.Millisecond
 )
 
-// scaled is a time that comes from the lease.
+// scaled converts a time for a lease of 30 s to the lease here.
 func scaled(of30 time.Duration) time.Duration { return of30 / (30 * time.Second / pointTTL) }
 
-// scene is a small system in which one process meets its end.
+// scene is a small system in which a fault hits one process.
 type scene struct {
 	*testing.T
 	*world
@@ -39,7 +40,7 @@ type scene struct {
 
 func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 	t.Helper()
-	bin, dir := stage(t)
+	bin, dir := startSlowTest(t)
 	set := Setup{Bin: bin, Dir: dir, TTL: pointTTL, Slots: 4, APIs: 1}
 	for _, change := range changes {
 		change(&set)
@@ -48,7 +49,7 @@ func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{T: t, world: w, client: newClient([]string{w.apis[0].url}, w.events, 1, 100, func(f string, a ...any) { t.Errorf(f, a...) })}
+	s := &scene{T: t, world: w, client: newClient([]string{w.apis[0].url}, w.events, 1, 100, t.Errorf)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, p := range w.all() {
@@ -56,18 +57,18 @@ func newScene(t *testing.T, changes ...func(*Setup)) *scene {
 			}
 		}
 	})
-	// Types are known once a worker has announced them.
-	herald := s.worker("herald", "TORTURE_UPKEEP=off")
+	// The job types are known after a worker has announced them.
+	announcer := s.worker("announcer", "TORTURE_MAINTENANCE=off")
 	if err := w.ready(s.client); err != nil {
 		t.Fatal(err)
 	}
-	if err := herald.terminate(30 * time.Second); err != nil {
+	if err := announcer.terminate(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// worker starts one more.
+// worker starts one more worker.
 func (s *scene) worker(name string, env ...string) *place {
 	s.Helper()
 	p, err := s.place(name, "worker")
@@ -82,18 +83,19 @@ func (s *scene) worker(name string, env ...string) *place {
 	return p
 }
 
-// healthy is a worker to which nothing happens, and which leaves the maintenance to the api.
-func (s *scene) healthy() *place { return s.worker("healthy", "TORTURE_UPKEEP=off") }
+// healthy starts a worker without faults. It leaves the maintenance to the api.
+func (s *scene) healthy() *place { return s.worker("healthy", "TORTURE_MAINTENANCE=off") }
 
-// victim is a worker with a crash point.
+// victim starts a worker with a crash point.
 func (s *scene) victim(fault string) *place {
-	return s.worker("victim", "TORTURE_UPKEEP=off", "WINDLASS_FAULT="+fault)
+	return s.worker("victim", "TORTURE_MAINTENANCE=off", "WINDLASS_FAULT="+fault)
 }
 
-// api starts one more, with a crash point, once the first one does the maintenance.
+// api starts one more api, with a crash point. It first waits until the first api does the maintenance.
 func (s *scene) api(fault string) *place {
 	s.Helper()
-	s.until("the first api does the maintenance", 30*time.Second, func() bool { return s.number(`SELECT count(*) FROM windlass.leases`) == 1 })
+	s.until("the first api does the maintenance", 30*time.Second,
+		func() bool { return s.number(`SELECT count(*) FROM windlass.leases`) == 1 })
 	p, err := s.place("api-victim", "api")
 	if err != nil {
 		s.Fatal(err)
@@ -116,7 +118,7 @@ func (s *scene) until(what string, within time.Duration, ok func() bool) time.Du
 	begun := time.Now()
 	for !ok() {
 		if time.Since(begun) > within {
-			s.Fatalf("waited %s in vain until %s", within, what)
+			s.Fatalf("timed out after %s waiting until %s", within, what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -131,13 +133,14 @@ func (s *scene) number(sql string) (n int) {
 	return n
 }
 
-// hit waits until the crash point was reached.
+// hit waits until the crash point has fired.
 func (s *scene) hit(p *place) {
 	s.Helper()
-	s.until("the crash point is reached", 30*time.Second, func() bool { return strings.Contains(string(p.log()), "fault: ") })
+	s.until("the crash point fires", 30*time.Second,
+		func() bool { return strings.Contains(string(p.log()), "fault: ") })
 }
 
-// job is what is looked at in the end.
+// job is the part of a row that the tests check.
 type job struct {
 	status, kind string
 	attempts     int
@@ -147,7 +150,8 @@ type job struct {
 func (s *scene) job(id string) (j job) {
 	s.Helper()
 	err := s.asAdmin(s.Context(), func(c *pgx.Conn) error {
-		return c.QueryRow(s.Context(), `SELECT status, coalesce(failure_kind, ''), attempts, fence FROM windlass.jobs WHERE id = $1`, id).
+		return c.QueryRow(s.Context(), `SELECT status, coalesce(failure_kind, ''), attempts, fence
+			FROM windlass.jobs WHERE id = $1`, id).
 			Scan(&j.status, &j.kind, &j.attempts, &j.fence)
 	})
 	if err != nil {
@@ -156,7 +160,7 @@ func (s *scene) job(id string) (j job) {
 	return j
 }
 
-// submit sends a job of a type to an api and returns the answer.
+// submit sends a job to an api and returns the answer.
 func (s *scene) submit(p *place, kind, key string, fields map[string]any) answer {
 	s.Helper()
 	body := map[string]any{"type": kind, "payload": map[string]any{"key": key + "#0", "millis": fields["millis"]}}
@@ -175,7 +179,7 @@ func (s *scene) submit(p *place, kind, key string, fields map[string]any) answer
 	return s.client.call(s.Context(), http.MethodPost, p.url+"/jobs", raw, key)
 }
 
-// accepted submits a job by the healthy api and returns its id.
+// accepted submits a job to the first api, which has no faults, and returns its id.
 func (s *scene) accepted(kind, key string, fields map[string]any) string {
 	s.Helper()
 	a := s.submit(s.apis[0], kind, key, fields)
@@ -186,17 +190,18 @@ func (s *scene) accepted(kind, key string, fields map[string]any) string {
 	return ids[0]
 }
 
-// completed waits until the job is, and holds the time against the limit.
+// completed waits until the job is completed, at most for the given time and the slack, and checks its attempts.
 func (s *scene) completed(id string, within time.Duration, attempts int) {
 	s.Helper()
-	took := s.until(fmt.Sprintf("job %s is completed", id), within+slack, func() bool { return s.job(id).status == "completed" })
-	s.Logf("repaired after %s, at most %s", took.Round(10*time.Millisecond), within)
+	took := s.until(fmt.Sprintf("job %s is completed", id), within+slack,
+		func() bool { return s.job(id).status == "completed" })
+	s.Logf("repaired after %s, the limit is %s", took.Round(10*time.Millisecond), within)
 	if j := s.job(id); j.attempts != attempts {
-		s.Errorf("%d attempts were counted, want %d", j.attempts, attempts)
+		s.Errorf("%d attempts, want %d", j.attempts, attempts)
 	}
 }
 
-// happened counts events about a job.
+// happened counts the events of a kind about a job.
 func (s *scene) happened(kind history.Kind, id string) (n int) {
 	s.Helper()
 	events, err := history.Read(s.Dir)
@@ -224,13 +229,13 @@ func TestPointBeforeInsert(t *testing.T) {
 	s.healthy()
 	p := s.api("before-insert=exit")
 	if a := s.submit(p, recording.Quick, "key", nil); a.err == nil {
-		t.Fatalf("it answered %d %s", a.code, a.body)
+		t.Fatalf("the api answered %d %s, want no answer", a.code, a.body)
 	}
 	s.hit(p)
 	if n := s.number(`SELECT count(*) FROM windlass.jobs`); n != 0 {
-		t.Errorf("%d jobs are stored", n)
+		t.Errorf("%d jobs are stored, want 0", n)
 	}
-	s.completed(s.accepted(recording.Quick, "key", nil), head, 1)
+	s.completed(s.accepted(recording.Quick, "key", nil), hintDelay, 1)
 }
 
 // Row 2: the answer to the commit is lost.
@@ -239,35 +244,35 @@ func TestPointInsertAnswerLost(t *testing.T) {
 	s.healthy()
 	p := s.api("after-insert-commit=error")
 	if a := s.submit(p, recording.Quick, "key", nil); a.kind != "outcome_unknown" {
-		t.Fatalf("it answered %d %s", a.code, a.body)
+		t.Fatalf("the api answered %d %s, want outcome_unknown", a.code, a.body)
 	}
-	s.once("key")
+	s.repeat("key")
 }
 
-// once repeats a submission whose outcome is unknown: it is the same job, which runs once.
-func (s *scene) once(key string) {
+// repeat repeats a submission with an unknown outcome. It must be the same job, and the job must run once.
+func (s *scene) repeat(key string) {
 	s.Helper()
 	begun := time.Now()
 	a := s.submit(s.apis[0], recording.Quick, key, nil)
 	if a.code != http.StatusOK {
-		s.Fatalf("repeated: %d %s", a.code, a.body)
+		s.Fatalf("the repeated submission was answered %d %s, want 200", a.code, a.body)
 	}
 	id := stored(a.body)[0]
-	s.completed(id, head-time.Since(begun), 1)
+	s.completed(id, hintDelay-time.Since(begun), 1)
 	if n := s.number(`SELECT count(*) FROM windlass.jobs`); n != 1 {
-		s.Errorf("%d jobs are stored", n)
+		s.Errorf("%d jobs are stored, want 1", n)
 	}
 	s.starts(id, 1)
 }
 
-// Row 3: the api dies between the commit and the push; or the push is lost.
+// Row 3: the api dies between the commit and the push, or the push is lost.
 func TestPointAfterInsert(t *testing.T) {
 	s := newScene(t)
 	s.healthy()
 	p := s.api("after-insert-commit=exit")
 	s.submit(p, recording.Quick, "key", nil)
 	s.hit(p)
-	s.once("key")
+	s.repeat("key")
 }
 
 func TestPointPushLost(t *testing.T) {
@@ -276,10 +281,10 @@ func TestPointPushLost(t *testing.T) {
 	p := s.api("before-push=error")
 	a := s.submit(p, recording.Quick, "key", nil)
 	if a.code != http.StatusCreated {
-		t.Fatalf("it answered %d %s", a.code, a.body)
+		t.Fatalf("the api answered %d %s, want 201", a.code, a.body)
 	}
 	s.hit(p)
-	s.completed(stored(a.body)[0], head, 1)
+	s.completed(stored(a.body)[0], hintDelay, 1)
 }
 
 // Row 5: a worker dies between the pop and the claim.
@@ -289,7 +294,7 @@ func TestPointBeforeClaim(t *testing.T) {
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
 	s.healthy()
-	s.completed(id, head, 1)
+	s.completed(id, hintDelay, 1)
 	s.starts(id, 1)
 }
 
@@ -299,10 +304,10 @@ func TestPointClaimAnswerLost(t *testing.T) {
 	p := s.victim("after-claim-commit=error")
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
-	s.completed(id, scaled(10*time.Second)+head, 1)
+	s.completed(id, scaled(10*time.Second)+hintDelay, 1)
 	s.starts(id, 1)
 	if s.happened(history.Phantom, id) != 1 {
-		t.Error("it was not handed back as a phantom")
+		t.Error("the job was not handed back as a phantom")
 	}
 }
 
@@ -313,25 +318,25 @@ func TestPointInHandler(t *testing.T) {
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
 	s.healthy()
-	s.completed(id, scaled(32*time.Second)+backoff+head, 2)
+	s.completed(id, scaled(32*time.Second)+backoff+hintDelay, 2)
 }
 
-// Row 8: a worker is frozen for longer than its lease, and comes back.
+// Row 8: a worker is frozen for longer than its lease, and then continues.
 func TestPointFrozenInHandler(t *testing.T) {
 	s := newScene(t)
 	p := s.victim("in-handler=stop")
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
 	s.healthy()
-	s.completed(id, scaled(32*time.Second)+backoff+head, 2)
+	s.completed(id, scaled(32*time.Second)+backoff+hintDelay, 2)
 	before := s.job(id)
 	p.thaw()
-	s.until("the zombie has run", 30*time.Second, func() bool { return s.happened(history.Start, id) == 2 })
+	s.until("both workers have started the job", 30*time.Second, func() bool { return s.happened(history.Start, id) == 2 })
 	if err := p.terminate(30 * time.Second); err != nil {
 		t.Error(err)
 	}
 	if after := s.job(id); after != before {
-		t.Errorf("the zombie has changed the job from %+v to %+v", before, after)
+		t.Errorf("the zombie changed the job from %+v to %+v", before, after)
 	}
 }
 
@@ -351,8 +356,9 @@ func TestPointSettleAnswerLost(t *testing.T) {
 	p := s.victim("after-settle-commit=error")
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
-	s.completed(id, head, 1)
-	s.until("the worker knows", slack, func() bool { return s.happened(history.Acked, id) == 2 }) // recorded, then recognised
+	s.completed(id, hintDelay, 1)
+	// The first answer was lost; the second one says that the outcome is already recorded.
+	s.until("the worker has two answers", slack, func() bool { return s.happened(history.Acked, id) == 2 })
 	s.starts(id, 1)
 }
 
@@ -364,20 +370,20 @@ func TestPointAfterSettle(t *testing.T) {
 	s.hit(p)
 	s.completed(id, 0, 1)
 	s.healthy()
-	s.completed(s.accepted(recording.Quick, "other", nil), head, 1)
+	s.completed(s.accepted(recording.Quick, "other", nil), hintDelay, 1)
 	s.starts(id, 1)
 }
 
-// Row 12: a retry is committed, and its push is lost.
+// Row 12: a retry is committed, but its push is lost.
 func TestPointRetryPushLost(t *testing.T) {
 	s := newScene(t)
 	p := s.victim("before-push=error")
 	id := s.accepted(recording.Flaky, "key", nil)
 	s.hit(p)
-	s.completed(id, backoff+head, 2)
+	s.completed(id, backoff+hintDelay, 2)
 }
 
-// Row 13: the process that mirrors the dead jobs dies before it does.
+// Row 13: the process with the maintenance dies before it mirrors the dead jobs.
 func TestPointBeforeMirror(t *testing.T) {
 	s := newScene(t)
 	s.healthy()
@@ -401,42 +407,47 @@ func TestPointBeforeMirror(t *testing.T) {
 	})
 }
 
-// Row 14: an api dies after it has sent a job back, or noted a cancel.
+// Row 14: an api dies after the commit of a redrive or of a cancel.
 func TestPointAfterRedrive(t *testing.T) {
 	s := newScene(t)
 	id := s.accepted(recording.Quick, "key", map[string]any{"delay_seconds": 3600})
-	if a := s.client.call(t.Context(), http.MethodPost, s.apis[0].url+"/jobs/"+id+"/cancel", nil, ""); a.code != http.StatusOK {
+	a := s.client.call(t.Context(), http.MethodPost, s.apis[0].url+"/jobs/"+id+"/cancel", nil, "")
+	if a.code != http.StatusOK {
 		t.Fatalf("cancel: %d %s", a.code, a.body)
 	}
 	s.healthy()
 	p := s.api("after-redrive-commit=exit")
 	s.client.call(t.Context(), http.MethodPost, p.url+"/jobs/"+id+"/retry", nil, "")
 	s.hit(p)
-	s.completed(id, head, 1)
+	s.completed(id, hintDelay, 1)
 }
 
 func TestPointAfterCancel(t *testing.T) {
 	s := newScene(t)
 	s.healthy()
 	id := s.accepted(recording.Slow, "key", map[string]any{"millis": 19_000})
-	s.until("it runs", head, func() bool { return s.happened(history.Start, id) == 1 })
+	s.until("the job runs", hintDelay, func() bool { return s.happened(history.Start, id) == 1 })
 	p := s.api("after-cancel-commit=exit")
 	s.client.call(t.Context(), http.MethodPost, p.url+"/jobs/"+id+"/cancel", nil, "")
 	s.hit(p)
-	s.until("it is cancelled", scaled(5*time.Second)+slack, func() bool { return s.job(id).kind == "cancelled" })
+	s.until("the job is cancelled", scaled(5*time.Second)+slack, func() bool { return s.job(id).kind == "cancelled" })
 }
 
-// Row 15: the process that reaps dies once it has, before it tells anybody.
+// Row 15: the process with the maintenance dies after it has reaped, before it pushes the ids.
 func TestPointAfterReap(t *testing.T) {
 	s := newScene(t)
 	keeper := s.worker("keeper", "TORTURE_TYPES="+recording.Doomed, "WINDLASS_FAULT=after-reap-commit=exit")
-	s.until("the keeper runs", slack, func() bool {
-		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 1
-	})
-	if err := s.apis[0].terminate(30 * time.Second); err != nil { // hands the maintenance to the keeper
+	sessions := func(want int) func() bool {
+		return func() bool {
+			return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == want
+		}
+	}
+	s.until("the keeper runs", slack, sessions(1))
+	if err := s.apis[0].terminate(30 * time.Second); err != nil { // the keeper then takes the maintenance over
 		t.Fatal(err)
 	}
-	s.until("the keeper does the maintenance", takeOver+slack, func() bool { return s.number(`SELECT count(*) FROM windlass.leases WHERE expires_at > now()`) == 1 })
+	s.until("the keeper does the maintenance", takeOver+slack,
+		func() bool { return s.number(`SELECT count(*) FROM windlass.leases WHERE expires_at > now()`) == 1 })
 	if err := s.apis[0].start(); err != nil {
 		t.Fatal(err)
 	}
@@ -444,18 +455,16 @@ func TestPointAfterReap(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim := s.victim("in-handler=exit")
-	// Before anybody serves its type the job would be put off for half a minute.
-	s.until("the victim runs", slack, func() bool {
-		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state = 'alive'`) == 2
-	})
+	// A job whose type no worker serves would be delayed for half a minute.
+	s.until("the victim runs", slack, sessions(2))
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(victim)
 	s.hit(keeper)
 	s.healthy()
-	s.completed(id, takeOver+backoff+head, 2)
+	s.completed(id, takeOver+backoff+hintDelay, 2)
 }
 
-// Row 18: all workers are dead; the api takes their jobs back.
+// Row 18: all workers are dead, and the api takes their jobs back.
 func TestPointNoWorkerLeft(t *testing.T) {
 	s := newScene(t)
 	p := s.victim("in-handler=exit")
@@ -463,19 +472,19 @@ func TestPointNoWorkerLeft(t *testing.T) {
 	s.hit(p)
 	s.until("the job is pending", scaled(32*time.Second)+slack, func() bool { return s.job(id).status == "pending" })
 	s.healthy()
-	s.completed(id, backoff+head, 2)
+	s.completed(id, backoff+hintDelay, 2)
 }
 
-// Row 19: a worker claims with a session that was reaped while the claim was on its way.
+// Row 19: a worker claims with a session that was reaped before the claim arrived.
 func TestPointFrozenBeforeClaim(t *testing.T) {
 	s := newScene(t)
 	p := s.victim("before-claim=stop")
 	id := s.accepted(recording.Quick, "key", nil)
 	s.hit(p)
-	s.until("its session is dead", scaled(32*time.Second)+slack, func() bool {
+	s.until("the session is dead", scaled(32*time.Second)+slack, func() bool {
 		return s.number(`SELECT count(*) FROM windlass.worker_sessions WHERE state <> 'dead'`) == 0
 	})
 	p.thaw()
-	s.completed(id, head, 1)
+	s.completed(id, hintDelay, 1)
 	s.starts(id, 1)
 }

@@ -14,23 +14,23 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// program is one of our processes: it can be killed, frozen and started again with the same settings.
+// program is one of our processes. It can be killed, frozen, and started again with the same settings.
 type program struct {
-	name string // of its place: worker1, api2
+	name string // such as worker1 or api2
 	bin  string
-	dir  string // of logs and histories
+	dir  string // for logs and histories
 	env  []string
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
-	exited  chan struct{} // closed when the present process has ended
+	exited  chan struct{} // closed when the current process has ended
 	starts  int
 	frozen  bool
-	wanted  bool // it should be running
-	crashes int  // ends that nobody asked for
+	wanted  bool // whether it should be running
+	crashes int  // number of unexpected ends
 }
 
-// start runs the program with settings besides its own, which last until its end.
+// start runs the program. extra is more environment for this start only.
 func (p *program) start(extra ...string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,10 +45,11 @@ func (p *program) start(extra ...string) error {
 	defer log.Close()
 	cmd := exec.Command(p.bin)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
-	cmd.Env = append(cmd.Env, "TORTURE_HISTORY="+p.historyPath(), "TORTURE_CLOCK="+p.clockPath(), "WINDLASS_FAULT_FILE="+p.faultPath())
+	cmd.Env = append(cmd.Env, "TORTURE_HISTORY="+p.historyPath(), "TORTURE_CLOCK="+p.clockPath(),
+		"WINDLASS_FAULT_FILE="+p.faultPath())
 	cmd.Env = append(cmd.Env, extra...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the torture, which ends them itself
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches only the torture, which then ends its programs
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (p *program) await(cmd *exec.Cmd, exited chan struct{}) {
 	close(exited)
 }
 
-// alive is called with the lock held.
+// alive reports whether the process runs. The caller holds the lock.
 func (p *program) alive() bool {
 	if p.cmd == nil {
 		return false
@@ -90,7 +91,7 @@ func (p *program) running() bool {
 	return p.alive()
 }
 
-// signal sends a signal; wanted says whether the process should live on.
+// signal sends a signal. wanted says whether the process should be running afterwards.
 func (p *program) signal(s syscall.Signal, wanted bool) (exited chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +103,7 @@ func (p *program) signal(s syscall.Signal, wanted bool) (exited chan struct{}) {
 	return p.exited
 }
 
-// kill is kill -9, also of a frozen process.
+// kill sends SIGKILL and waits for the end. It works for a frozen process too.
 func (p *program) kill() {
 	if exited := p.signal(syscall.SIGKILL, false); exited != nil {
 		<-exited
@@ -112,30 +113,30 @@ func (p *program) kill() {
 func (p *program) freeze() { p.signal(syscall.SIGSTOP, true) }
 func (p *program) thaw()   { p.signal(syscall.SIGCONT, true) }
 
-// terminate asks for an orderly end and returns an error where that takes too long or ends badly.
-func (p *program) terminate(patience time.Duration) error {
+// terminate asks the process to end in order. It is an error if that takes too long or fails.
+func (p *program) terminate(timeout time.Duration) error {
 	exited := p.signal(syscall.SIGTERM, false)
 	if exited == nil {
 		return nil
 	}
 	select {
 	case <-exited:
-	case <-time.After(patience):
-		p.signal(syscall.SIGQUIT, false) // where it hangs is in its log then
+	case <-time.After(timeout):
+		p.signal(syscall.SIGQUIT, false) // writes its goroutines to the log
 		<-exited
-		return fmt.Errorf("%s did not stop within %s", p.name, patience)
+		return fmt.Errorf("%s did not stop within %s", p.name, timeout)
 	}
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		switch status.Signal() {
-		case syscall.SIGTERM: // it had only just been started, and was not listening yet
+		case syscall.SIGTERM: // it was just started, and did not handle signals yet
 			return nil
-		case syscall.SIGKILL: // which only the torture sends: a job or a crash point was quicker
+		case syscall.SIGKILL: // a job or a crash point of the torture killed it before it could end
 			return nil
 		}
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		if outOfMemory.MatchString(p.tail(64 << 10)) {
-			return nil // a job was quicker here, too
+			return nil // a job of the torture ended it first
 		}
 		return fmt.Errorf("%s ended with code %d\n%s", p.name, code, p.tail(2<<10))
 	}
@@ -156,16 +157,16 @@ func (p *program) tail(n int) string {
 	return string(raw[max(0, len(raw)-n):])
 }
 
-// historyPath is where the present process writes its history: a new file for each.
+// historyPath is the file for the history of the current process. Each start has a new file.
 func (p *program) historyPath() string {
 	return filepath.Join(p.dir, fmt.Sprintf("%s-%d.jsonl", p.name, p.starts))
 }
 
-// clockPath is the file that moves the program's clock, faultPath the one that arms its crash points.
+// clockPath is the file that moves the program's clock. faultPath is the file that arms its crash points.
 func (p *program) clockPath() string { return filepath.Join(p.dir, p.name+".clock") }
 func (p *program) faultPath() string { return filepath.Join(p.dir, p.name+".fault") }
 
-// put writes one of those files at once, so that nobody ever reads half of it.
+// put writes one of these files by a rename, so that no process reads an incomplete file.
 func put(path, text string) error {
 	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
 		return err
@@ -173,7 +174,7 @@ func put(path, text string) error {
 	return os.Rename(path+".new", path)
 }
 
-// historySize is how much it has written so far.
+// historySize is the size of the current history in bytes.
 func (p *program) historySize() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,7 +185,7 @@ func (p *program) historySize() int64 {
 	return info.Size()
 }
 
-// pid of the running process, 0 where there is none.
+// pid returns the pid of the running process, or 0.
 func (p *program) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,7 +195,7 @@ func (p *program) pid() int {
 	return p.cmd.Process.Pid
 }
 
-// descriptors counts the open files of the process; 0 where the system does not tell.
+// descriptors counts the open files of the process. It is 0 on systems without /proc.
 func (p *program) descriptors() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,20 +15,20 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Report is what came out of one run, or of several.
+// Report is the result of one run, or of several.
 type Report struct {
 	Seed       uint64
 	Duration   time.Duration
 	Accepted   int // jobs
-	Unknown    int // outcomes
+	Unknown    int // submissions with an unknown outcome
 	Faults     map[string]int
-	Lost       int
-	Twice      int // jobs with more than one successful execution
-	Stale      int // results that were rejected
-	StaleStart int // executions that began after their job's completion
-	Phantoms   int
-	LeasesLost int
-	Took       time.Duration // the longest from the end of the faults to the last terminal state
+	Lost       int           // jobs
+	Twice      int           // jobs with more than one successful execution
+	Stale      int           // results that were rejected
+	StaleStart int           // executions that began after their job's completion
+	Phantoms   int           // jobs that were handed back because the answer to their claim was lost
+	LeasesLost int           // attempts
+	Took       time.Duration // longest time from the end of the faults to the last terminal state
 	Violations []Violation
 }
 
@@ -66,7 +66,7 @@ func report(e *Evidence, n *nemesis) *Report {
 	return r
 }
 
-// accepted counts the jobs that some client was told are stored.
+// accepted counts the jobs that were acknowledged to a client.
 func accepted(e *Evidence) int {
 	ids := map[string]bool{}
 	for i := range e.Events {
@@ -79,7 +79,7 @@ func accepted(e *Evidence) int {
 	return len(ids)
 }
 
-// Add takes another run's figures in.
+// Add adds the figures of another run.
 func (r *Report) Add(o *Report) {
 	if r.Faults == nil {
 		r.Faults = map[string]int{}
@@ -100,7 +100,7 @@ func (r *Report) Add(o *Report) {
 	r.Violations = append(r.Violations, o.Violations...)
 }
 
-// FaultCount is how many faults there were of all kinds.
+// FaultCount returns the number of faults of all kinds.
 func (r *Report) FaultCount() int {
 	total := 0
 	for _, n := range r.Faults {
@@ -120,10 +120,10 @@ func (r *Report) Write(w io.Writer) {
 		line("  "+name, r.Faults[name])
 	}
 	line("lost", r.Lost)
-	line("executed more than once with success", r.Twice)
+	line("jobs with more than one successful execution", r.Twice)
 	line("executions begun after the completion", r.StaleStart)
 	line("stale results rejected", r.Stale)
-	line("phantoms released", r.Phantoms)
+	line("claims with a lost answer, handed back", r.Phantoms)
 	line("leases lost", r.LeasesLost)
 	line("violations", len(r.Violations))
 	line("time to the last terminal state", r.Took.Round(100*time.Millisecond))
@@ -134,15 +134,18 @@ func (r *Report) Write(w io.Writer) {
 	}
 }
 
-// Summary is the last line.
+// Summary is the last line of the output.
 func (r *Report) Summary() string {
-	return fmt.Sprintf("accepted=%d faults=%d lost=%d violations=%d seed=%d", r.Accepted, r.FaultCount(), r.Lost, len(r.Violations), r.Seed)
+	return fmt.Sprintf("accepted=%d faults=%d lost=%d violations=%d seed=%d", r.Accepted, r.FaultCount(), r.Lost,
+		len(r.Violations), r.Seed)
 }
 
-// outOfMemory is how the Go runtime ends where there is none left, the last with the race detector. The torture's own jobs bring that about.
-var outOfMemory = regexp.MustCompile(`(?m)^fatal error: (runtime: )?(out of memory|cannot allocate|too many address space collisions).*$`)
+// outOfMemory matches the last words of the Go runtime when there is no memory left; the last alternative is that of
+// the race detector. Jobs of the torture cause this on purpose.
+var outOfMemory = regexp.MustCompile(
+	`(?m)^fatal error: (runtime: )?(out of memory|cannot allocate|too many address space collisions).*$`)
 
-// panics returns what a log says about a crash of the program's own, or "".
+// panics returns the part of a log that shows a crash or a data race of the program, or "".
 func panics(log []byte) string {
 	log = outOfMemory.ReplaceAll(log, nil)
 	for _, sign := range []string{"WARNING: DATA RACE", "\npanic: ", "fatal error: ", "SIGQUIT: quit"} {

@@ -26,14 +26,14 @@ func main(m *testing.M) int {
 		panic(err)
 	}
 	scratch = dir
-	// The tests here wait more than they work; cast bounds how many do at once.
+	// Most tests here only wait, so more of them can run in parallel than there are cores; slots limits their number.
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	code := m.Run()
 	servers.StopShared()
-	// A link that is cut while toxiproxy holds data of it may leave toxiproxy's own goroutine behind; what is looked for are ours.
+	// A link that is closed while toxiproxy holds its data may leak a goroutine of toxiproxy. We look for our own leaks.
 	const toxiproxy = "github.com/Shopify/toxiproxy/v2."
 	err = goleak.Find(
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
@@ -51,10 +51,10 @@ func main(m *testing.M) int {
 	return code
 }
 
-// scratch holds programs, logs and histories; it stays where a test has failed.
+// scratch is the folder of programs, logs and histories. It is kept if a test fails.
 var scratch string
 
-// programs are built once for all tests.
+// programs builds the programs once for all tests, and returns their folder.
 func programs(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -67,12 +67,12 @@ func programs(t *testing.T) string {
 	return built.dir
 }
 
-// folder makes a new one for the logs and histories of a test, of each of its runs.
+// folder makes a new folder for the logs and histories of a test.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(scratch, strings.ReplaceAll(t.Name(), "/", "-")+"-")
 	if err == nil {
-		err = os.Chmod(dir, 0o755) // servers that run as another user have files below it
+		err = os.Chmod(dir, 0o755) // servers that run as another user have files in it
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -80,23 +80,23 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// cast bounds how many of the tests that wait more than they work are on at once.
-var cast = make(chan struct{}, 6)
+// slots limits how many slow tests run at once.
+var slots = make(chan struct{}, 6)
 
-// stage lets such a test wait for its turn, and returns where the programs are and a folder of its own.
-func stage(t *testing.T) (bin, dir string) {
+// startSlowTest waits for a free slot, and returns the folder of the programs and a new folder for the test.
+func startSlowTest(t *testing.T) (bin, dir string) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it takes some seconds, or half a minute")
 	}
 	t.Parallel()
 	bin = programs(t)
-	cast <- struct{}{}
-	t.Cleanup(func() { <-cast })
+	slots <- struct{}{}
+	t.Cleanup(func() { <-slots })
 	return bin, folder(t)
 }
 
-// builds have no clocks that can be moved: that takes a minute more.
+// builds has no movable clocks, because these take another minute to build.
 var builds = Programs{Race: true, Faults: true}
 
 var built struct {
@@ -105,7 +105,7 @@ var built struct {
 	err  error
 }
 
-// TestTorture is a short run, from a new seed each time. `make torture` is a long one.
+// TestTorture does a short run with a new seed each time. `make torture` does a long one.
 func TestTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
@@ -122,16 +122,16 @@ func TestTorture(t *testing.T) {
 	r.Write(&table)
 	t.Logf("%s\n%s", r.Summary(), table.String())
 	if len(r.Violations) > 0 {
-		t.Errorf("seed %d: %d violations; make torture SEED=%d", seed, len(r.Violations), seed)
+		t.Errorf("seed %d: %d violations; repeat with make torture SEED=%d", seed, len(r.Violations), seed)
 	}
 	if r.Accepted < 200 || r.FaultCount() < 15 {
 		t.Errorf("seed %d: only %d jobs and %d faults", seed, r.Accepted, r.FaultCount())
 	}
 }
 
-// TestTortureEmbedded is the same for the one-process mode.
+// TestTortureEmbedded does a short run of the one-process mode.
 func TestTortureEmbedded(t *testing.T) {
-	bin, dir := stage(t)
+	bin, dir := startSlowTest(t)
 	seed := rand.Uint64N(1_000_000)
 	r, err := RunEmbedded(t, Options{
 		Setup: Setup{Bin: bin, Programs: builds, Disks: seed%2 == 0, Dir: dir},

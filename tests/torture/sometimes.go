@@ -8,14 +8,17 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// event is something that every run has to meet at least once, for else it proves nothing about it, and the faults that bring it about.
+// event is something that must happen at least once in every run; otherwise the run proves nothing about it. causes are
+// the faults that can cause it.
 type event struct {
 	name   string
-	brings []fault
+	causes []fault
 }
 
-var distributed = []event{
-	{"stale result", []fault{{"", 3, handlerFrozen}, {"worker frozen", 1, workerFrozen}, {"worker cut off from everything", 1, workerCutOff}}},
+var distributedEvents = []event{
+	{"stale result", []fault{
+		{"", 3, handlerFrozen}, {"worker frozen", 1, workerFrozen}, {"worker cut off from everything", 1, workerCutOff},
+	}},
 	{"lost lease", []fault{{"worker killed", 1, workerKilled}}},
 	{"phantom release", []fault{{"", 3, claimAnswerLost}, {"answer cut off", 1, answerCut}}},
 	{"unknown outcome", []fault{{"", 3, insertAnswerLost}, {"answer cut off", 1, answerCut}}},
@@ -24,86 +27,88 @@ var distributed = []event{
 	{"idempotent replay", []fault{{"api killed", 1, apiKilled}}},
 }
 
-// alone are those of the one-process mode. It cannot lose the answer to a claim, nor be cut off from a Store that lives on.
-var alone = []event{
+// embeddedEvents are those of the one-process mode. There the answer to a claim cannot be lost, and the worker cannot
+// be cut off from the Store.
+var embeddedEvents = []event{
 	{"lost lease", []fault{{"embedded killed", 1, embeddedKilled}}},
 	{"unknown outcome", []fault{{"embedded killed", 1, embeddedKilled}}},
 	{"idempotent replay", []fault{{"embedded killed", 1, embeddedKilled}}},
 }
 
-func (w *world) musts() []event {
+func (w *world) requiredEvents() []event {
 	if w.embedded {
-		return alone
+		return embeddedEvents
 	}
-	return distributed
+	return distributedEvents
 }
 
-// insistFor bounds how long insist goes on.
-const insistFor = 60 * time.Second
+// forceLimit is the maximum duration of forceMissing.
+const forceLimit = 60 * time.Second
 
-// insist goes on breaking what brings about the events that have not been met yet.
-func (n *nemesis) insist(log func(string, ...any)) {
-	ctx, cancel := context.WithTimeout(context.Background(), insistFor)
+// forceMissing repeats the faults that cause the required events which have not happened yet.
+func (n *nemesis) forceMissing(log func(string, ...any)) {
+	ctx, cancel := context.WithTimeout(context.Background(), forceLimit)
 	defer cancel()
 	dice := rand.New(rand.NewPCG(n.seed, 99))
-	n.supervised(func() { n.bringAbout(ctx, dice, log) })
+	n.supervised(func() { n.forceEvents(ctx, dice, log) })
 }
 
-// bringAbout goes on until nothing is missing, or ctx ends.
-func (n *nemesis) bringAbout(ctx context.Context, dice *rand.Rand, log func(string, ...any)) {
-	for told := false; ctx.Err() == nil; told = true {
-		so, err := history.Read(n.Dir)
+// forceEvents continues until no required event is missing, or until ctx ends.
+func (n *nemesis) forceEvents(ctx context.Context, dice *rand.Rand, log func(string, ...any)) {
+	for logged := false; ctx.Err() == nil; logged = true {
+		events, err := history.Read(n.Dir)
 		if err != nil {
 			n.problem("%v", err)
 			return
 		}
-		met := n.met(so)
+		met := n.met(events)
 		missing := ""
-		for _, e := range n.musts() {
+		for _, e := range n.requiredEvents() {
 			if met[e.name] == 0 {
 				missing = e.name
-				n.strike(ctx, lane{faults: e.brings}, dice)
+				n.runFault(ctx, lane{faults: e.causes}, dice)
 			}
 		}
 		if missing == "" {
 			return
 		}
-		if !told {
-			log("seed %d: there was no %s yet, going on", n.seed, missing)
+		if !logged {
+			log("seed %d: there was no %s yet, continuing", n.seed, missing)
 		}
-		wait(ctx, n.TTL) // until what was done shows
+		wait(ctx, n.TTL) // until the faults have shown their effect
 	}
 }
 
-// met counts what has to happen sometimes.
-func (w *world) met(so []history.Event) map[string]int {
+// met counts the required events.
+func (w *world) met(events []history.Event) map[string]int {
 	m := map[string]int{}
-	for _, e := range w.musts() {
+	for _, e := range w.requiredEvents() {
 		m[e.name] = 0
 	}
 	count := func(name string, times int) {
-		if _, must := m[name]; must {
+		if _, required := m[name]; required {
 			m[name] += times
 		}
 	}
 	kinds := map[history.Kind]string{
-		history.Stale: "stale result", history.Phantom: "phantom release", history.Rejected: "refused claim", history.Info: "unknown outcome",
+		history.Stale: "stale result", history.Phantom: "phantom release", history.Rejected: "refused claim",
+		history.Info: "unknown outcome",
 	}
-	for i := range so {
-		count(kinds[so[i].Kind], 1)
-		if so[i].Replayed {
+	for i := range events {
+		count(kinds[events[i].Kind], 1)
+		if events[i].Replayed {
 			count("idempotent replay", 1)
 		}
-		if so[i].Kind == history.Reaped && w.embedded {
+		if events[i].Kind == history.Reaped && w.embedded {
 			count("lost lease", 1)
 		}
 	}
 	if w.embedded {
 		return m
 	}
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
-	var lost int // the apis reap too, and write no history
+	var lost int // read from the Store, because an api reaps too and writes no history
 	if w.scalar(ctx, `SELECT count(*) FROM windlass.job_attempts WHERE outcome = 'lease_lost'`, &lost) == nil {
 		count("lost lease", lost)
 	}

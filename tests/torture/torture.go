@@ -1,11 +1,12 @@
-// Package torture breaks Windlass at random and proves that nothing accepted is lost: real processes on real PostgreSQL and Redis, each
-// process behind links of its own, a client that writes down every submission and what it was told, handlers that write down
-// every execution, a nemesis that breaks things from a seed, and a checker that holds the histories against the Store afterwards.
+// Package torture breaks Windlass at random and checks that no accepted job is lost. It runs real processes on real
+// PostgreSQL and Redis; each process has its own proxies (links) to the servers. A client records every submission and
+// its answer. Handlers record every execution. A nemesis draws faults from a seed. Afterwards a checker compares these
+// histories with the Store.
 //
 //	make torture                      about three minutes, several seeds
 //	make torture DURATION=2h SEED=7
 //
-// The seed decides which faults are drawn and what is submitted; when they meet is up to the machine.
+// The seed decides which faults are drawn and which jobs are submitted. Their timing depends on the machine.
 package torture
 
 import (
@@ -19,20 +20,20 @@ import (
 	"time"
 )
 
-// Options say how to torture.
+// Options of a run.
 type Options struct {
 	Setup
 	Seed   uint64
-	Faults time.Duration // how long things are broken
-	Limit  time.Duration // for all jobs to be over once nothing is broken any more
-	Rate   int           // submissions a second
-	Lanes  []string      // of faults; empty: all
-	Bare   bool          // look at nothing but the histories and the Store: not at views, leaks, and whether everything was met
+	Faults time.Duration // how long faults happen
+	Limit  time.Duration // by then all jobs must be over, counted from the end of the faults
+	Rate   int           // submissions per second
+	Lanes  []string      // names of the lanes of faults; empty means all
+	Bare   bool          // check only the histories and the Store: no views, no leaks, no required events
 	Calm   bool          // no process of ours is killed
 	Log    func(format string, args ...any)
 }
 
-// Defaults fill in what is not set.
+// defaults sets the fields that are zero.
 func (o *Options) defaults() {
 	if o.Workers == 0 {
 		o.Workers = 3
@@ -57,28 +58,29 @@ func (o *Options) defaults() {
 	}
 }
 
-// season breaks things while the client submits, goes on until everything was met that has to be, and mends it all. It returns when that began.
-func (n *nemesis) season(ctx context.Context, o Options) (healed time.Time) {
+// breakAndHeal runs faults while the client submits jobs. It continues until all required events have happened, and
+// then ends all faults. It returns the time when the faults ended.
+func (n *nemesis) breakAndHeal(ctx context.Context, o Options) (healed time.Time) {
 	breaking, stopBreaking := context.WithTimeout(ctx, o.Faults)
 	defer stopBreaking()
 	submitting, stopSubmitting := context.WithCancel(context.Background())
 	defer stopSubmitting()
-	last, stopClient := context.WithTimeout(context.Background(), o.Faults+insistFor+o.Limit)
+	last, stopClient := context.WithTimeout(context.Background(), o.Faults+forceLimit+o.Limit)
 	defer stopClient()
 	var client sync.WaitGroup
 	client.Go(func() { n.client.run(submitting, last) })
 	n.run(breaking, n.chosen(o.Lanes))
 	if len(o.Lanes) == 0 && !o.Bare && ctx.Err() == nil {
-		n.insist(o.Log)
+		n.forceMissing(o.Log)
 	}
 	stopSubmitting()
 	healed = time.Now()
 	n.reviveAll(n)
-	n.supervised(client.Wait) // a poison job that is left may end the one process that could answer
+	n.supervised(client.Wait) // a remaining poison job may kill the only process that could answer
 	return healed
 }
 
-// Run tortures once. Its error says that the torture itself failed; what the system did wrong is in the report.
+// Run does one run. An error means that the torture itself failed. Broken guarantees are in the report.
 func Run(t testing.TB, o Options) (*Report, error) {
 	o.defaults()
 	begun := time.Now()
@@ -96,12 +98,12 @@ func Run(t testing.TB, o Options) (*Report, error) {
 		return nil, err
 	}
 	if w.diskless != nil {
-		o.Log("seed %d: no disks that can be full, files are kept from growing instead: %v", o.Seed, w.diskless)
+		o.Log("seed %d: no disks that can be filled, the size of files is limited instead: %v", o.Seed, w.diskless)
 	}
-	quiet := w.descriptors()
+	idle := w.descriptors()
 
-	o.Log("seed %d: breaking things for %s", o.Seed, o.Faults.Round(time.Second))
-	healed := n.season(t.Context(), o)
+	o.Log("seed %d: faults for %s", o.Seed, o.Faults.Round(time.Second))
+	healed := n.breakAndHeal(t.Context(), o)
 	o.Log("seed %d: %d jobs accepted, %d of them are not over yet", o.Seed, c.accepted.Load(), w.open())
 
 	e := &Evidence{Limit: o.Limit, Paused: true, Killed: !o.Calm, Metrics: map[string]int64{}}
@@ -110,7 +112,7 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	if o.Bare {
 		err = w.gatherBare(e)
 	} else {
-		err = w.gather(e, c, quiet)
+		err = w.gather(e, c, idle)
 	}
 	if err != nil {
 		return nil, err
@@ -127,7 +129,7 @@ func Run(t testing.TB, o Options) (*Report, error) {
 	return r, nil
 }
 
-// chosen are the lanes with these names, or all.
+// chosen returns the lanes with these names, or all lanes if there are no names.
 func (w *world) chosen(names []string) []lane {
 	var list []lane
 	for _, l := range w.lanes() {
@@ -138,7 +140,7 @@ func (w *world) chosen(names []string) []lane {
 	return list
 }
 
-// ready waits until jobs of every type are accepted.
+// ready waits until every api accepts the job types of the torture.
 func (w *world) ready(c *client) error {
 	deadline := time.Now().Add(60 * time.Second)
 	for {
@@ -163,7 +165,7 @@ func (w *world) ready(c *client) error {
 	}
 }
 
-// reviveAll makes sure that everything runs, and is of the newest release.
+// reviveAll continues frozen processes and starts those that have ended.
 func (w *world) reviveAll(n *nemesis) {
 	for _, p := range w.all() {
 		p.thaw()
@@ -171,13 +173,13 @@ func (w *world) reviveAll(n *nemesis) {
 	}
 }
 
-// await waits until every job is over, or it is late.
-func (w *world) await(late time.Time) {
-	for time.Now().Before(late) {
+// await waits until every job is over, or until the deadline.
+func (w *world) await(deadline time.Time) {
+	for time.Now().Before(deadline) {
 		if w.open() == 0 {
 			return
 		}
-		for _, p := range w.all() { // a poison job may be among the last
+		for _, p := range w.all() { // a poison job may be among the last jobs
 			if !p.running() {
 				_ = p.start()
 			}
@@ -186,12 +188,13 @@ func (w *world) await(late time.Time) {
 	}
 }
 
-// open counts the jobs that are not over; -1: the Store does not answer.
+// open counts the jobs that are not over. It is -1 if the Store does not answer.
 func (w *world) open() int {
 	n := -1
-	ctx, cancel := soon()
+	ctx, cancel := shortTimeout()
 	defer cancel()
-	if err := w.scalar(ctx, `SELECT count(*) FROM windlass.jobs WHERE status IN ('pending', 'processing')`, &n); err != nil {
+	if err := w.scalar(ctx, `SELECT count(*) FROM windlass.jobs WHERE status IN ('pending', 'processing')`,
+		&n); err != nil {
 		return -1
 	}
 	return n

@@ -17,20 +17,20 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Setup says what to torture.
+// Setup describes the system under torture.
 type Setup struct {
 	Bin     string        // folder of the programs, see Build
-	Dir     string        // for logs and histories
-	Workers int           // worker processes
-	APIs    int           // api processes
-	Slots   int           // of each worker
+	Dir     string        // folder for logs and histories
+	Workers int           // number of worker processes
+	APIs    int           // number of api processes
+	Slots   int           // WORKER_CONCURRENCY of each worker
 	TTL     time.Duration // LEASE_TTL
-	Env     []string      // settings of every process, for the removable guards
+	Env     []string      // more environment for every process, for the removable guards
 
-	Programs Programs // how those in Bin were built
-	Disks    bool     // the servers write to disks of their own that can be full, where that is possible
+	Programs Programs // how the programs in Bin were built
+	Disks    bool     // give each server its own disk that can be filled, where the machine allows it
 
-	postgresEnv map[string]string // environment of PostgreSQL alone
+	postgresEnv map[string]string // environment of PostgreSQL only
 }
 
 // world is the system under torture: servers, links, processes.
@@ -38,43 +38,45 @@ type world struct {
 	Setup
 	postgres *servers.PostgresServer
 	redis    *servers.RedisServer
-	database string // URL, past the links
-	// Disks of their own, nil where they have none.
+	database string // URL, not through a link
+	// The servers' own disks; nil without them.
 	postgresDisk, redisDisk, dataDisk *disk
-	diskless                          error // why not
-	embedded                          bool  // there is one process, and no server
+	diskless                          error // why there are no disks
+	embedded                          bool  // one process in the one-process mode, no servers
 	links                             []*link
 	workers                           []*place
 	apis                              []*place
-	events                            *history.Log // of client and nemesis
+	events                            *history.Log // written by client and nemesis
 
 	adminMu sync.Mutex
 	admin   *pgx.Conn
 
 	mu       sync.Mutex
-	problems []string // what went wrong in the torture itself, or with a process in a way that no fault explains
+	problems []string // errors of the torture itself, and errors of processes that no fault explains
 }
 
-// place is where a process runs, with its links.
+// place is a process with its links to the servers. The program in it can end and start again.
 type place struct {
 	*program
 	postgres, redis *link
-	url             string // of an api
+	url             string // set for an api
 }
 
-// newWorld starts everything. What it starts is gone when the test ends.
+// newWorld starts the system. Everything ends with the test.
 func newWorld(t testing.TB, set Setup) (*world, error) {
 	w := &world{Setup: set}
-	for name, value := range set.postgresEnv { // a server inherits ours
+	for name, value := range set.postgresEnv { // a server inherits our environment
 		if err := os.Setenv(name, value); err != nil {
 			return nil, err
 		}
 	}
 	conf := []string{"max_connections=90", "log_min_messages=fatal"}
 	if set.Disks {
-		// It needs a new log soon, where a full disk has no room for one. And a disk in memory takes no time, while commits that wait for a real one
-		// are written together, by one of those who wait: what becomes of the others when that one gives up is worth a look.
-		conf = append(conf, "min_wal_size=32MB", "max_wal_size=256MB", "wal_recycle=off", "commit_delay=2000", "commit_siblings=1")
+		// With these settings PostgreSQL soon needs a new log file, for which a full disk has no room. A disk in memory has
+		// no delay, so commits would hardly ever share a write. commit_delay makes one backend write for several others, and
+		// we want to see what happens to them when that backend fails.
+		conf = append(conf, "min_wal_size=32MB", "max_wal_size=256MB", "wal_recycle=off", "commit_delay=2000",
+			"commit_siblings=1")
 	}
 	w.postgres = servers.StartPostgres(t, conf...)
 	for name := range set.postgresEnv {
@@ -127,7 +129,7 @@ func newWorld(t testing.TB, set Setup) (*world, error) {
 	return w, nil
 }
 
-// place makes the links of a process, and the process without starting it.
+// place creates a process and its links, without starting the process.
 func (w *world) place(name, program string) (*place, error) {
 	p := &place{}
 	var err error
@@ -152,7 +154,7 @@ func (w *world) place(name, program string) (*place, error) {
 	return p, nil
 }
 
-// listen gives an api a port, for all of its life.
+// listen gives an api a port. It keeps this port over restarts.
 func (p *place) listen() error {
 	port, err := servers.FreePort()
 	if err != nil {
@@ -172,7 +174,7 @@ func startable(set Setup, name, bin string) *program {
 
 func (w *world) all() []*place { return append(append([]*place(nil), w.apis...), w.workers...) }
 
-// end leaves nothing running.
+// end kills all processes and closes all links.
 func (w *world) end() {
 	for _, p := range w.all() {
 		p.kill()
@@ -188,7 +190,7 @@ func (w *world) end() {
 	_ = w.events.Close()
 }
 
-// sql runs a statement past the links, as the administrator.
+// sql runs a statement as the administrator, not through a link.
 func (w *world) sql(ctx context.Context, sql string, args ...any) error {
 	return w.asAdmin(ctx, func(c *pgx.Conn) error {
 		_, err := c.Exec(ctx, sql, args...)
@@ -196,7 +198,7 @@ func (w *world) sql(ctx context.Context, sql string, args ...any) error {
 	})
 }
 
-// scalar reads one value past the links.
+// scalar reads one value, not through a link.
 func (w *world) scalar(ctx context.Context, sql string, into any) error {
 	return w.asAdmin(ctx, func(c *pgx.Conn) error { return c.QueryRow(ctx, sql).Scan(into) })
 }
@@ -214,7 +216,7 @@ func (w *world) asAdmin(ctx context.Context, do func(*pgx.Conn) error) error {
 	return do(w.admin)
 }
 
-// redisDo runs commands past the links.
+// redisDo runs commands in Redis, not through a link.
 func (w *world) redisDo(ctx context.Context, do func(c *redis.Client) error) error {
 	options, err := redis.ParseURL(w.redis.URL)
 	if err != nil {
@@ -226,7 +228,7 @@ func (w *world) redisDo(ctx context.Context, do func(c *redis.Client) error) err
 	return do(c)
 }
 
-// problem notes what should not have happened.
+// problem records an error that no fault explains.
 func (w *world) problem(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,5 +1,5 @@
-// Command embedded is the torture's one-process mode: API, maintenance and worker on SQLite and the queue in memory, as services/embedded puts
-// them together, with handlers that record what they do.
+// Command embedded is the one-process mode of the torture. Like services/embedded it has the API, the maintenance and
+// the worker, on SQLite and a queue in memory, but its handlers record each execution.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil && ctx.Err() == nil { // told to stop while it starts, it stops
+	if err := run(ctx); err != nil && ctx.Err() == nil { // after SIGTERM during the start an error is expected
 		fmt.Fprintln(os.Stderr, "embedded:", err)
 		os.Exit(1)
 	}
@@ -58,7 +58,9 @@ func run(ctx context.Context) error {
 	defer queue.Close()
 	registry := &jobs.Registry{}
 	recording.Register(registry, events, nil)
-	client, err := engine.NewClient(engine.ClientOptions{Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log})
+	client, err := engine.NewClient(engine.ClientOptions{
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -72,12 +74,15 @@ func run(ctx context.Context) error {
 	go func() { served <- server.Serve(listener) }()
 
 	worker, err := engine.NewWorker(engine.WorkerOptions{
-		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: 16, LeaseTTL: ttl, ShutdownTimeout: time.Second,
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, Concurrency: 16, LeaseTTL: ttl,
+		ShutdownTimeout: time.Second,
 	})
 	if err != nil {
 		return err
 	}
-	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: ttl})
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: ttl,
+	})
 	if err != nil {
 		return err
 	}
@@ -86,9 +91,9 @@ func run(ctx context.Context) error {
 	working.Go(func() { recording.Count(ctx, worker, events, name) })
 	working.Go(func() { err = worker.Run(ctx) })
 	<-ctx.Done()
-	patience, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	shutdown, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	_ = server.Shutdown(patience)
+	_ = server.Shutdown(shutdown)
 	<-served
 	working.Wait()
 	events.Write(recording.Counted(history.Down, worker, name))

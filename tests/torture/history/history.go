@@ -1,5 +1,5 @@
-// Package history is what the torture writes down while it runs: one event a line, one file a process, appended with one write
-// each, so that a SIGKILL loses nothing that was said before it.
+// Package history is the record of a torture run. Each process has its own file, and each event is one line, appended
+// with one write. So SIGKILL loses no event that was written before it.
 package history
 
 import (
@@ -15,62 +15,62 @@ import (
 	"time"
 )
 
-// Kind says what an event is about.
+// Kind is the kind of an event.
 type Kind string
 
-// What a client tells of a submission, which its Key names. Of several jobs in one submission the Key stands for all, N is how many.
+// Events of a client about a submission, identified by Key. A submission may have several jobs; N is their number.
 const (
 	Invoke Kind = "invoke" // about to be sent
-	OK     Kind = "ok"     // accepted: IDs are its jobs; Replayed, where an earlier request has stored them
-	Fail   Kind = "fail"   // refused with the promise that nothing was stored
+	OK     Kind = "ok"     // accepted: IDs are its jobs; Replayed is set if an earlier request has stored them
+	Fail   Kind = "fail"   // refused: the answer says that nothing was stored
 	Info   Kind = "info"   // outcome unknown
 )
 
-// What a client tells of a request about the job ID: first Cancel or Redrive, then how it went.
+// Events of a client about a request for the job ID: first Cancel or Redrive, then the outcome.
 const (
 	Cancel    Kind = "cancel"     // about to be sent
 	Redrive   Kind = "redrive"    // about to be sent
-	Cancelled Kind = "cancelled"  // answered 200: it has failed by now
+	Cancelled Kind = "cancelled"  // answered 200: the job has failed
 	Redriven  Kind = "redriven"   // answered 200
 	Refused   Kind = "refused"    // answered with another code
 	NoAnswer  Kind = "no-answer"  // outcome unknown
-	Asked     Kind = "asked-stop" // answered 202: its worker will end it
+	Asked     Kind = "asked-stop" // answered 202: the worker will end the job
 )
 
-// What a handler tells of an attempt, named by ID and Fence.
+// Events of a handler about an attempt, identified by ID and Fence.
 const (
 	Start  Kind = "start"
 	EndOK  Kind = "end-ok"
 	EndErr Kind = "end-err"
 )
 
-// What a worker tells of the Store's answers.
+// Events of a worker about the Store's answers and about itself.
 const (
-	Acked    Kind = "acked"    // an outcome is recorded: Verb, Status, FailureKind
-	Stale    Kind = "stale"    // an outcome was refused
-	Phantom  Kind = "phantom"  // a job was handed back that nobody ran
-	Rejected Kind = "rejected" // N ids of a claim were not to be had
-	Reaped   Kind = "reaped"   // a job was taken back from a worker that is gone
-	Counts   Kind = "counts"   // what the worker says it has done so far
-	Up       Kind = "up"       // a process has begun
-	Down     Kind = "down"     // it has ended in order
+	Acked    Kind = "acked"    // an outcome was recorded: Verb, Status, and the failure kind in Detail
+	Stale    Kind = "stale"    // an outcome was rejected
+	Phantom  Kind = "phantom"  // a job was handed back because the answer to its claim was lost
+	Rejected Kind = "rejected" // N ids of a claim were not claimed
+	Reaped   Kind = "reaped"   // a job was taken back from a lost worker
+	Counts   Kind = "counts"   // the worker's counters
+	Up       Kind = "up"       // a process has started
+	Down     Kind = "down"     // a process has ended in order, with its last counters
 )
 
-// Mirrored is the list of dead jobs that a process has just given its Queue: IDs, Worker is the process.
+// Mirrored is the list of dead jobs (IDs) that a process has stored in its Queue. Worker is the process.
 const Mirrored Kind = "mirrored"
 
-// Fault is what the nemesis did: Key says what.
+// Fault is a fault of the nemesis. Key is its name.
 const Fault Kind = "fault"
 
-// Event is one line.
+// Event is one line of a history.
 type Event struct {
-	At       time.Time `json:"t"` // by the machine's clock: for people, and for nothing that decides
+	At       time.Time `json:"t"` // by the machine's clock
 	Kind     Kind      `json:"k"`
 	Key      string    `json:"key,omitempty"`
 	ID       string    `json:"id,omitempty"`
 	IDs      []string  `json:"ids,omitempty"`
 	N        int       `json:"n,omitempty"`
-	Failed   int       `json:"failed,omitempty"` // beside N, which counts completions
+	Failed   int       `json:"failed,omitempty"` // failed attempts in Counts and Down, where N is completed jobs
 	Keyed    bool      `json:"keyed,omitempty"`  // the submission had an Idempotency-Key
 	Replayed bool      `json:"replayed,omitempty"`
 	Fence    int64     `json:"f,omitempty"`
@@ -96,7 +96,7 @@ func Open(path string) (*Log, error) {
 	return &Log{file: file}, nil
 }
 
-// Write notes an event, now. A history with a gap proves nothing, so an error ends the process.
+// Write appends an event with the current time. A history with a gap proves nothing, so an error ends the process.
 func (l *Log) Write(e Event) {
 	e.At = now()
 	raw, err := json.Marshal(e)
@@ -106,12 +106,12 @@ func (l *Log) Write(e Event) {
 		l.mu.Unlock()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "torture: the history cannot be written:", err)
+		fmt.Fprintln(os.Stderr, "torture: cannot write the history:", err)
 		os.Exit(90)
 	}
 }
 
-// now is the machine's clock, also where the torture has moved that of the program.
+// now returns the time of the machine's clock, even if the torture has moved the clock of this program.
 func now() time.Time {
 	var t syscall.Timeval
 	if err := syscall.Gettimeofday(&t); err != nil {
@@ -123,7 +123,8 @@ func now() time.Time {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
-// Read returns the events of all histories in a folder, those of a file in their order. A last line that was cut off is left out.
+// Read returns the events of all histories in a folder. The events of one file are in order. An incomplete last line is
+// skipped.
 func Read(dir string) ([]Event, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Counted is what a worker says it has done so far. name is the process's.
+// Counted is an event with a worker's own counters. name is that of the process.
 func Counted(kind history.Kind, w *engine.Worker, name string) history.Event {
 	s := w.Stats()
 	return history.Event{Kind: kind, N: int(s.Completed), Failed: int(s.Failed), Worker: name}
 }
 
-// Count notes that twice a second, as a scrape of its metrics would, until ctx ends.
+// Count records the counters twice a second until ctx ends, as if a monitoring system read the metrics.
 func Count(ctx context.Context, w *engine.Worker, log *history.Log, name string) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()

@@ -1,5 +1,5 @@
-// Package recording is what the torture's own processes have in common: handlers that write down each execution before it begins and before
-// it ends, and a Store that writes down what the real one answers.
+// Package recording is used by all processes of the torture: handlers that record each execution before it begins and
+// before it ends, and a Store that records the answers of the real one.
 package recording
 
 import (
@@ -14,32 +14,32 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// The job types. What each does depends on the payload and on the attempt alone, so that the checker knows how it must end.
+// The job types. Their behaviour depends only on the payload and the attempt, so the checker knows how each must end.
 const (
 	Quick     = "torture.quick"     // succeeds at once
 	Slow      = "torture.slow"      // succeeds after Millis, or stops when its context ends
-	Deaf      = "torture.deaf"      // succeeds after Millis, whatever its context says
+	Deaf      = "torture.deaf"      // succeeds after Millis, and ignores its context
 	Flaky     = "torture.flaky"     // fails in its first attempt
 	Doomed    = "torture.doomed"    // always fails
 	Panics    = "torture.panics"    // always panics
-	Permanent = "torture.permanent" // fails for good
+	Permanent = "torture.permanent" // fails with a permanent error
 	Snoozer   = "torture.snoozer"   // snoozes when it is claimed for the first time
 	Late      = "torture.late"      // takes longer than its timeout
 	Poison    = "torture.poison"    // kills its process
-	Hog       = "torture.hog"       // takes all the memory there is, which kills its process as well
-	Newest    = "torture.newest"    // as Quick; workers of an older release do not know it
+	Hog       = "torture.hog"       // takes all memory, which ends its process
+	Newest    = "torture.newest"    // like Quick; workers of an older release do not know it
 )
 
-// Types lists them all.
+// Types lists all job types.
 var Types = []string{Quick, Slow, Deaf, Flaky, Doomed, Panics, Permanent, Snoozer, Late, Poison, Hog, Newest}
 
-// Payload is that of every type.
+// Payload is the payload of every type.
 type Payload struct {
-	Key    string `json:"key"`              // of the submission, "#" and the job's place in it
-	Millis int    `json:"millis,omitempty"` // how long it takes
+	Key    string `json:"key"`              // key of the submission, "#", and the index of the job in it
+	Millis int    `json:"millis,omitempty"` // duration of an attempt
 }
 
-// Result is what a success leaves in the Store. Its fence tells whose result it is.
+// Result is the result of a successful job. Its fence identifies the execution.
 type Result struct {
 	Key   string `json:"key"`
 	Fence int64  `json:"fence"`
@@ -47,14 +47,16 @@ type Result struct {
 
 var errOnPurpose = errors.New("failed on purpose")
 
-// Register adds the types in only, or all where it is empty.
+// Register adds the types in only, or all types if only is empty.
 func Register(r *jobs.Registry, log *history.Log, only []string) {
 	add := func(name string, do func(ctx context.Context, run *jobs.Run, p Payload) error, options ...jobs.Option) {
 		if len(only) > 0 && !slices.Contains(only, name) {
 			return
 		}
 		jobs.Handle(r, name, func(ctx context.Context, run *jobs.Run, p Payload) (any, error) {
-			e := history.Event{ID: run.Job.ID, Key: p.Key, Fence: run.Job.Fence, Attempt: run.Job.Attempts, Worker: run.Job.WorkerID}
+			e := history.Event{
+				ID: run.Job.ID, Key: p.Key, Fence: run.Job.Fence, Attempt: run.Job.Attempts, Worker: run.Job.WorkerID,
+			}
 			begin, end := e, e
 			begin.Kind = history.Start
 			log.Write(begin)
@@ -108,7 +110,7 @@ func sleep(ctx context.Context, run *jobs.Run, p Payload) error {
 	if p.Millis == 0 {
 		return nil
 	}
-	run.Progress(50, "half-way, it seems")
+	run.Progress(50, "half-way")
 	t := time.NewTimer(time.Duration(p.Millis) * time.Millisecond)
 	defer t.Stop()
 	select {

@@ -8,27 +8,29 @@ import (
 	"syscall"
 )
 
-// takeAll allocates memory until there is no more for this process, which ends the Go runtime in the midst of everything: no panic that
-// anybody could recover from. It sets the limit itself, a little above what the process has, so that no other process suffers.
+// takeAll allocates memory until the process has no more. Then the Go runtime ends at once, without a panic that could
+// be recovered. It first limits the memory of the process to a little more than it has, so that other processes are not
+// affected.
 func takeAll() error {
 	raw, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return err
 	}
-	var pages uint64 // of address space, taken or only reserved
+	var pages uint64 // of address space, used or reserved
 	if _, err := fmt.Fscan(bytes.NewReader(raw), &pages); err != nil {
 		return err
 	}
-	const leeway = 64 << 20
+	const spare = 64 << 20
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 		return err
 	}
-	limit.Cur = min(pages*uint64(os.Getpagesize())+leeway, limit.Max)
+	limit.Cur = min(pages*uint64(os.Getpagesize())+spare, limit.Max)
 	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 		return err
 	}
-	// Each block holds on to the one before, and is written to: the collector frees nothing, and the kernel has to find the memory.
+	// Each block points to the one before, so that the collector frees nothing. Each block is written to, so that the
+	// kernel must provide the memory.
 	type block struct {
 		before *block
 		data   []byte

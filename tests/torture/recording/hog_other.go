@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// takeAll ends the process as one without memory ends: with no warning. Only Linux limits the memory of a process reliably.
+// takeAll kills the process, which looks like an end without memory. Only Linux limits the memory of a process
+// reliably.
 func takeAll() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) }

@@ -8,14 +8,14 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Queue notes which dead jobs the one in the process mirrors: nobody can look into it from outside.
+// Queue records the mirrored dead jobs of a queue in memory, which cannot be read from outside.
 type Queue struct {
 	*memory.Queue
 	Log  *history.Log
 	Name string // of the process
 }
 
-// SetDead notes the list once it is taken.
+// SetDead records the list when it is stored.
 func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	err := q.Queue.SetDead(ctx, dead)
 	if err == nil {

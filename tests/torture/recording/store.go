@@ -9,13 +9,13 @@ import (
 	"github.com/windlass-jobs/windlass/tests/torture/history"
 )
 
-// Store notes what the real one answers to a worker.
+// Store records the answers of the real Store to a worker.
 type Store struct {
 	store.Store
 	Log *history.Log
 }
 
-// Claim notes the ids that were not to be had.
+// Claim records how many ids were not claimed.
 func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error) {
 	got, err := s.Store.Claim(ctx, c)
 	if missed := len(c.IDs) - len(got.Jobs); err == nil && missed > 0 {
@@ -24,7 +24,7 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error)
 	return got, err
 }
 
-// Settle notes which outcomes count.
+// Settle records which outcomes were recorded and which were stale.
 func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	settled, err := s.Store.Settle(ctx, outcomes)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 		case settled[i].Result == store.Stale:
 			e.Kind = history.Stale
 		case release && settled[i].Result == store.Already:
-			continue // by another outcome: the beat that took the job for a phantom was slower than the job
+			continue // by another outcome: the job ended before the heartbeat that took it for a phantom
 		case release && strings.HasPrefix(o.Error, "the answer to the claim was lost"):
 			e.Kind = history.Phantom
 		}
@@ -49,11 +49,13 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 	return settled, nil
 }
 
-// Reap notes which jobs were taken back.
+// Reap records which jobs were taken back.
 func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Reaped, error) {
 	reaped, err := s.Store.Reap(ctx, asOf, limit)
 	for _, r := range reaped {
-		s.Log.Write(history.Event{Kind: history.Reaped, ID: r.Job.ID, Fence: r.Job.Fence, Worker: r.From, Status: string(r.Job.Status)})
+		s.Log.Write(history.Event{
+			Kind: history.Reaped, ID: r.Job.ID, Fence: r.Job.Fence, Worker: r.From, Status: string(r.Job.Status),
+		})
 	}
 	return reaped, err
 }

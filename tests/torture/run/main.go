@@ -1,7 +1,7 @@
-// Command run is `make torture`: it tortures with one seed after the other until DURATION is over, prints what came out, and ends with code 1
-// where a promise was broken. With the argument ablation it takes away one guard of the system after the other instead, each of which has
-// to be noticed. DURATION (default 3m) and SEED (default: drawn) come from the environment; KEEP=1 keeps
-// logs and histories also where all went well.
+// Command run is `make torture`. It does runs with one seed after the other until DURATION is over, prints the results,
+// and ends with code 1 if a guarantee was broken. With the argument ablation it switches off one guard of the system
+// after the other; each time, a violation must be found. The environment sets DURATION (default 3m) and SEED (default
+// random). KEEP=1 keeps logs and histories even if there was no violation.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	defer servers.StopShared()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the first signal ends the faults, a second one the program
+	context.AfterFunc(ctx, stop) // the first signal ends the faults, the second one ends the program
 	duration, seed, err := settings()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
@@ -40,7 +40,7 @@ func run() int {
 		return 2
 	}
 	if len(os.Args) > 1 && os.Args[1] == "ablation" {
-		fmt.Printf("torture: one guard after the other is left out, from seed %d; logs and histories are in %s\n", seed, dir)
+		fmt.Printf("torture: runs without one guard each, from seed %d; logs and histories are in %s\n", seed, dir)
 		return ablate(ctx, dir, seed)
 	}
 	fmt.Printf("torture: %s from seed %d; logs and histories are in %s\n", duration, seed, dir)
@@ -49,7 +49,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		return 2
 	}
-	whole := &torture.Report{Seed: seed}
+	total := &torture.Report{Seed: seed}
 	end := time.Now().Add(duration - embedded - settling)
 	for round := uint64(0); ctx.Err() == nil; round++ {
 		left := time.Until(end) - settling
@@ -59,48 +59,49 @@ func run() int {
 			}
 			left = shortest
 		}
-		if !tortured(ctx, whole, dir, programs, seed+round, torture.Run, min(longest, left)) {
+		if !addRun(ctx, total, dir, programs, seed+round, torture.Run, min(longest, left)) {
 			return 2
 		}
 	}
-	if ctx.Err() == nil && !tortured(ctx, whole, dir, programs, seed, torture.RunEmbedded, embedded) {
+	if ctx.Err() == nil && !addRun(ctx, total, dir, programs, seed, torture.RunEmbedded, embedded) {
 		return 2
 	}
 	fmt.Println()
-	whole.Write(os.Stdout)
+	total.Write(os.Stdout)
 	code := 0
-	if len(whole.Violations) > 0 {
+	if len(total.Violations) > 0 {
 		code = 1
 	} else if os.Getenv("KEEP") == "" {
 		_ = os.RemoveAll(dir)
 	}
-	fmt.Println(whole.Summary())
+	fmt.Println(total.Summary())
 	return code
 }
 
-// build compiles the programs with everything that can be tortured.
+// build builds the programs with crash points, and with movable clocks if possible.
 func build(bin string) (torture.Programs, error) {
 	p := torture.Programs{Faults: true, Clocks: true}
 	err := torture.Build(bin, p)
 	if errors.Is(err, torture.ErrClocks) {
-		fmt.Println("torture: the clocks of our processes stay as they are:", err)
+		fmt.Println("torture: the clocks of our processes are not moved:", err)
 		p.Clocks = false
 		err = torture.Build(bin, p)
 	}
 	return p, err
 }
 
-// tortured adds a run to the whole; it reports whether the torture itself went well.
-func tortured(
-	ctx context.Context, whole *torture.Report, dir string, programs torture.Programs, seed uint64,
+// addRun does a run and adds its report to total. It returns false if the torture itself failed.
+func addRun(
+	ctx context.Context, total *torture.Report, dir string, programs torture.Programs, seed uint64,
 	run func(testing.TB, torture.Options) (*torture.Report, error), faults time.Duration,
 ) bool {
-	t := &stage{ctx: ctx}
+	t := &testStub{ctx: ctx}
 	begun := time.Now().Format("150405")
 	r, err := run(t, torture.Options{
 		Setup: torture.Setup{
-			Bin: filepath.Join(dir, "bin"), Programs: programs, Dir: filepath.Join(dir, strconv.FormatUint(seed, 10)+"-"+begun),
-			Disks: seed%2 == 0, // every other seed writes to a real disk, which takes its time
+			Bin: filepath.Join(dir, "bin"), Programs: programs,
+			Dir:   filepath.Join(dir, strconv.FormatUint(seed, 10)+"-"+begun),
+			Disks: seed%2 == 0, // the other seeds write to a real disk, which is slower
 		},
 		Seed: seed, Faults: faults, Lanes: lanes(),
 		Log: func(format string, args ...any) { fmt.Printf("torture: "+format+"\n", args...) },
@@ -114,11 +115,11 @@ func tortured(
 		return false
 	}
 	fmt.Println("torture:", r.Summary())
-	whole.Add(r)
+	total.Add(r)
 	return true
 }
 
-// ablate takes away one guard after the other and prints how long it takes to find out.
+// ablate switches off one guard after the other, and prints the time until a violation is found.
 func ablate(ctx context.Context, dir string, seed uint64) int {
 	if err := torture.Build(filepath.Join(dir, "bin"), torture.Programs{Faults: true}); err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
@@ -128,7 +129,7 @@ func ablate(ctx context.Context, dir string, seed uint64) int {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "without\tfound\tafter\tby")
 	for _, guard := range guards() {
-		t := &stage{ctx: ctx}
+		t := &testStub{ctx: ctx}
 		tries := 3
 		if guard == torture.Control {
 			tries = 1
@@ -156,7 +157,8 @@ func ablate(ctx context.Context, dir string, seed uint64) int {
 	return code
 }
 
-// guards are those that the environment names, or all, and before them none: what is found then is found without cause.
+// guards returns the guard in GUARD, or Control and all guards. A violation in the run of Control means that the
+// torture or the system is broken.
 func guards() []string {
 	if g := os.Getenv("GUARD"); g != "" {
 		return []string{g}
@@ -165,10 +167,10 @@ func guards() []string {
 }
 
 const (
-	longest  = 60 * time.Second // of faults with one seed
-	shortest = 15 * time.Second // likewise
-	embedded = 15 * time.Second // of faults, for the one-process mode at the end
-	settling = 20 * time.Second // about what it takes until all jobs are over and all is checked
+	longest  = 60 * time.Second // maximum time of faults with one seed
+	shortest = 15 * time.Second // minimum of it
+	embedded = 15 * time.Second // time of faults in the one-process mode, which comes last
+	settling = 20 * time.Second // estimated time until all jobs are over and everything is checked
 )
 
 func lanes() []string {
@@ -190,28 +192,28 @@ func settings() (duration time.Duration, seed uint64, err error) {
 	return duration, seed, nil
 }
 
-// stage is what the servers need of a test.
-type stage struct {
+// testStub takes the place of a test, so that this program can use the package servers.
+type testStub struct {
 	testing.TB
 	ctx      context.Context
 	failed   string
 	cleanups []func()
 }
 
-func (s *stage) Helper()                  {}
-func (s *stage) Context() context.Context { return s.ctx }
-func (s *stage) Cleanup(f func())         { s.cleanups = append(s.cleanups, f) }
-func (s *stage) Error(args ...any)        { s.failed = fmt.Sprint(args...) }
+func (s *testStub) Helper()                  {}
+func (s *testStub) Context() context.Context { return s.ctx }
+func (s *testStub) Cleanup(f func())         { s.cleanups = append(s.cleanups, f) }
+func (s *testStub) Error(args ...any)        { s.failed = fmt.Sprint(args...) }
 
-// Fatalf ends the program: the servers call it before anything runs.
-func (s *stage) Fatalf(format string, args ...any) {
+// Fatalf ends the program. The package servers calls it before anything runs.
+func (s *testStub) Fatalf(format string, args ...any) {
 	s.end()
 	fmt.Fprintf(os.Stderr, "torture: "+format+"\n", args...)
 	servers.StopShared()
 	os.Exit(2)
 }
 
-func (s *stage) end() {
+func (s *testStub) end() {
 	for i := len(s.cleanups) - 1; i >= 0; i-- {
 		s.cleanups[i]()
 	}

@@ -1,4 +1,5 @@
-// Command worker is the torture's: the real engine on the real drivers, with handlers that record what they do.
+// Command worker is the worker of the torture: the real engine on the real drivers, with handlers that record each
+// execution.
 package main
 
 import (
@@ -24,13 +25,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := work(ctx); err != nil && ctx.Err() == nil { // told to stop while it starts, it stops
+	if err := work(ctx); err != nil && ctx.Err() == nil { // after SIGTERM during the start an error is expected
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
 }
 
-// settings come from the environment, with the names of the real worker where it has them.
+// settings come from the environment. They have the same names as those of the real worker, if it has them.
 type settings struct {
 	ttl, grace  time.Duration
 	slots       int
@@ -49,7 +50,7 @@ func load() (s settings, err error) {
 		return s, err
 	}
 	s.types = strings.FieldsFunc(os.Getenv("TORTURE_TYPES"), func(r rune) bool { return r == ',' })
-	s.maintenance = os.Getenv("TORTURE_UPKEEP") != "off"
+	s.maintenance = os.Getenv("TORTURE_MAINTENANCE") != "off"
 	return s, nil
 }
 
@@ -59,14 +60,16 @@ func work(ctx context.Context) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	name := os.Getenv("TORTURE_HISTORY") // its name is the process's
+	name := os.Getenv("TORTURE_HISTORY") // the path also serves as the name of the process
 	events, err := history.Open(name)
 	if err != nil {
 		return err
 	}
 	defer events.Close()
 	events.Write(history.Event{Kind: history.Up})
-	pg, err := postgres.Open(ctx, postgres.Options{URL: os.Getenv("DATABASE_URL"), Application: "windlass-worker", Log: log})
+	pg, err := postgres.Open(ctx, postgres.Options{
+		URL: os.Getenv("DATABASE_URL"), Application: "windlass-worker", Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -93,19 +96,21 @@ func work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl})
+	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: store, Queue: queue, Log: log, LeaseTTL: set.ttl,
+	})
 	if err != nil {
 		return err
 	}
-	var beside sync.WaitGroup
+	var background sync.WaitGroup
 	maintaining, stopMaintenance := context.WithCancel(ctx)
 	if set.maintenance {
-		beside.Go(func() { maintenance.Run(maintaining) })
+		background.Go(func() { maintenance.Run(maintaining) })
 	}
-	beside.Go(func() { recording.Count(maintaining, worker, events, name) })
+	background.Go(func() { recording.Count(maintaining, worker, events, name) })
 	err = worker.Run(ctx)
 	stopMaintenance()
-	beside.Wait()
+	background.Wait()
 	events.Write(recording.Counted(history.Down, worker, name))
 	return err
 }
