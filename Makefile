@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X $(MODULE)/internal/version.stamped=$(VERSION) -X main.versio
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FOLDERS := $(wildcard cmd deploy handlers httpclient internal jobs services tests)
+GO_FILES := $(wildcard *.go cmd deploy handlers httpclient internal jobs services tests windlasstest)
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-go test-web verify bench fmt generate clean env test-compose
@@ -53,17 +53,19 @@ test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed wher
 test-go: ## run the Go tests, on servers of their own
 	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
 	@CGO_ENABLED=1 ./bin/with-servers go test -race -timeout 25m ./...
+	@cd tests/embedder && CGO_ENABLED=1 ../../bin/with-servers go test -race -timeout 5m ./...
 
 test-web: $(PACKAGES) ## run the tests of the web interface, those in the browser included
 	npm test
 	npm run e2e
 
 verify: $(PACKAGES) ## check formatting, vet, linters, types, go.mod, generated files and layers
-	@unformatted=$$(gofmt -l $(GO_FOLDERS)) && test -z "$$unformatted" || { echo "not formatted (make fmt):" $$unformatted >&2; exit 1; }
+	@unformatted=$$(gofmt -l $(GO_FILES)) && test -z "$$unformatted" || { echo "not formatted (make fmt):" $$unformatted >&2; exit 1; }
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
 	@go run ./deploy/release/notice -check NOTICE $(PROGRAMS)
+	cd tests/embedder && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
 	cd tests/bench && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff && go test ./...
 	@mkdir -p bin
 	@go run ./services/api openapi > bin/openapi.json
@@ -104,7 +106,7 @@ ablation: ## take away one guard of the system after the other: the torture has 
 	@SEED=$(SEED) ./bin/torture ablation
 
 fmt: $(PACKAGES) ## format Go and TypeScript
-	@gofmt -l -w $(GO_FOLDERS)
+	@gofmt -l -w $(GO_FILES)
 	npm run --silent format
 
 generate: $(PACKAGES) ## write the files that are made from others: openapi.json and the types of the web interface

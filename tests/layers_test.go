@@ -46,6 +46,19 @@ var layers = []layer{
 	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},
 	{folder: "jobs/queue/queuetest", ours: contracts, third: testLibraries},
 
+	// What programs import. It knows no driver but the one that needs nothing.
+	{
+		folder: ".",
+		ours: append([]string{
+			"internal/lifecycle", "jobs/engine", "jobs/queue/memory", "services/api/httpapi", "services/web",
+		}, contracts...),
+	},
+	{
+		folder: "windlasstest",
+		ours:   append([]string{".", "internal/canonjson", "jobs/queue/memory", "jobs/store/sqlite"}, contracts...),
+		third:  []string{uuid},
+	},
+
 	// The same over HTTP, for programs without a database.
 	{folder: "httpclient", ours: []string{"jobs", "jobs/store"}},
 
@@ -162,6 +175,9 @@ func TestLayersCatchAForgedViolation(t *testing.T) {
 		{"the client knows the engine", source{path: "httpclient/a.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
 		{"an unknown package", source{path: "jobs/utils/a.go"}, "jobs/utils is not in the table"},
 		{"a folder beneath a known one", source{path: "tests/torture/nemesis/a.go", imports: []string{module + "/jobs/engine"}}, ""},
+		{"the engine imports the facade", source{path: "jobs/engine/a.go", imports: []string{module}}, "imports " + module},
+		{"the facade knows a database", source{path: "windlass.go", imports: []string{module + "/jobs/store/postgres"}},
+			"imports jobs/store/postgres"},
 		{"a library nobody named", source{path: "services/embedded/main.go", imports: []string{"example.com/left/pad"}}, "imports example.com/left/pad"},
 	}
 	for _, test := range tests {
@@ -205,6 +221,9 @@ func violations(layers []layer, sources []source) []string {
 }
 
 func allowed(imported string, ours, third []string, pure bool) bool {
+	if imported == module {
+		return slices.Contains(ours, ".")
+	}
 	if folder, is := strings.CutPrefix(imported, module+"/"); is {
 		return slices.ContainsFunc(ours, func(pattern string) bool { return covers(pattern, folder) })
 	}
