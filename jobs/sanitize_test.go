@@ -41,6 +41,7 @@ func TestSanitizeError(t *testing.T) {
 	}
 }
 
+// Each of these takes well below a second on an idle machine. One that took quadratic time would take hours.
 func TestSanitizeErrorIsQuick(t *testing.T) {
 	for name, in := range map[string]string{
 		"Text":    strings.Repeat("x", 10<<20),
@@ -52,7 +53,7 @@ func TestSanitizeErrorIsQuick(t *testing.T) {
 		if got := SanitizeError(in); len(got) > MaxErrorBytes {
 			t.Errorf("%s: %d bytes", name, len(got))
 		}
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > 20*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
 	}
