@@ -29,7 +29,9 @@ type WorkerOptions struct {
 	Store store.Worker
 	// Queue makes jobs start at once. Where it is local (queue.Local) and several processes use the Store
 	// (store.Shared), jobs of other processes start within about a second: the worker asks the Store once a second.
-	Queue    queue.Queue
+	Queue queue.Queue
+	// Bus brings word of cancels. One that was not heard, from another process on a local Bus for example, is found by the
+	// next heartbeat, within a sixth of LeaseTTL.
 	Bus      queue.Bus
 	Registry *jobs.Registry // NewWorker freezes it: add all types before
 	Log      *slog.Logger   // slog.Default() if nil
