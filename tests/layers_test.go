@@ -39,7 +39,7 @@ var layers = []layer{
 	{folder: "jobs/queue", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
 	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync, jsonschema}},
-	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx, goose}},
+	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx}},
 	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: contracts},
@@ -113,7 +113,6 @@ const (
 	sync       = "golang.org/x/sync"
 	pgx        = "github.com/jackc/pgx/v5"
 	libpq      = "github.com/lib/pq"
-	goose      = "github.com/pressly/goose/v3"
 	sqlite     = "modernc.org/sqlite"
 	goredis    = "github.com/redis/go-redis/v9"
 	huma       = "github.com/danielgtaylor/huma/v2"

@@ -11,8 +11,11 @@ import (
 )
 
 // harness gives each case a schema of its own in one database: that is quicker to make than a database.
-func harness(t *testing.T, params ...string) storetest.Harness {
-	url := servers.Postgres(t)
+//
+// driver names one of drivers: how an application opens its transactions.
+func harness(t *testing.T, driver string, params ...string) storetest.Harness {
+	plain := servers.Postgres(t)
+	url := plain
 	for _, p := range params {
 		url += "&" + p
 	}
@@ -22,14 +25,18 @@ func harness(t *testing.T, params ...string) storetest.Harness {
 			n++
 			return migrated(t, openWith(t, Options{URL: url, Schema: fmt.Sprintf("case_%d", n)}))
 		},
-		Age:    func(t *testing.T, s store.Store, d time.Duration) { makeOlder(t, s.(*Store), d) },
+		Age: func(t *testing.T, s store.Store, d time.Duration) { makeOlder(t, s.(*Store), d) },
+		Begin: func(t *testing.T, _ store.Store) (tx any, commit, rollback func() error) {
+			c := drivers[driver](t, plain)
+			return c.tx, c.commit, c.rollback
+		},
 		Second: func(t *testing.T, s store.Store) store.Store { return second(t, s.(*Store)) },
 	}
 }
 
-func TestConformance(t *testing.T) { storetest.Run(t, harness(t)) }
+func TestConformance(t *testing.T) { storetest.Run(t, harness(t, "pgx")) }
 
 // The same without named prepared statements, as behind an older PgBouncer: arguments and results then travel as text.
 func TestConformanceUnprepared(t *testing.T) {
-	storetest.Run(t, harness(t, "default_query_exec_mode=exec"))
+	storetest.Run(t, harness(t, "sql/pq", "default_query_exec_mode=exec"))
 }
