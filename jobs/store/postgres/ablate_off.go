@@ -2,5 +2,5 @@
 
 package postgres
 
-// ablated is for the torture, which takes guards away to see that it notices: see ablate_on.go.
+// ablated removes a guard from the statements in builds with the tag faults: see ablate_on.go.
 func ablated(statements []statement) []statement { return statements }

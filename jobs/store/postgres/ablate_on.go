@@ -8,7 +8,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/internal/fault"
 )
 
-// guards are what can be taken out of the SQL, by the name of the guard.
+// guards are what can be removed from the SQL, by name. The torture removes one and must notice it.
 var guards = []struct{ name, sql, without string }{
 	{"claim guard", fitting, `j.status IN ('pending', 'processing') AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`},
 	{"fence in the result", `j.fence = o.fence AND j.worker_id = o.session AND `, ``},
@@ -16,7 +16,7 @@ var guards = []struct{ name, sql, without string }{
 	{"guard in the reaper", `OR NOT EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead')`, `OR true`},
 }
 
-// ablated takes out the guard that the environment names.
+// ablated removes the guard that the environment names.
 func ablated(statements []statement) []statement {
 	for _, g := range guards {
 		if !fault.Removed(g.name) {

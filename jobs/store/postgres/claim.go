@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	notServed = time.Second      // until a job that this worker does not serve is offered again
-	parkedFor = 30 * time.Second // the same for one that nobody serves
+	notServed = time.Second      // until a job of a type that this worker does not serve is offered again
+	parkedFor = 30 * time.Second // the same, for a type that no worker serves
 
-	// grace is what a worker has left after a job's timeout to record how it ended.
+	// grace is how long a worker may take after the timeout of a job to record how the attempt ended.
 	grace = 30 * time.Second
 
-	// slowClaim is what a claim of the next jobs takes only where it has to pass over many that it cannot have.
+	// A claim of the next jobs that takes longer than slowClaim has probably passed over many jobs that it cannot have.
 	slowClaim = 50 * time.Millisecond
 
-	// lockedFor is how long claims pass over locked rows once one was met, before they try the quicker way again.
+	// lockedFor is how long claims use SKIP LOCKED after one has met a locked row. Then they try claimQuickly again.
 	lockedFor = time.Second
 )
 
 const (
 	aliveSession = `EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
 
-	// fitting is what makes a job one to be had.
+	// fitting is the condition for a job to be claimed.
 	fitting = `j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`
 
 	moveToProcessing = `
@@ -36,22 +36,24 @@ const (
 		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(), -- 30: see grace
 		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
 
-	patience = `SELECT now(), set_config('lock_timeout', '20', true)` // ms, in this transaction
+	// shortLockTimeout sets 20 ms, for this transaction.
+	shortLockTimeout = `SELECT now(), set_config('lock_timeout', '20', true)`
 )
 
 var (
-	// claimQuickly takes no suspects, and does not look before it leaps: it waits for rows that others have locked, and then sees that
-	// they have the job. Where that takes longer than patience it has failed, and claimByID is for what passes over locked rows.
+	// claimQuickly locks rows without SKIP LOCKED: it waits for a concurrent claim, then sees that the row is taken. It
+	// takes no suspects. Where it waits for longer than shortLockTimeout it fails, and claimByID is used.
 	claimQuickly = moveToProcessing + `
 	WHERE j.id = ANY ($3::uuid[]) AND (` + fitting + ` AND j.lease_losses = 0) IS TRUE AND ` + aliveSession + `
 	RETURNING ` + claimed
 
-	// The other claims lock candidates l, keep those that fit, and of the suspects as many as are wanted, and move these.
+	// The other claims lock candidates (l), keep those that fit, among them as many suspects as are wanted, and update
+	// these.
 	//
-	// The lock by id comes first, in a CTE of its own and without a word about the status: else the planner, having seen a
-	// long history, goes through all pending rows instead of the primary key. Locked rows are skipped and the others locked in
-	// the order of their ids, so claims neither wait nor deadlock; of a row that changed meanwhile, the lock yields the newest
-	// version.
+	// The CTE that locks by id does not mention the status. If it did, the planner would expect few pending rows after
+	// a long history and walk all of them instead of the primary key. Locked rows are skipped. The others are locked in
+	// the order of their ids, so claims neither wait nor deadlock. Where a row has changed meanwhile, the lock returns
+	// its newest version.
 	claimFitting = `, p AS (
 		SELECT l.id, l.suspect, row_number() OVER (PARTITION BY l.suspect) AS nth FROM l WHERE l.fits
 	)` + moveToProcessing + `
@@ -64,8 +66,8 @@ var (
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	)` + claimFitting
 
-	// claimNext goes through the queues in the order given (all of them in random order, where none is), and in each through the
-	// priorities: so future rows of an urgent priority cost nothing.
+	// claimNext goes through the queues in the given order, or through all of them in random order where none is given,
+	// and through the priorities of each queue. So future rows of an urgent priority are not read.
 	claimNext = `WITH RECURSIVE ` + pendingQueues + `, q AS MATERIALIZED (
 		SELECT n.name, n.nth FROM unnest($5::text[]) WITH ORDINALITY AS n (name, nth)
 		UNION ALL (SELECT a.name, 0 FROM all_queues a WHERE cardinality($5::text[]) = 0 AND a.name IS NOT NULL ORDER BY random())
@@ -78,13 +80,13 @@ var (
 				WHERE j.status = 'pending' AND j.queue = q.name AND j.priority = s.priority::smallint AND j.run_at <= now()
 					AND (j.type = ANY ($2::text[])) IS TRUE AND j.attempts < j.max_attempts AND (j.lease_losses = 0 OR $3::int > 0)
 				ORDER BY j.run_at, j.id LIMIT $4::int FOR UPDATE SKIP LOCKED
-			) AS e LIMIT $4::int -- this limit also keeps the loops in this order
+			) AS e LIMIT $4::int -- this limit also keeps the order of the loops
 		) AS d
 		WHERE ` + aliveSession + ` LIMIT $4::int
 	)` + claimFitting
 )
 
-// Claim moves pending jobs to processing. It reads the answer to its end, and so returns jobs only after their claim is
+// Claim moves pending jobs to processing. It reads the answer to its end, so the claims of the jobs that it returns are
 // committed.
 func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error) {
 	session, ok := parseID(c.Session)
@@ -105,14 +107,15 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error)
 		got.Later, err = s.later(ctx, session, c, got.Jobs)
 	}
 	if err != nil {
-		// The claims stand and their attempts have begun: to hand them out matters more than hints, which maintenance gives anew.
+		// The jobs are claimed and their attempts have begun, so they must be returned. Maintenance makes the missing
+		// hints again.
 		s.log.WarnContext(ctx, "claim: jobs that could not be had are left to maintenance", "error", err)
 	}
 	return got, nil
 }
 
 func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, session pgtype.UUID, ids uuids) error {
-	var now time.Time // of the transaction, hence of the claim
+	var now time.Time // the start of the transaction: the time of the claim
 	scan := claimedRow(c.Session, &now, len(ids), list)
 	clock := statement{"SELECT now()", nil, one(&now)}
 	if len(ids) == 0 {
@@ -121,23 +124,23 @@ func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, 
 		})
 	}
 	if c.Suspects <= 0 && time.Since(s.opened) >= time.Duration(s.lockedUntil.Load()) {
-		err := s.work.write(ctx, "claim", statement{patience, nil, one(&now, nil)},
+		err := s.work.write(ctx, "claim", statement{shortLockTimeout, nil, one(&now, nil)},
 			statement{claimQuickly, []any{session, notNil(c.Types), ids}, scan})
 		if !errors.Is(err, jobs.ErrBusy) {
 			return err
 		}
-		*list = (*list)[:0] // rows that came before the lock was met
+		*list = (*list)[:0] // rows that arrived before the locked one
 		s.lockedUntil.Store(int64(time.Since(s.opened) + lockedFor))
 	}
 	return s.work.write(ctx, "claim", clock, statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, scan})
 }
 
-// Nobody serves a type that no session lists which is still there.
+// unserved: no session that is still alive lists the type of the job.
 const unserved = `j.type <> ALL (ARRAY(
 		SELECT unnest(w.types) FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
 
-// leftBehind looks at what a claim by id did not get. What is due and of a type that nobody serves is put off, unless
-// somebody has just locked it.
+// leftBehind looks at the ids that a claim did not get. Due jobs of a type that no worker serves are put off, unless
+// another transaction has locked them.
 const leftBehind = `
 	WITH v AS MATERIALIZED (
 		SELECT j.id FROM windlass.jobs j
@@ -153,7 +156,7 @@ const leftBehind = `
 	SELECT ` + hinted + `, j.type = ANY ($2::text[]) FROM windlass.jobs j
 	WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.id <> ALL (ARRAY(SELECT v.id FROM v))`
 
-// later tells what is pending among the ids that the claim did not get, and why not.
+// later returns hints for those ids that are pending but were not claimed.
 func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, got []jobs.Job) ([]jobs.Hint, error) {
 	have := make(map[string]bool, len(got))
 	for i := range got {
@@ -167,7 +170,7 @@ func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, g
 	}
 	var hints []jobs.Hint
 	var row hintRow
-	var settled bool // served, or put off just now
+	var settled bool // the worker serves the type, or the job was put off by this statement
 	dest := append(row.dest(), &settled)
 	err := s.work.write(ctx, "put off", statement{
 		sql:  leftBehind,
@@ -184,7 +187,7 @@ func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, g
 			case h.Suspect:
 				h.In = 0
 			default:
-				return nil // it could have been had, but for somebody's lock
+				return nil // another transaction had locked it
 			}
 			hints = append(hints, h)
 			return nil
@@ -205,8 +208,8 @@ const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
 	UPDATE windlass.jobs j SET run_at = now() + $2::bigint * interval '1 microsecond', updated_at = now()
 	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))`
 
-// parkHead puts off due jobs at the head of the queues whose type nobody serves, so that a claim of the next jobs need not
-// pass them again and again. It looks at a bounded number of rows.
+// parkHead puts off due jobs of types that no worker serves at the head of the queues. Otherwise each claim of the next
+// jobs would have to pass over them. It looks at 1,000 rows of a queue and at 5,000 in all.
 func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string) error {
 	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor), notNil(queues)}, nil})
 }

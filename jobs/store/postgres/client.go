@@ -19,13 +19,14 @@ var cancelJob = `UPDATE windlass.jobs j SET
 	WHERE j.id = $1::uuid AND (j.status IN ('pending', 'processing')) IS TRUE
 	RETURNING ` + whole
 
-// Cancel ends a pending job, or notes the request on a processing one.
+// Cancel ends a pending job, or records the request on a processing one.
 func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	parsed, ok := parseID(id)
 	if !ok {
 		return jobs.Job{}, fmt.Errorf("cancel: %w", jobs.ErrNotFound)
 	}
-	// What is neither is read afterwards; by then it may have become pending again, and then the cancel is tried again.
+	// A job in another state is read. It may have become pending again between the two statements; then the update is
+	// tried again.
 	for range 3 {
 		var changed []jobs.Job
 		err := s.work.write(ctx, "cancel job "+id, statement{cancelJob, []any{parsed}, newJobRow(inJob).into(&changed)})
@@ -56,8 +57,8 @@ const (
 		), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeCounts + `)
 		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM windlass.jobs j WHERE j.id = $1::uuid)`
 
-	// The pieces of a statement that adds to completed_counts. Only one transaction at a time runs on a backend, so nobody ever waits
-	// for its row.
+	// The parts of a statement that adds to completed_counts. A backend runs one transaction at a time, so no two
+	// transactions ever use the same row.
 	addToCounts = `INSERT INTO windlass.completed_counts AS t (at, backend, completed, deleted)`
 	countsRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
 	mergeCounts = `ON CONFLICT (at, backend) DO UPDATE SET
@@ -81,9 +82,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return fmt.Errorf("delete job %s: %w", id, jobs.ErrNotFound)
 }
 
-// redriveJobs picks failed jobs before it changes any, so that the limit holds and nobody waits for a locked one. The
-// coalesce hides from the planner that hardly any row has a failure_kind: it would not expect to find enough by walking
-// jobs_dead, and sort all failed jobs instead.
+// redriveJobs selects failed jobs before it changes any, so that the limit holds and no locked row is waited for. The
+// coalesce hides from the planner that few rows have a failure_kind. Otherwise it would not expect to find enough rows
+// by walking jobs_dead, and would sort all failed jobs.
 const redriveJobs = `
 	WITH v AS MATERIALIZED (
 		SELECT j.id FROM windlass.jobs j
@@ -119,7 +120,7 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) ([]jobs.Hint, erro
 	return hints, err
 }
 
-// getJob reads a job with its history in one piece, so that the two belong together. Times travel as microseconds since 1970.
+// getJob reads a job and its history in one statement, so that they belong together. Times are microseconds since 1970.
 var getJob = `SELECT ` + whole + `, (
 		SELECT json_agg(json_build_object(
 			'Attempt', a.attempt, 'Fence', a.fence, 'WorkerID', a.worker_id, 'Outcome', a.outcome, 'Error', a.error,

@@ -9,15 +9,15 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// classify says in the words of package jobs what an error means for the one who asked: above all whether anything was stored.
-// sent: there was a connection; writes: the call would have changed something.
+// classify wraps an error in the sentinel of package jobs that tells the caller whether anything was stored. sent:
+// there was a connection. writes: the call would have changed something.
 func classify(what string, err error, sent, writes bool) error {
 	return fmt.Errorf("%s: %w: %w", what, meaning(err, sent, writes), err)
 }
 
 func meaning(err error, sent, writes bool) error {
 	if !sent {
-		return jobs.ErrUnavailable // no connection: refused, too many, starting up, or none became free in time
+		return jobs.ErrUnavailable // refused, too many connections, starting up, or no connection became free in time
 	}
 	if refused, ok := refusedBy(err); ok {
 		return refusal(refused.Code)
@@ -25,11 +25,12 @@ func meaning(err error, sent, writes bool) error {
 	if !writes || pgconn.SafeToRetry(err) {
 		return jobs.ErrUnavailable
 	}
-	return jobs.ErrOutcomeUnknown // the connection broke, or time was up, between the sending and the confirmation
+	return jobs.ErrOutcomeUnknown // the connection broke, or the time was up, after sending and before the confirmation
 }
 
-// refusedBy returns the error that the server reported, if err is one. A server that panics, for it cannot write its log, reports an error too,
-// but not what will be found when it has recovered: the commit itself may be in what was written. That counts as a broken connection.
+// refusedBy returns the error that the server reported, if err is one. A server that panics because it cannot write its
+// log reports an error too, but after its recovery the commit may turn out to be in that log. This counts as a broken
+// connection.
 func refusedBy(err error) (*pgconn.PgError, bool) {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) || refused.SeverityUnlocalized == "PANIC" {
@@ -38,9 +39,9 @@ func refusedBy(err error) (*pgconn.PgError, bool) {
 	return refused, true
 }
 
-// refusal sorts the errors that the server itself reports. All but two of them mean that the transaction was rolled back.
-// A server that is killed reports no error, it only warns (57P02, or 57P01 for an immediate shutdown) and hangs up: that
-// never comes here.
+// refusal sorts the errors that the server reports. All but two of them mean that the transaction was rolled back. A
+// server that is killed only warns (57P02, or 57P01 for an immediate shutdown) and closes the connection: that is no
+// error of this kind.
 func refusal(code string) error {
 	switch code {
 	case "40003", "08007": // statement completion unknown, transaction resolution unknown
@@ -49,11 +50,12 @@ func refusal(code string) error {
 		return jobs.ErrBusy
 	}
 	switch code[:min(2, len(code))] {
-	case "21", "22", "23", "54": // a key twice in a call; a value that does not fit, breaks a constraint, is too large or too deep
+	case "21", "22", "23", "54":
+		// The same key twice in a call; a value that does not fit, breaks a constraint, or is too large or too deep.
 		return jobs.ErrRejected
 	}
-	// Shutting down (57P0x), out of time (57014) or of connections, memory, disk (53xxx), read-only (25006), not migrated (42P01):
-	// nothing was stored, and it may work later. Out of time is not ErrBusy: to repeat a whole batch one by one would
-	// make a slow server slower.
+	// Shutting down (57P0x), statement time-out (57014), no connections, memory or disk (53xxx), read-only (25006), no
+	// table (42P01): nothing was stored, and a later try may succeed. A time-out is not ErrBusy, because callers then
+	// repeat the items one by one, which would make a slow server slower.
 	return jobs.ErrUnavailable
 }

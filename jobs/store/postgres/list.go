@@ -12,14 +12,15 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// walked is how many rows a call of List looks at, at most: 2 to 3 ms, and mostly less than 20 where workers keep every core busy.
+// walked is how many rows a call of List looks at, at most. It takes 2 to 3 ms, and mostly less than 20 on a busy
+// machine.
 const walked = 4_000
 
-// route is a way to the rows of a list.
+// route says by which index the rows of a list are read.
 type route struct {
-	where string // of the index that is walked
-	only  string // of the rows on the way that match, in words that do not tempt the planner to take another index
-	small bool   // few enough to be read all and sorted
+	where string // the condition of the index
+	only  string // a condition on the rows, written so that the planner does not use another index for it
+	small bool   // few enough to read and sort all of them
 }
 
 var (
@@ -27,7 +28,7 @@ var (
 	failedOnes = route{where: "j.status = 'failed'"}
 )
 
-// stateFilters are the states in terms of the columns, as jobs.Job.State has it.
+// stateFilters express the states by columns; see jobs.Job.State.
 var stateFilters = map[jobs.State]string{
 	jobs.StateScheduled:  "j.attempts = 0 AND j.run_at > now() AND j.run_at > j.created_at",
 	jobs.StateWaiting:    "j.attempts = 0 AND NOT (j.run_at > now() AND j.run_at > j.created_at)",
@@ -45,8 +46,8 @@ var stateStatus = map[jobs.State]jobs.Status{
 	jobs.StateCompleted: jobs.Completed, jobs.StateCancelled: jobs.Failed, jobs.StateDead: jobs.Failed,
 }
 
-// List returns jobs that match. It walks an index in the order of the list, so that a page deep down costs what the first
-// costs.
+// List returns jobs that match. It walks an index in the order of the list, so a page far down costs as much as the
+// first one.
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error) {
 	status, filter, ok := q.Status, []string{}, true
 	if q.State != "" {
@@ -79,9 +80,9 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error)
 	return s.page(ctx, way, filter, args, before, min(max(q.Limit, 1), 200))
 }
 
-// route picks what is cheapest for a status: failed jobs have an index in the order of the list. Pending and processing
-// ones have indexes in other orders, good where they are few; where they are many, they are dense enough to be met on the
-// way.
+// route chooses the index for a status. Failed jobs have an index in the order of the list. The indexes of pending and
+// processing jobs have other orders. They are good for few rows, which are sorted. Many rows are found often enough on
+// a walk along the primary key.
 func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	switch status {
 	case "":
@@ -103,7 +104,7 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	return route{where: "true", only: "(" + is + ") IS TRUE"}, err
 }
 
-// page reads one page along a route. args start with the id to go on from.
+// page reads one page along a route. args begin with the id that the page comes after.
 func (s *Store) page(
 	ctx context.Context, way route, filter []string, args []any, before pgtype.UUID, limit int,
 ) (store.Page, error) {
@@ -112,8 +113,8 @@ func (s *Store) page(
 	}
 	bound := ""
 	if len(filter) > 0 && !way.small {
-		// Where rows are passed over, the walk has to end somewhere: this finds the place, from the index alone. A row that is
-		// deleted between the two statements only makes the walk shorter.
+		// A filter passes over rows, so the walk needs an end. This statement finds it by the index alone. If that row
+		// is deleted before the next statement, the walk is shorter.
 		err := s.work.read(ctx, "list jobs", statement{
 			sql: fmt.Sprintf(`SELECT j.id::text FROM windlass.jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
 				way.where, walked-1),
@@ -129,7 +130,7 @@ func (s *Store) page(
 		args = append(args, last)
 		filter = append(filter, fmt.Sprintf("j.id >= $%d::uuid", len(args)))
 	}
-	args = append(args, limit+1) // one more tells whether there is more
+	args = append(args, limit+1) // one more job says that there is a next page
 	filter = append(filter, way.where, "j.id < $1::uuid")
 	sql := fmt.Sprintf(`SELECT %s FROM windlass.jobs j WHERE %s ORDER BY j.id DESC LIMIT $%d::int`,
 		listed, strings.Join(filter, " AND "), len(args))

@@ -10,7 +10,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// pendingQueues is a recursive CTE all_queues (name): it hops from queue to queue through the index instead of reading
+// pendingQueues is a recursive CTE all_queues (name). It jumps from queue to queue in the index instead of reading
 // every entry. Its last row is NULL.
 const pendingQueues = `all_queues AS (
 		(SELECT j.queue AS name FROM windlass.jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
@@ -33,9 +33,9 @@ func (s *Store) Queues(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// dueJobs takes one priority after the other, so that it reads no future rows of an urgent priority to get at due rows of
-// a lesser one. The loop runs in the order of the series, for each round depends on it; so the rows need no sorting. Where
-// it goes on from a position, the bound is one that the index can jump to.
+// dueJobs reads one priority after the other, so that it does not read future rows of an urgent priority before due
+// rows of a lower one. Each priority is read in the order of the index, so nothing is sorted. Where it continues from a
+// position, the condition is one by which the index scan can start.
 const dueJobs = `SELECT d.*
 	FROM generate_series($2::int, -10, -1) AS s (priority) CROSS JOIN LATERAL (
 		SELECT ` + hinted + ` FROM windlass.jobs j
@@ -66,7 +66,7 @@ func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
 	return hints, err
 }
 
-// askLead answers in any case, and only writes where the lease is to be had.
+// askLead always returns a row. It writes only where the lease is free or ours.
 const (
 	askLead = `WITH u AS (
 			INSERT INTO windlass.leases AS l (role, holder, expires_at)
@@ -79,11 +79,11 @@ const (
 
 	leaveLead = `WITH d AS (DELETE FROM windlass.leases l WHERE l.role = $1::text AND l.holder = $2::text) SELECT false, ` + serverClock
 
-	// clock_timestamp, not now: a statement that has waited for a lock must not tell an old time.
+	// clock_timestamp, not now: a statement that has waited for a lock must not return an old time.
 	serverClock = `clock_timestamp(), (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000000)::bigint`
 )
 
-// Led looks for a lease on a role.
+// Led reports whether somebody has the lease on a role.
 func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
 	err = s.work.read(ctx, "look for role "+role, statement{
 		`SELECT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
@@ -111,8 +111,8 @@ func (s *Store) Lead(ctx context.Context, role, holder string, ttl time.Duration
 // Shared reports that several processes may use the database at once; see store.Shared.
 func (s *Store) Shared() bool { return true }
 
-// endSessions and takeBack run in one transaction, in this order: once a session is marked dead it cannot be renewed
-// before its jobs are taken, and the second statement sees what the first, and a renewal before it, have done.
+// endSessions and takeBack run in one transaction, in this order. A session that is marked dead cannot be renewed
+// before its jobs are taken, and takeBack sees a renewal that was committed before.
 var (
 	endSessions = `UPDATE windlass.worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(
@@ -147,7 +147,7 @@ var (
 	SELECT * FROM u`
 )
 
-// Reap takes jobs back from workers that are gone.
+// Reap takes jobs back from workers that are lost.
 func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Reaped, error) {
 	var reaped []store.Reaped
 	var due int64
@@ -156,7 +156,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Re
 		statement{endSessions, []any{asOf}, nil},
 		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows results) error {
 			j, err := row.scan(rows)
-			r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session that had it
+			r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session of the last attempt
 			if j.Status == jobs.Pending {
 				h := j.Hint()
 				h.In = time.Duration(due) * time.Microsecond

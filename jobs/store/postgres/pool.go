@@ -11,25 +11,25 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The limits nest: the server gives up first, so that its answer, which is certain, arrives before our patience ends.
+// The limits are nested. The server gives up first: its answer says for certain that nothing was stored.
 const (
 	lockWithin    = 2 * time.Second         // waiting for a lock
 	executeWithin = 4 * time.Second         // a statement
-	answerWithin  = 4800 * time.Millisecond // a call, from waiting for a connection to the answer: a dead server is told within 5 s
+	answerWithin  = 4800 * time.Millisecond // a call, with the wait for a connection: a dead server is noticed within 5 s
 	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
 
 	idleInTransaction = 10 * time.Second
-	pingAfter         = 100 * time.Millisecond // of rest: a busy connection is never asked
+	pingAfter         = 100 * time.Millisecond // of idleness: a busy connection is not pinged
 )
 
-// settings are what every statement runs under.
+// settings hold for every statement.
 //
-// The server keeps plans for long, and it makes them by guesses: it may have seen the table when that was empty, takes any
-// array for ten elements, and from what it knows of a long history concludes that nothing is ever processing. So the plans
-// are left no room for guesses. Tables are never read as a whole, for every query has an index to go by. Joins are hashed,
-// which is linear whatever the sizes turn out to be; where rows are to be looked up one by one, LATERAL says so, and by id
-// it is j.id = ANY (…). Compiling plans never pays off for statements this small, and nor does a plan of its own for each call
-// with few ids, which takes the server longer than the claim itself: one plan serves all arguments.
+// The server caches plans, and it makes them by estimates that are wrong here: it may have analysed a table when that
+// was empty, it expects ten elements in any array, and after a long history it expects that no job is processing. These
+// settings leave one sensible plan. Sequential scans are off, because every query has an index. Nested loops are off: a
+// hash join is linear for any number of rows. Where rows are to be looked up one by one, the SQL says so with LATERAL,
+// or with j.id = ANY (…). Statements this small never gain from JIT. Planning each call anew would take longer than a
+// claim of few ids, so one generic plan serves all arguments.
 var settings = [][2]string{
 	{"lock_timeout", lockTimeout},
 	{"statement_timeout", strconv.FormatInt(executeWithin.Milliseconds(), 10)},
@@ -49,27 +49,30 @@ type pool struct {
 	pooler pooler
 }
 
-// newPool makes a pool of at most size connections. ownMode: the URL chooses how queries are executed, so nobody else does.
+// newPool makes a pool of at most size connections. ownMode: the URL says how queries are executed, so that is not
+// changed.
 func newPool(config *pgxpool.Config, in *schema, size int, ownMode bool) (*pool, error) {
 	p := &pool{schema: in, pooler: pooler{keepMode: ownMode}}
 	config.MaxConns = int32(size)
 	config.PingTimeout = connectWithin
-	// A connection that lay idle may be dead without knowing. A statement sent on it would have an unknown outcome, a ping has none.
+	// An idle connection may be broken without notice. A statement that is sent on it would have an unknown outcome; a
+	// ping has none.
 	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool { return idle.IdleDuration >= pingAfter }
 	config.BeforeConnect = p.pooler.beforeConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterDefaultPgType(uuids(nil), "_uuid") // for connections that do not ask the server what it expects
+		// For connections that do not ask the server for the types of parameters.
+		conn.TypeMap().RegisterDefaultPgType(uuids(nil), "_uuid")
 		return p.pooler.afterConnect(ctx, conn)
 	}
 	var err error
-	// The context is for the pool's life, not for this call.
+	// The context is that of the pool, which lives longer than this call.
 	if p.Pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, fmt.Errorf("connection pool: %w", err)
 	}
 	return p, nil
 }
 
-// statement is one piece of SQL with its arguments. scan reads its rows, where it has any that matter.
+// statement is a piece of SQL with its arguments. scan reads its rows; nil where they do not matter.
 type statement struct {
 	sql  string
 	args []any
@@ -90,12 +93,12 @@ type runner interface {
 }
 
 // write runs statements in one transaction and one round trip. When it returns nil the transaction is committed: the
-// server confirms the commit after the last row, and that confirmation has been read.
+// server confirms the commit after the last row, and that confirmation was read.
 func (p *pool) write(ctx context.Context, what string, statements ...statement) error {
 	return p.run(ctx, what, true, statements)
 }
 
-// read is write for what changes nothing, so that no error leaves an outcome unknown.
+// read is write for statements that change nothing, so no error leaves an outcome unknown.
 func (p *pool) read(ctx context.Context, what string, statements ...statement) error {
 	return p.run(ctx, what, false, statements)
 }
@@ -109,21 +112,21 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 		case err == nil:
 			return nil
 		case try <= 2 && p.pooler.discovered(err):
-			p.Reset() // connections made before carry settings that do not hold
+			p.Reset() // older connections have settings that do not take effect
 			continue
 		case try <= 2 && sent && !handed && lostBefore(err) && ctx.Err() == nil:
-			p.Reset() // the server has cut this connection off, and then most likely all others
+			p.Reset() // the server has closed this connection, and most likely all others
 			continue
 		}
 		if _, refused := refusedBy(err); sent && ctx.Err() == nil && !refused {
-			p.Reset() // the others may be as dead; better to find out before something is sent
+			p.Reset() // the other connections may be broken too
 		}
 		return classify(what, err, sent, writes)
 	}
 }
 
-// lostBefore reports whether a connection was lost, but certainly without any effect of what was sent: then it may be sent
-// again.
+// lostBefore reports whether a connection was lost and certainly nothing of what was sent took effect. Then it may be
+// sent again.
 func lostBefore(err error) bool {
 	if refused, ok := refusedBy(err); ok {
 		return refused.Code == "57P01"
@@ -131,9 +134,9 @@ func lostBefore(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
-// exchange sends the statements and reads the answers to the end. sent is false where there was not even a connection. handed
-// tells that a scan has taken rows: rows come before the commit, so they may be of a transaction that was rolled back, and who has taken
-// them must not be handed those of another try as well.
+// exchange sends the statements and reads the answers to the end. sent is false where there was no connection. handed
+// says that a scan has received rows. Rows arrive before the commit, so their transaction may have been rolled back; a
+// scan that has received some must not be called again with those of a second try.
 func (p *pool) exchange(ctx context.Context, statements []statement) (sent, handed bool, err error) {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
@@ -146,7 +149,7 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 		err = drain(rows, statements[0].scan, &handed)
 		return true, handed, err
 	}
-	// Without a Sync between them the statements are one transaction, committed by the Sync at the end.
+	// The statements are one transaction, because only the end of the batch sends a Sync.
 	var batch pgx.Batch
 	if p.pooler.there() {
 		batch.Queue(carriedSettings)
@@ -168,7 +171,7 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 	return true, handed, err
 }
 
-// noted notes in handed that a row was handed out.
+// noted records in handed that a row was handed out.
 type noted struct {
 	pgx.Rows
 	handed *bool
@@ -180,7 +183,7 @@ func (n noted) Next() bool {
 	return next
 }
 
-// drain reads all rows. Its error includes one that only the commit brought.
+// drain reads all rows. Its error includes one that arrived with the commit.
 func drain(rows pgx.Rows, scan func(results) error, handed *bool) error {
 	var err error
 	if rows.Err() == nil && scan != nil {

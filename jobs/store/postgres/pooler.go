@@ -10,22 +10,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// pooler finds out whether connections lead to a server or to something like PgBouncer in transaction mode, where each
-// transaction may run on another server connection.
+// pooler finds out whether connections lead to a server or to a pooler such as PgBouncer in transaction mode, where
+// each transaction may run on another server connection.
 //
-// With a server the settings travel once, with the start of the connection. A pooler either refuses such parameters or
-// swallows them, and a SET would stay behind on a connection that others use next. So there each call carries its settings
-// as the first statement of its own transaction, within the same round trip; it costs some microseconds.
+// A server gets the settings once, when the connection starts. A pooler refuses such parameters or ignores them, and
+// the effect of a SET would stay on a server connection that others use next. So behind a pooler each transaction
+// begins with a statement that makes the settings, in the same round trip. This costs some microseconds.
 type pooler struct {
 	found    atomic.Bool
 	keepMode bool
 }
 
-// errPooler says that the connection's settings do not hold: it must be made anew, by the pooler's rules.
+// errPooler says that the settings of a connection do not take effect. It must be made again, without them.
 var errPooler = errors.New("the connection leads through a pooler")
 
-// carriedSettings sets everything for the rest of the transaction only. It is no SET LOCAL, which complains where the
-// transaction is not explicit.
+// carriedSettings makes the settings for the rest of the transaction. SET LOCAL would warn where the transaction is
+// implicit.
 var carriedSettings = func() string {
 	calls := make([]string, len(settings))
 	for i, s := range settings {
@@ -36,11 +36,12 @@ var carriedSettings = func() string {
 
 func (p *pooler) there() bool { return p.found.Load() }
 
-// beforeConnect puts the settings where they work.
+// beforeConnect adds the settings to the parameters of a connection, where it leads to a server.
 func (p *pooler) beforeConnect(_ context.Context, config *pgx.ConnConfig) error {
 	if p.there() {
 		if !p.keepMode {
-			config.DefaultQueryExecMode = pgx.QueryExecModeExec // a statement prepared on one server connection is missing on the next
+			// A statement that is prepared on one server connection is missing on the next.
+			config.DefaultQueryExecMode = pgx.QueryExecModeExec
 		}
 		return nil
 	}
@@ -50,16 +51,16 @@ func (p *pooler) beforeConnect(_ context.Context, config *pgx.ConnConfig) error 
 	return nil
 }
 
-// afterConnect sees whether the settings arrived, where they were sent.
+// afterConnect checks that the settings have taken effect, where they were sent.
 func (p *pooler) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	if _, sent := conn.Config().RuntimeParams[settings[0][0]]; !sent {
 		return nil
 	}
 	if p.there() {
-		return errPooler // found while this connection was being made by the other rules
+		return errPooler // the pooler was found while this connection was being made
 	}
 	var arrived bool
-	// One setting tells of all. The simple protocol leaves nothing prepared behind.
+	// It is enough to look at one of them. The simple protocol prepares nothing.
 	err := conn.QueryRow(ctx, `SELECT setting = $1 FROM pg_settings WHERE name = 'lock_timeout'`,
 		pgx.QueryExecModeSimpleProtocol, lockTimeout).Scan(&arrived)
 	if err == nil && !arrived {
@@ -68,7 +69,8 @@ func (p *pooler) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// discovered reports whether err is how a pooler shows itself, and remembers it. Several callers may come upon it at once.
+// discovered reports whether an error shows that there is a pooler, and remembers it. Several callers may find out at
+// once.
 func (p *pooler) discovered(err error) bool {
 	var refused *pgconn.PgError
 	switch {

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// pruneCompleted walks the primary key, for no index knows when a job was completed. It ends at a row that is younger than
-	// the retention: what was created later has finished later. The answer is where it stopped, NULL at the end.
+	// pruneCompleted walks the primary key, because no index has the time of completion. It stops at a job that was
+	// created less than the retention ago: all later jobs have finished later. It returns where it stopped, or NULL at
+	// the end.
 	pruneCompleted = `
 	WITH w AS MATERIALIZED (
 		SELECT j.id, j.created_at,
@@ -39,7 +40,7 @@ const (
 
 	pruneKeys = `
 	WITH d AS (
-		DELETE FROM windlass.idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
+		DELETE FROM windlass.idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- locked rows keep their ctid
 			SELECT e.ctid FROM windlass.idempotency_keys e WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
 		)) RETURNING 1
 	)
@@ -54,11 +55,12 @@ const (
 	)
 	SELECT count(*) FROM d`
 
-	// mergeOldCounts leaves two minutes: longer than any statement that still adds to a row, and than the last minute that
-	// Stats asks for.
+	// mergeOldCounts merges rows that are older than two minutes. Statements of this package add to younger rows only,
+	// and Stats needs the last minute. A transaction of an application (CompleteTx) may have an older row locked for
+	// long; SKIP LOCKED leaves it for a later call.
 	mergeOldCounts = `
 	WITH old AS (
-		DELETE FROM windlass.completed_counts t WHERE t.ctid = ANY (ARRAY( -- they are locked, so they stay where they are
+		DELETE FROM windlass.completed_counts t WHERE t.ctid = ANY (ARRAY( -- locked rows keep their ctid
 			SELECT c.ctid FROM windlass.completed_counts c
 			WHERE c.at < now() - interval '2 minutes' AND c.at > '-infinity' FOR UPDATE SKIP LOCKED
 		)) RETURNING t.completed, t.deleted

@@ -318,7 +318,7 @@ func claimedRow(session string, at *time.Time, n int, list *[]jobs.Job) func(res
 	})
 }
 
-// repeated is a text that is mostly the same from row to row: it is kept once.
+// repeated is a text that is mostly the same in consecutive rows. The same string is used for them.
 type repeated struct{ text string }
 
 // ScanBytes implements pgtype.BytesScanner.
@@ -350,8 +350,8 @@ func utc(t pgtype.Timestamptz) time.Time {
 	return t.Time.UTC()
 }
 
-// compact takes the spaces out that jsonb writes after each colon and comma, in place. What is left is the canonical form
-// that came in.
+// compact removes, in place, the spaces that jsonb writes after each colon and comma. The rest is the canonical form of
+// the value.
 func compact(raw []byte) []byte {
 	out, inString := raw[:0], false
 	for i := 0; i < len(raw); i++ {
@@ -404,7 +404,7 @@ func (r *hintRow) into(list *[]jobs.Hint) func(results) error {
 	})
 }
 
-// parseID turns an id into what the driver sends. ok is false for what is no UUID in its usual form: no row has such an id.
+// parseID parses an id. ok is false where it is no UUID in its usual form: no row has such an id.
 func parseID(id string) (pgtype.UUID, bool) {
 	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return pgtype.UUID{}, false
@@ -422,7 +422,7 @@ func parseID(id string) (pgtype.UUID, bool) {
 	return u, true
 }
 
-// uuids go to the server as an array. pgx sends slices as well, but boxes each element on its way.
+// uuids are sent as an array. pgx can send a slice too, but it would box each element.
 type uuids []pgtype.UUID
 
 // Dimensions implements pgtype.ArrayGetter.

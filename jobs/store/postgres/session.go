@@ -23,7 +23,7 @@ const (
 			max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds, schema = excluded.schema,
 			example = excluded.example, seen_at = excluded.seen_at`
 
-	// A session may be registered again while it lives, for the answer to the first time may have been lost.
+	// A session that is alive may be registered again: the answer to the first call may have been lost.
 	openSession = `INSERT INTO windlass.worker_sessions AS w
 			(id, hostname, pid, version, slots, types, queues, started_at, beat_at, expires_at)
 		VALUES ($1::uuid, $2::text, $3::int, $4::text, $5::int, $6::text[], $7::text[],
@@ -41,7 +41,7 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 	if !ok {
 		return fmt.Errorf("register: the session's id is no UUID: %w", jobs.ErrRejected)
 	}
-	// In one order everywhere: two workers that start together must not wait for each other's rows in a circle.
+	// Workers write types in the same order, so two that start together cannot deadlock.
 	types = slices.SortedFunc(slices.Values(types), func(a, b jobs.Type) int { return cmp.Compare(a.Name, b.Name) })
 	var names, descriptions, queues, schemas, examples []string
 	var attempts, timeouts []int32
@@ -64,7 +64,7 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 	return err
 }
 
-// notNil keeps an absent list from becoming NULL.
+// notNil makes an absent list an empty one, which is not NULL.
 func notNil(list []string) []string {
 	if list == nil {
 		return []string{}
@@ -72,8 +72,8 @@ func notNil(list []string) []string {
 	return list
 }
 
-// renewSession answers with a row for each job held, and with one of NULLs for a session that holds none. A session that
-// is marked dead at this moment is waited for, and then it is not renewed.
+// renewSession returns a row for each job that the session holds, and one row of NULLs where it holds none. It waits
+// for a transaction that is marking the session dead, and then does not renew it.
 const renewSession = `
 	WITH b AS (
 		UPDATE windlass.worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
@@ -97,7 +97,7 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.Heartbe
 		since = p.SinceCompletion.Microseconds()
 	}
 	var v store.HeartbeatReply
-	err := s.maintenance.write(ctx, "beat of session "+p.Session, statement{
+	err := s.maintenance.write(ctx, "heartbeat of session "+p.Session, statement{
 		sql:  renewSession,
 		args: []any{id, string(state), int32(p.Running), micros(p.TTL), since},
 		scan: each(func(rows results) error {

@@ -12,8 +12,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Every write of a worker has this guard: the job is still processing, with this fence, for this session. "IS TRUE" keeps
-// the planner from taking a partial index instead of the primary key.
+// owned guards every write of a worker: the job is still processing, with this fence, for this session. "IS TRUE" keeps
+// the planner from using a partial index instead of the primary key.
 const owned = `j.id = o.id AND j.fence = o.fence AND j.worker_id = o.session AND (j.status = 'processing') IS TRUE`
 
 const (
@@ -27,8 +27,9 @@ const (
 		WHERE ` + owned + ` AND j.id = ANY ($1::uuid[]) RETURNING j.id
 	)` + countCompleted + `SELECT u.id FROM u`
 
-	// completeAlike is for jobs that ended without a result, with one fence in one session: the first attempts of such jobs all end so, and
-	// for the server it is a quarter cheaper than the general way. It answers with true alone where it has completed them all.
+	// completeAlike is for jobs without a result that have the same fence and the same session. Most first attempts end
+	// so, and the server needs a quarter less CPU for it than for completeJobs. It answers with one row (true) where it
+	// has completed all of them, and with their ids where it has not.
 	completeAlike = `WITH u AS (` + toCompleted + `NULL
 		WHERE j.id = ANY ($1::uuid[]) AND ` + ownedAlike + ` RETURNING j.id
 	), n AS (SELECT count(*) = cardinality($1::uuid[]) AS whole FROM u)` + countCompleted + `SELECT n.whole, u.id FROM n LEFT JOIN u ON NOT n.whole`
@@ -36,11 +37,11 @@ const (
 	ownedAlike = `j.fence = $2::bigint AND j.worker_id = $3::uuid AND (j.status = 'processing') IS TRUE`
 )
 
-// endAttempts is for all other ends. The rows are locked first: what becomes of a job depends on what it is then, and
-// history wants it too.
+// endAttempts is for all other outcomes. The rows are locked first, because what becomes of a job depends on its
+// columns, and the history needs them too.
 //
-// A release gives the attempt back, but for a job that was released too often; where a cancel was requested, nothing goes
-// back to pending.
+// A release gives the attempt back, unless the job was released too often. Where a cancel was requested, the job
+// becomes failed.
 const endAttempts = `
 	WITH l AS MATERIALIZED (
 		SELECT j.*, o.verb, o.attempt, o.kind, o.error, o.delay,
@@ -88,7 +89,7 @@ const endAttempts = `
 func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.Settled, error) {
 	settled := make([]store.Settled, len(outcomes))
 	for i := range settled {
-		settled[i].Result = store.Stale // until a row says otherwise
+		settled[i].Result = store.Stale // unless a row is returned for it
 	}
 	at := places{outcomes: outcomes}
 	recorded := 0
@@ -142,7 +143,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 	return settled, s.recognise(ctx, outcomes, settled)
 }
 
-// places finds the outcome of a job. Mostly nobody asks, for all were recorded.
+// places finds the outcome of a job. The map is made when it is first needed: mostly all outcomes are recorded at once.
 type places struct {
 	outcomes []store.Outcome
 	at       map[pgtype.UUID]int
@@ -160,7 +161,7 @@ func (p *places) of(id pgtype.UUID) int {
 	return p.at[id]
 }
 
-// completions and endings are outcomes, column by column.
+// completions and endings are outcomes, one slice for each column.
 type (
 	completions struct {
 		guarded
@@ -173,8 +174,8 @@ type (
 	}
 )
 
-// sortOut tells by which statement each outcome is recorded, in the order of the ids: all who change several jobs and wait for locks do so in
-// that order. It leaves out what has no id that a row could have.
+// sortOut decides by which statement each outcome is recorded, in the order of the ids: statements that change several
+// jobs and wait for locks all use this order. It leaves out ids that are no UUIDs.
 func sortOut(outcomes []store.Outcome) (alike guarded, done completions, ended endings) {
 	order := make([]int, len(outcomes))
 	for i := range order {
@@ -208,7 +209,7 @@ func sortOut(outcomes []store.Outcome) (alike guarded, done completions, ended e
 	return alike, done, ended
 }
 
-// kind is what completions have to have in common for completeAlike.
+// kind is what completions must have in common for completeAlike.
 type kind struct {
 	fence   int64
 	session string
@@ -218,7 +219,7 @@ func kindOf(o *store.Outcome) (k kind, plain bool) {
 	return kind{o.Fence, o.Session}, o.Verb == store.VerbComplete && len(o.Result) == 0
 }
 
-// commonKind is the most frequent one. Most often there is no other.
+// commonKind is the most frequent kind of the outcomes.
 func commonKind(outcomes []store.Outcome) kind {
 	var first, common kind
 	firsts := 0
@@ -250,8 +251,8 @@ type guarded struct {
 	ids      uuids
 	fences   []int64
 	sessions uuids
-	last     string // session that was parsed
-	of       []int  // where each stands among the outcomes, if somebody wants to know
+	last     string // the session that was parsed last
+	of       []int  // the index of each outcome; only filled in for completeAlike
 }
 
 func (g *guarded) grow(n int) {
@@ -263,14 +264,14 @@ func (g *guarded) add(id pgtype.UUID, o *store.Outcome) {
 	if n := len(g.sessions); n > 0 && o.Session == g.last {
 		session = g.sessions[n-1]
 	} else {
-		session, _ = parseID(o.Session) // none matches NULL
+		session, _ = parseID(o.Session) // NULL where it is no UUID: no row matches
 	}
 	g.ids, g.fences, g.sessions, g.last = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session), o.Session
 }
 
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
 
-// scanEnded reads jobs as they are after their attempts have ended, and returns how many.
+// scanEnded reads jobs whose attempts have ended, and returns how many there were.
 func scanEnded(rows results, at *places, settled []store.Settled, result store.SettleResult) (int, error) {
 	var row hintRow
 	var status jobs.Status
@@ -292,8 +293,8 @@ func scanEnded(rows results, at *places, settled []store.Settled, result store.S
 	return n, rows.Err()
 }
 
-// earlierSettled finds outcomes that this session has recorded before: nobody has touched the job since, but the fence may
-// have grown by the release itself.
+// earlierSettled finds outcomes that this session has recorded before: the job has not changed since. A release has
+// raised the fence by one.
 const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
 	CROSS JOIN LATERAL (
@@ -304,8 +305,8 @@ const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind
 		SELECT a.outcome IN ('released', 'cancelled') FROM windlass.job_attempts a
 		WHERE a.job_id = o.id AND a.fence = o.fence AND a.worker_id = o.session))`
 
-// recognise tells what was recorded earlier from what is stale. It is a statement of its own: that of an earlier call,
-// whose connection broke, may have been under way still, and then only a new snapshot sees what it did.
+// recognise separates outcomes that were recorded by an earlier call from stale ones. It needs a statement of its own:
+// an earlier call whose connection broke may have still been running, and only a new snapshot sees its commit.
 func (s *Store) recognise(ctx context.Context, outcomes []store.Outcome, settled []store.Settled) error {
 	at := places{outcomes: outcomes}
 	var unsure guarded
@@ -319,7 +320,7 @@ func (s *Store) recognise(ctx context.Context, outcomes []store.Outcome, settled
 		return err
 	}})
 	if err != nil {
-		// Others of the same call are recorded; called again, they will be recognised too.
+		// Other outcomes of this call are recorded. The caller repeats the call, and then they are recognised too.
 		return fmt.Errorf("settle: %w: %w", jobs.ErrOutcomeUnknown, err)
 	}
 	return nil
@@ -334,7 +335,7 @@ const noteProgress = `
 	UPDATE windlass.jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(), updated_at = now()
 	FROM l WHERE j.id = l.id AND j.id = ANY (ARRAY(SELECT l.id FROM l))`
 
-// Progress notes how far jobs are. A job that is locked is passed over: most likely its outcome is being recorded.
+// Progress records how far jobs are. A locked job is skipped: most likely its outcome is being recorded.
 func (s *Store) Progress(ctx context.Context, notes []store.ProgressNote) error {
 	if len(notes) == 0 {
 		return nil

@@ -7,9 +7,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// countAll counts in one statement, so that the numbers belong to one moment. What is not completed is counted by partial
-// indexes; completed jobs are millions, so their number is the sum of completed_counts. One row for each queue at work, each with
-// the sums.
+// countAll counts in one statement, so all numbers belong to one moment. Jobs that are not completed are counted by
+// partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. There is a row for
+// each queue with pending or processing jobs; each has the sums too.
 const countAll = `
 	WITH p AS (
 		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due, count(*) FILTER (WHERE j.run_at > now()) AS later,
@@ -46,7 +46,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 		err := rows.Scan(&all.Failed, &all.Cancelled, &all.FailedLastMinute, &all.Completed, &all.CompletedLastMinute,
 			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)
 		if err != nil || q.Name == "" {
-			return err // without a name: the sums alone, for no queue is at work
+			return err // no name: there is no such queue, and the row only has the sums
 		}
 		q.OldestDue = time.Duration(oldest) * time.Microsecond
 		all.Queues = append(all.Queues, q)

@@ -1,16 +1,15 @@
-// Package postgres keeps jobs in PostgreSQL: the Store of the distributed mode. It fulfils the contract of store.Store, whose
-// comments say what each method promises; here is how.
+// Package postgres keeps jobs in PostgreSQL. It fulfils the contract of store.Store.
 //
-// Each method is one statement (or a few, sent together) and one round trip in the common case. The SQL stands beside the
-// method that runs it. Every state change is a conditional update on the present status and, for a worker's writes, the
-// fence; the rows that come back tell who won. Nothing is ever compared with another clock than the server's: callers hand
-// in durations.
+// Each method is one statement, or a few that are sent together: one round trip in the common case. The SQL stands
+// beside the method that runs it. Every state change is a conditional update on the present status and, for a write of
+// a worker, on the fence; the returned rows say who has won. Times are only compared with the clock of the server:
+// callers pass durations.
 //
-// Tested with PostgreSQL 15.18 and 17.10. It needs PostgreSQL 14 or newer. All objects live in a schema of
-// their own, which every statement names (see schema.go).
+// It needs PostgreSQL 14 or newer, and was tested with 15.18 and 17.10. All objects live in a schema of their own,
+// which every statement names (see schema.go).
 //
-// PgBouncer in transaction mode works: connections that turn out to lead through a pooler carry their settings with each call
-// (see pooler.go), and statements are not prepared by name there unless the URL chooses a default_query_exec_mode.
+// PgBouncer in transaction mode works. Connections through a pooler send their settings with each transaction (see
+// pooler.go), and do not prepare statements by name unless the URL sets default_query_exec_mode.
 package postgres
 
 import (
@@ -33,19 +32,24 @@ import (
 
 // Options says where the database is and how to use it.
 type Options struct {
-	// URL is a connection string as libpq and pgx read it (postgres://… or key=value). Besides the usual parameters it may
-	// hold pgx's own: pool_max_conns (the size of the larger pool), default_query_exec_mode and others.
+	// URL is a connection string as libpq and pgx read it (postgres://… or key=value). It may also have parameters of
+	// pgx, such as pool_max_conns (the size of the larger pool) and default_query_exec_mode. A search_path has no
+	// effect.
 	URL string
-	// Application is the application_name of the connections, for pg_stat_activity; default "windlass", unless the URL names one.
+	// Application is the application_name of the connections, shown in pg_stat_activity. Default: that of the URL, or
+	// "windlass".
 	Application string
-	// Conns bounds the pool that inserts, claims, settles and answers queries; default what the URL says, or 6.
+	// Conns is the size of the pool for inserts, claims, outcomes and queries. Default: pool_max_conns of the URL, or
+	// 6.
 	Conns int
-	// MaintenanceConns bounds the small pool of heartbeats and chores, which a flood of work must not hold up; default 2.
+	// MaintenanceConns is the size of the pool for heartbeats and chores, which must not wait behind other work.
+	// Default 2.
 	MaintenanceConns int
-	// Schema holds all tables, and is made by Migrate where it is missing; default "windlass". Letters in lower case, digits and
-	// underscores, at most 63, not beginning with a digit or pg_. Several installations may share a database, each with its own.
+	// Schema is the name of the schema that holds all objects. Migrate makes it where it is missing. Default
+	// "windlass". Lower-case letters, digits and underscores, at most 63, not beginning with a digit or with pg_.
+	// Several installations may share a database, each with its own schema.
 	Schema string
-	// Log gets what an operator should know; default slog.Default.
+	// Log gets warnings and migrations. Default slog.Default.
 	Log *slog.Logger
 }
 
@@ -62,17 +66,17 @@ type Store struct {
 	schema      *schema
 
 	migrating  sync.Mutex
-	searchPath string // of the URL, schemas separated by commas: where the tables of an older installation may be
+	searchPath string // of the URL, separated by commas; only to find the tables of an older installation
 
-	home        atomic.Pointer[database] // where the Store's tables are; nil until somebody has to know
+	home        atomic.Pointer[database] // of this Store; nil until InsertTx or CompleteTx needs it
 	opened      time.Time
-	lockedUntil atomic.Int64 // until when claims expect to meet locks, in nanoseconds since opened
+	lockedUntil atomic.Int64 // claims use SKIP LOCKED until then; nanoseconds since opened
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open prepares a Store. It does not connect, so it succeeds while the server is down; it fails where the options make no
-// sense. Call Migrate before anything else, and Close in the end.
+// Open prepares a Store. It does not connect, so it succeeds while the server is down. It fails where the options are
+// invalid. Call Migrate first, and Close in the end.
 func Open(_ context.Context, o Options) (*Store, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
@@ -110,7 +114,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close ends all connections once the calls under way have returned.
+// Close closes all connections, after the calls that are running have returned.
 func (s *Store) Close() {
 	s.work.Close()
 	s.maintenance.Close()
@@ -118,8 +122,9 @@ func (s *Store) Close() {
 
 const readiness = `SELECT current_setting('transaction_read_only') = 'on', coalesce((SELECT max(v.version) FROM windlass.schema_version v), 0)`
 
-// Ping reports whether a job could be accepted now: the server answers and takes writes, and all migrations of this binary are applied. A
-// schema that a newer binary has migrated is fine. The error is jobs.ErrUnavailable and says which of these is not so.
+// Ping reports whether a job could be accepted now: the server answers and takes writes, and all migrations of this
+// binary are applied. A schema that a newer binary has migrated is fine. The error is jobs.ErrUnavailable and says what
+// is missing.
 func (s *Store) Ping(ctx context.Context) error {
 	var readOnly bool
 	var version int64
@@ -138,7 +143,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// errNoRow is what a statement that always answers with a row has answered with none.
+// errNoRow: a statement that always returns a row has returned none.
 var errNoRow = errors.New("the server answered without a row")
 
 // one scans the single row of a statement.
@@ -163,5 +168,5 @@ func each(scan func(results) error) func(results) error {
 	}
 }
 
-// micros is how durations travel: whole microseconds, never negative.
+// micros is how durations are sent: whole microseconds, never negative.
 func micros(d time.Duration) int64 { return max(d, 0).Microseconds() }

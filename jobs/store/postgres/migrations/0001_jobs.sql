@@ -1,13 +1,14 @@
--- The payload is looked at when it comes in, which is what a domain does: a CHECK of the table would look at it again at each
--- update, though none changes it.
+-- The CHECK on the payload belongs to a domain, so it is evaluated when a payload is inserted. A CHECK of the table
+-- would be evaluated at each update, though none changes the payload.
 CREATE DOMAIN windlass.job_payload AS jsonb CONSTRAINT job_payload_object CHECK (jsonb_typeof(VALUE) = 'object');
 
--- The record of all work. Columns that are always there come first, the wide ones before the narrow ones, and those that an
--- index mentions before the others: PostgreSQL finds such columns without going through the row, and each update looks at all
--- that an index mentions. Text columns compare by bytes (COLLATE "C"), as Go does.
+-- The record of all work. Columns without NULLs come first, wide ones before narrow ones, and those in an index before
+-- the others: PostgreSQL reads such columns without walking through the row, and each update looks at all columns of
+-- the indexes. Text columns compare by bytes (COLLATE "C"), as Go does.
 CREATE TABLE windlass.jobs (
-    -- UUIDv7: its order is the order of creation. Entries for the later versions of a row belong beside the first, so the pages
-    -- are left half empty for them; else they split, or are searched for what may go, again and again.
+    -- UUIDv7: the order of ids is the order of creation. Index entries of later versions of a row belong beside the
+    -- first one, so pages are left half empty for them. Otherwise pages split, or are searched for dead entries again
+    -- and again.
     id                  uuid        NOT NULL PRIMARY KEY WITH (fillfactor = 50),
     fence               bigint      NOT NULL DEFAULT 0,
     run_at              timestamptz NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE windlass.jobs (
     progress_message    text,
     result              jsonb,
 
-    -- What holds of every job at every moment, whoever writes.
+    -- What holds of every job at every moment.
     CONSTRAINT jobs_sound CHECK (attempts BETWEEN 0 AND max_attempts AND priority BETWEEN -10 AND 10 AND CASE status
         WHEN 'pending' THEN
             finished_at IS NULL AND failure_kind IS NULL AND deadline_at IS NULL AND result IS NULL
@@ -50,9 +51,9 @@ CREATE TABLE windlass.jobs (
             AND deadline_at IS NULL AND result IS NULL
         ELSE false END)
 ) WITH (
-    -- A job is updated at least twice, and never in place: free space keeps its versions on one page, which is less to read, to
-    -- log and to clean. A table full of finished jobs is smaller for it, not larger. The default of autovacuum would wait for
-    -- millions of dead rows.
+    -- A job is updated at least twice, and never in place (HOT). Free space keeps its versions on one page: less to
+    -- read, to log and to vacuum. Once the jobs are finished the table is smaller for it, not larger. With its default
+    -- scale factor autovacuum would wait for millions of dead rows.
     fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_insert_scale_factor = 0.05,
@@ -60,16 +61,17 @@ CREATE TABLE windlass.jobs (
     autovacuum_vacuum_cost_delay = 1
 );
 
--- The order in which a queue is served. attempts and lease_losses ride along so that counting and feeding need no table.
+-- The order in which a queue is served. attempts and lease_losses are included, so that counting and feeding read the
+-- index alone.
 CREATE INDEX jobs_due ON windlass.jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses) WHERE status = 'pending';
--- What each worker holds.
+-- The jobs that each worker holds.
 CREATE INDEX jobs_owner ON windlass.jobs (worker_id) WHERE status = 'processing';
--- Failed jobs, by when they failed and by when they were created.
+-- Failed jobs, by the time they failed and by the time they were created.
 CREATE INDEX jobs_dead ON windlass.jobs (finished_at DESC, id DESC) WHERE status = 'failed';
 CREATE INDEX jobs_failed ON windlass.jobs (id) INCLUDE (failure_kind) WHERE status = 'failed';
 
--- Unsuccessful attempts. They are deleted with their job, by the same statement: a foreign key would cost a lock and a
--- look-up for each.
+-- Unsuccessful attempts. They are deleted by the statement that deletes their job: a foreign key would cost a lock and
+-- a look-up for each row.
 CREATE TABLE windlass.job_attempts (
     job_id      uuid        NOT NULL,
     fence       bigint      NOT NULL,
@@ -83,7 +85,7 @@ CREATE TABLE windlass.job_attempts (
     CONSTRAINT job_attempts_outcome CHECK (outcome IN ('failed', 'timeout', 'cancelled', 'lease_lost', 'released'))
 );
 
--- What can be submitted, as workers announce it.
+-- The types that can be submitted, as workers announce them.
 CREATE TABLE windlass.job_types (
     name            text COLLATE "C" NOT NULL PRIMARY KEY,
     description     text        NOT NULL,
@@ -126,17 +128,17 @@ CREATE TABLE windlass.idempotency_keys (
 );
 CREATE INDEX idempotency_keys_expiry ON windlass.idempotency_keys (expires_at);
 
--- Roles of which one process at a time has each.
+-- Roles that one process at a time can have.
 CREATE TABLE windlass.leases (
     role       text COLLATE "C" NOT NULL PRIMARY KEY,
     holder     text        NOT NULL,
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- How many completed jobs there are, as a sum: counting them takes seconds once there are millions. Each statement that
--- completes or deletes jobs adds its part to the row of the present five seconds and of its own backend, so that no two of
--- them ever wait for each other. Old rows are merged into the one at -infinity. Whoever changes completed jobs by hand has
--- to change this too.
+-- The number of completed jobs, as a sum: counting them takes seconds once there are millions. A statement that
+-- completes or deletes jobs adds to the row of the present five seconds and of its own backend, so no two statements
+-- wait for each other. Old rows are merged into the one at -infinity. Whoever changes completed jobs by hand has to
+-- change this table too.
 CREATE TABLE windlass.completed_counts (
     at        timestamptz NOT NULL,
     backend   integer     NOT NULL,
