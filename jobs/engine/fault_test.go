@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,7 +13,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/queue/memory"
 	"github.com/windlass-jobs/windlass/jobs/store"
+	"github.com/windlass-jobs/windlass/jobs/store/sqlite"
 )
 
 var errCut = errors.New("connection cut")
@@ -106,6 +109,46 @@ func TestBusOutOfReach(t *testing.T) {
 		t.Error("the client says that the queue is out of reach")
 	}
 	s.awaitStatus(id, jobs.Failed) // by a heartbeat
+}
+
+// crowdedQueue is a Queue that another installation uses, too, as long as the warning says so.
+type crowdedQueue struct {
+	*memory.Queue
+	warning atomic.Value
+	seen    atomic.Value
+}
+
+func (q *crowdedQueue) Register(_ context.Context, installation string) (string, error) {
+	q.seen.Store(installation)
+	return q.warning.Load().(string), nil
+}
+
+// identifiedStore is a Store that knows which installation it is.
+type identifiedStore struct{ *sqlite.Store }
+
+func (identifiedStore) Installation(context.Context) (string, error) { return "here", nil }
+
+func TestAnotherInstallationIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	st := must(sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()}))
+	defer st.Close()
+	q := &crowdedQueue{Queue: memory.New(memory.Options{})}
+	defer q.Close()
+	q.warning.Store("another one")
+	log := &logBook{}
+	m := must(engine.NewMaintenance(engine.MaintenanceOptions{
+		Store: identifiedStore{st}, Queue: q, Log: slog.New(slog.NewJSONHandler(log, nil)),
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	eventually(t, "a warning", func() bool { return strings.Contains(log.String(), `"another one"`) })
+	q.warning.Store("")
+	eventually(t, "its end", func() bool { return strings.Contains(log.String(), `"no other installation`) })
+	if n := strings.Count(log.String(), "another one"); n != 1 || q.seen.Load() != "here" {
+		t.Errorf("%d warnings, registered as %v", n, q.seen.Load())
+	}
 }
 
 func TestClaimAnswerLost(t *testing.T) {

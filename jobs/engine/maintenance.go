@@ -45,6 +45,7 @@ type Maintenance struct {
 	guard   guard
 	feeder  feeder
 	pruned  string // where pruning goes on
+	crowded bool   // another installation uses the Queue; see register
 	failing failingChores
 }
 
@@ -92,6 +93,7 @@ func (m *Maintenance) timetable() []chore {
 		{"repair head", time.Second, m.repairHead},     // hints that were lost
 		{"mirror dead", time.Minute, m.mirrorDead},     // for people who look into the Queue
 		{"prune", time.Minute, m.prune},                // what is past its retention
+		{"register", 5 * time.Second, m.register},      // the installation, for others on the same Queue
 	}
 }
 

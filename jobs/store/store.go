@@ -148,6 +148,13 @@ type Transactional interface {
 // whose Queue is local (queue.Local) looks into such a Store every second.
 type Shared interface{ Shared() bool }
 
+// Identified is a Store that can tell its data from that of other installations. A Store need not be one.
+type Identified interface {
+	// Installation returns a text that is the same for all Stores on the same data, and differs between installations. It stays
+	// the same over restarts, and when a replica takes over. jobs.ErrUnavailable.
+	Installation(ctx context.Context) (string, error)
+}
+
 // ErrForeignTx is the answer to a transaction that the Store cannot write in; nothing was written.
 var ErrForeignTx = errors.New("not a transaction of this store's database")
 

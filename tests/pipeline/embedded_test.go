@@ -29,6 +29,9 @@ func embedded(t *testing.T, env ...string) (*process, *api) {
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	p, a := embedded(t)
+	life(t, a)
+
+	// Beside the pages the API is under /api.
 	for _, setting := range p.env {
 		if port, is := strings.CutPrefix(setting, "WEB_PORT="); is {
 			ui := &api{t: t, base: "http://127.0.0.1:" + port + "/api"}
@@ -38,7 +41,6 @@ func TestEmbedded(t *testing.T) {
 			}
 		}
 	}
-	life(t, a)
 }
 
 func TestEmbeddedKilled(t *testing.T) {
