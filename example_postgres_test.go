@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,35 +24,30 @@ import (
 func Example_postgresAndRedis() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	db, err := postgres.Open(ctx, postgres.Options{URL: os.Getenv("DATABASE_URL"), Schema: "example"})
-	if err != nil {
-		log.Fatal(err)
-	}
+	db := windlass.Must(postgres.Open(ctx, postgres.Options{URL: os.Getenv("DATABASE_URL"), Schema: "example"}))
 	defer db.Close()
-	queue, err := redis.Open(ctx, redis.Options{URL: os.Getenv("REDIS_URL")})
-	if err != nil {
-		log.Fatal(err)
-	}
+	queue := windlass.Must(redis.Open(ctx, redis.Options{URL: os.Getenv("REDIS_URL")}))
 	defer queue.Close()
-	app, err := windlass.New(windlass.Options{Store: db, Queue: queue})
-	if err != nil {
-		log.Fatal(err)
-	}
+	app := windlass.Must(windlass.New(windlass.Options{Store: db, Queue: queue}))
+	greet := windlass.Define[Greeting]("greet")
 	greet.Handle(app, func(ctx context.Context, run *jobs.Run, in Greeting) (any, error) {
-		fmt.Println("Hello", in.Name)
-		stop()
-		return nil, nil
+		defer stop()
+		return fmt.Println("Hello", in.Name)
 	})
+	mux := http.NewServeMux()
+	mux.Handle("/windlass/", app.Handler(windlass.BasePath("/windlass")))
+	server := &http.Server{Addr: "127.0.0.1:0", Handler: mux}
+	go server.ListenAndServe()
+	defer server.Close()
+
 	if err := app.Migrate(ctx); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := greet.Submit(ctx, app, Greeting{Name: "Ada"}); err != nil {
-		log.Fatal(err)
-	}
-	if err := app.Run(ctx); err != nil {
-		log.Fatal(err)
-	}
-	// Output: Hello Ada
+	windlass.Must(greet.Submit(ctx, app, Greeting{Name: "Ada"}))
+	fmt.Println(app.Run(ctx))
+	// Output:
+	// Hello Ada
+	// <nil>
 }
 
 // openPostgres returns an App in a schema of its own, for examples that show something else.

@@ -81,15 +81,14 @@ func Example() {
 	app := windlass.Must(windlass.New(windlass.Options{Store: db}))
 	greet := windlass.Define[Greeting]("greet")
 	greet.Handle(app, func(ctx context.Context, run *jobs.Run, in Greeting) (any, error) {
-		fmt.Println("Hello", in.Name)
-		stop() // one job is all that this program is for
-		return nil, nil
+		defer stop() // one job is all that this program is for
+		return fmt.Println("Hello", in.Name)
 	})
 	windlass.Must(greet.Submit(ctx, app, Greeting{Name: "Ada"}))
-	if err := app.Run(ctx); err != nil {
-		log.Fatal(err)
-	}
-	// Output: Hello Ada
+	fmt.Println(app.Run(ctx))
+	// Output:
+	// Hello Ada
+	// <nil>
 }
 
 // Options of a submission replace the defaults of the type.
