@@ -1,4 +1,4 @@
-// Package tests holds what looks at the whole module; see the folders beneath for the rest.
+// Package tests has the tests of the whole module: import rules and style. The folders in it have the other tests.
 package tests
 
 import (
@@ -18,15 +18,16 @@ import (
 
 const module = "github.com/windlass-jobs/windlass"
 
-// layer says what the packages of a folder may import besides the standard library.
+// layer says what the packages of a folder may import, besides the standard library.
 type layer struct {
-	folder string   // relative to the module; "/…" at the end: the folders beneath as well
-	ours   []string // folders of this module, written likewise
-	third  []string // modules or packages of others; those beneath are included
+	folder string   // relative to the module; with "/…" at the end it includes the folders below
+	ours   []string // folders of this module, in the same form
+	third  []string // third-party modules or packages, including the packages below
 	pure   bool     // no I/O from the standard library, no goroutine
 }
 
-// layers is who may import whom. A folder that is not in it may not have Go files: a new package needs a decision.
+// layers says which package may import which. A folder that is not in the table must not have Go files, so each new
+// package needs a decision.
 var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
@@ -37,8 +38,9 @@ var layers = []layer{
 	{folder: "jobs", pure: true},
 	{folder: "jobs/store", ours: []string{"jobs"}, pure: true},
 	{folder: "jobs/queue", ours: []string{"jobs"}, pure: true},
-	{folder: "jobs/internal/fault"}, // nothing, unless the torture builds it
-	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...), third: []string{uuid, sync, jsonschema}},
+	{folder: "jobs/internal/fault"}, // does nothing, except in programs that the torture builds
+	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...),
+		third: []string{uuid, sync, jsonschema}},
 	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx}},
 	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
@@ -59,7 +61,7 @@ var layers = []layer{
 		third:  []string{uuid},
 	},
 
-	// The same over HTTP, for programs without a database.
+	// The client over HTTP, for programs without a database.
 	{folder: "httpclient", ours: []string{"jobs", "jobs/store"}},
 
 	// Job types.
@@ -67,11 +69,15 @@ var layers = []layer{
 
 	// The processes: each has one store and one queue.
 	{folder: "services/internal/settings", ours: []string{"jobs", "jobs/engine"}, third: []string{env}},
-	{folder: "services/internal/process", ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}, third: []string{tint, term}},
-	{folder: "services/api/httpapi", ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...), third: []string{huma, prometheus}},
+	{folder: "services/internal/process", third: []string{tint, term},
+		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
+	{folder: "services/api/httpapi", third: []string{huma, prometheus},
+		ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
 	{folder: "services/api/apicmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
-	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...), third: []string{prometheus}}, // a health port of its own
-	{folder: "services/embedded/embeddedcmd", ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...), third: []string{prometheus}},
+	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...),
+		third: []string{prometheus}}, // for its own health port
+	{folder: "services/embedded/embeddedcmd", third: []string{prometheus},
+		ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
 	{folder: "services/api", ours: []string{"services/api/apicmd"}},
 	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},
 	{folder: "services/embedded", ours: []string{"services/embedded/embeddedcmd"}},
@@ -81,10 +87,10 @@ var layers = []layer{
 	// The command line: one binary.
 	{folder: "cmd/windlass", ours: []string{"jobs", "jobs/store", "httpclient"}, third: []string{cobra, pflag}},
 
-	// What a release is made with.
+	// The tools that make a release.
 	{folder: "deploy/release/…"},
 
-	// Tests of the whole, and what they stand on.
+	// Tests of several packages, and what they need.
 	{folder: "tests"},
 	{folder: "tests/servers", third: []string{pgx, goredis}},
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
@@ -92,16 +98,18 @@ var layers = []layer{
 	{folder: "tests/pipeline"},
 	{folder: "tests/e2e/mounted", ours: []string{"services/web"}},
 	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
-	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"}, third: testLibraries},
+	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"},
+		third: testLibraries},
 }
 
-// contracts are the nouns and what drivers fulfil.
+// contracts are the nouns, and the interfaces that the drivers implement.
 var contracts = []string{"jobs", "jobs/store", "jobs/queue"}
 
-// wired is what every process's main may put together.
-var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "internal/version", "services/api/httpapi", "services/internal/process", "services/internal/settings"}
+// wired are the packages that the main package of every process may import.
+var wired = []string{"jobs", "jobs/engine", "handlers", "internal/lifecycle", "internal/version",
+	"services/api/httpapi", "services/internal/process", "services/internal/settings"}
 
-// In _test.go files these may be imported as well, and the package under test.
+// A _test.go file may also import these, and the package under test.
 var (
 	testOurs      = []string{"internal/…", "jobs/…", "handlers", "tests/localapi", "tests/servers"}
 	testLibraries = []string{uuid, pgx, libpq, sqlite, goredis, jsonschema,
@@ -125,23 +133,23 @@ const (
 	term       = "golang.org/x/term"
 )
 
-// impure is the part of the standard library that a pure package does without.
+// impure are the packages of the standard library that a pure package must not import, including the packages below.
 var impure = []string{"os", "net", "database", "io/ioutil", "syscall", "log", "plugin"}
 
-// pureExceptions are packages beneath impure ones that do nothing by themselves.
+// pureExceptions are packages below impure ones that do no I/O.
 var pureExceptions = []string{"log/slog", "net/url", "net/netip"}
 
-// source is what the rules look at in a Go file.
+// source is the part of a Go file that the rules check.
 type source struct {
 	path    string // relative to the module, with slashes
 	imports []string
-	spawns  bool // it has a go statement
+	spawns  bool // has a go statement
 }
 
 func TestLayers(t *testing.T) {
 	sources := readModule(t, "..")
 	if len(sources) < 20 {
-		t.Fatalf("found only %d Go files: is this the module's root?", len(sources))
+		t.Fatalf("found only %d Go files; is this the root of the module?", len(sources))
 	}
 	for _, v := range violations(layers, sources) {
 		t.Error(v)
@@ -149,35 +157,35 @@ func TestLayers(t *testing.T) {
 }
 
 func TestLayersCatchAForgedViolation(t *testing.T) {
+	file := func(path string, imports ...string) source { return source{path: path, imports: imports} }
 	tests := []struct {
 		name   string
 		source source
-		want   string // part of the violation; empty: there is none
+		want   string // part of the violation; empty: no violation
 	}{
-		{"nouns import a library", source{path: "jobs/job.go", imports: []string{uuid}}, "jobs/job.go imports " + uuid},
-		{"nouns import the engine", source{path: "jobs/job.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
-		{"nouns open files", source{path: "jobs/job.go", imports: []string{"os"}}, "imports os"},
-		{"nouns open connections", source{path: "jobs/job.go", imports: []string{"net/http"}}, "imports net/http"},
-		{"nouns log", source{path: "jobs/job.go", imports: []string{"log/slog", "encoding/json"}}, ""},
+		{"nouns import a library", file("jobs/job.go", uuid), "jobs/job.go imports " + uuid},
+		{"nouns import the engine", file("jobs/job.go", module+"/jobs/engine"), "imports jobs/engine"},
+		{"nouns open files", file("jobs/job.go", "os"), "imports os"},
+		{"nouns open connections", file("jobs/job.go", "net/http"), "imports net/http"},
+		{"nouns log", file("jobs/job.go", "log/slog", "encoding/json"), ""},
 		{"nouns start goroutines", source{path: "jobs/job.go", spawns: true}, "starts a goroutine"},
-		{"engine knows a driver", source{path: "jobs/engine/a.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
-		{"engine uses its libraries", source{path: "jobs/engine/a.go", imports: []string{uuid, sync + "/errgroup", "os"}}, ""},
-		{"a name that only begins alike", source{path: "jobs/engine/a.go", imports: []string{uuid + "x"}}, "imports " + uuid + "x"},
-		{"a driver uses another's client", source{path: "jobs/store/sqlite/a.go", imports: []string{pgx}}, "imports " + pgx},
-		{"a handler submits", source{path: "handlers/email.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
-		{"the api opens a second store", source{path: "services/api/apicmd/apicmd.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
-		{"a product file imports a test kit", source{path: "jobs/engine/a.go", imports: []string{module + "/tests/servers"}}, "imports tests/servers"},
-		{"a test imports it", source{path: "jobs/engine/a_test.go", imports: []string{module + "/tests/servers", "go.uber.org/goleak"}}, ""},
-		{"a test imports its own package", source{path: "services/api/httpapi/a_test.go", imports: []string{module + "/services/api/httpapi"}}, ""},
-		{"a test imports a process", source{path: "jobs/engine/a_test.go", imports: []string{module + "/services/api/httpapi"}}, "imports services/api/httpapi"},
-		{"the client opens a database", source{path: "httpclient/a.go", imports: []string{module + "/jobs/store/sqlite"}}, "imports jobs/store/sqlite"},
-		{"the client knows the engine", source{path: "httpclient/a.go", imports: []string{module + "/jobs/engine"}}, "imports jobs/engine"},
+		{"engine knows a driver", file("jobs/engine/a.go", module+"/jobs/store/sqlite"), "imports jobs/store/sqlite"},
+		{"engine uses its libraries", file("jobs/engine/a.go", uuid, sync+"/errgroup", "os"), ""},
+		{"a library whose name has an allowed one as its beginning", file("jobs/engine/a.go", uuid+"x"), "imports " + uuid + "x"},
+		{"a driver imports another driver's library", file("jobs/store/sqlite/a.go", pgx), "imports " + pgx},
+		{"a handler submits", file("handlers/email.go", module+"/jobs/engine"), "imports jobs/engine"},
+		{"the api opens a second store", file("services/api/apicmd/apicmd.go", module+"/jobs/store/sqlite"), "imports jobs/store/sqlite"},
+		{"a product file imports a test kit", file("jobs/engine/a.go", module+"/tests/servers"), "imports tests/servers"},
+		{"a test imports it", file("jobs/engine/a_test.go", module+"/tests/servers", "go.uber.org/goleak"), ""},
+		{"a test imports its own package", file("services/api/httpapi/a_test.go", module+"/services/api/httpapi"), ""},
+		{"a test imports a process", file("jobs/engine/a_test.go", module+"/services/api/httpapi"), "imports services/api/httpapi"},
+		{"the client opens a database", file("httpclient/a.go", module+"/jobs/store/sqlite"), "imports jobs/store/sqlite"},
+		{"the client knows the engine", file("httpclient/a.go", module+"/jobs/engine"), "imports jobs/engine"},
 		{"an unknown package", source{path: "jobs/utils/a.go"}, "jobs/utils is not in the table"},
-		{"a folder beneath a known one", source{path: "tests/torture/nemesis/a.go", imports: []string{module + "/jobs/engine"}}, ""},
-		{"the engine imports the facade", source{path: "jobs/engine/a.go", imports: []string{module}}, "imports " + module},
-		{"the facade knows a database", source{path: "windlass.go", imports: []string{module + "/jobs/store/postgres"}},
-			"imports jobs/store/postgres"},
-		{"a library nobody named", source{path: "services/embedded/main.go", imports: []string{"example.com/left/pad"}}, "imports example.com/left/pad"},
+		{"a folder below a known one", file("tests/torture/nemesis/a.go", module+"/jobs/engine"), ""},
+		{"the engine imports the facade", file("jobs/engine/a.go", module), "imports " + module},
+		{"the facade knows a database", file("windlass.go", module+"/jobs/store/postgres"), "imports jobs/store/postgres"},
+		{"a library that is not in the table", file("services/embedded/main.go", "example.com/left/pad"), "imports example.com/left/pad"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -189,7 +197,7 @@ func TestLayersCatchAForgedViolation(t *testing.T) {
 	}
 }
 
-// violations lists what breaks the rules, a sentence each.
+// violations lists the broken rules, one sentence each.
 func violations(layers []layer, sources []source) []string {
 	var found []string
 	for _, s := range sources {
@@ -209,11 +217,12 @@ func violations(layers []layer, sources []source) []string {
 		for _, imported := range s.imports {
 			if !allowed(imported, ours, third, rule.pure && !test) {
 				name := strings.TrimPrefix(imported, module+"/")
-				found = append(found, fmt.Sprintf("%s imports %s, which the table of tests/layers_test.go does not allow", s.path, name))
+				found = append(found, fmt.Sprintf(
+					"%s imports %s, which the table of tests/layers_test.go does not allow", s.path, name))
 			}
 		}
 		if s.spawns && rule.pure && !test {
-			found = append(found, s.path+" starts a goroutine, which its layer must not")
+			found = append(found, s.path+" starts a goroutine, which its layer does not allow")
 		}
 	}
 	return found
@@ -227,25 +236,25 @@ func allowed(imported string, ours, third []string, pure bool) bool {
 		return slices.ContainsFunc(ours, func(pattern string) bool { return covers(pattern, folder) })
 	}
 	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") { // the standard library
-		return !pure || beneath(imported, pureExceptions) || !beneath(imported, impure)
+		return !pure || below(imported, pureExceptions) || !below(imported, impure)
 	}
-	return beneath(imported, third)
+	return below(imported, third)
 }
 
-// covers tells whether a pattern of the table means a folder.
+// covers reports whether a pattern of the table includes a folder.
 func covers(pattern, folder string) bool {
 	if root, is := strings.CutSuffix(pattern, "/…"); is {
-		return beneath(folder, []string{root})
+		return below(folder, []string{root})
 	}
 	return pattern == folder
 }
 
-// beneath tells whether name is one of roots, or in a folder of one.
-func beneath(name string, roots []string) bool {
+// below reports whether name is one of roots, or in a folder of one.
+func below(name string, roots []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return name == root || strings.HasPrefix(name, root+"/") })
 }
 
-// readModule parses the Go files of the module, those of modules within it left out.
+// readModule parses the Go files of the module. It leaves out other modules in it.
 func readModule(t *testing.T, root string) []source {
 	t.Helper()
 	var sources []source
