@@ -1,5 +1,5 @@
-// Package localapi runs the HTTP API on the real engine, on SQLite and the queue in memory, for tests of programs that
-// talk to it.
+// Package localapi runs the HTTP API with the real engine, on SQLite and a queue in memory. It is for tests of programs
+// that call the API.
 package localapi
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 )
 
-// System is an API that listens.
+// System is a running API.
 type System struct {
 	URL     string
 	Handler http.Handler
@@ -32,8 +32,8 @@ type System struct {
 	stop     []context.CancelFunc
 }
 
-// Start opens a database in a directory and serves the API of the job types in a registry. wrap may be nil; else it is
-// given the API and returns what is to be served in its place. No worker runs yet: see Work.
+// Start opens a database in a directory and serves the API for the job types in a registry. If wrap is not nil, its
+// result is served instead of the API. No worker runs yet: see Work.
 func Start(dir string, registry *jobs.Registry, wrap func(http.Handler) http.Handler) (*System, error) {
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Dir: dir})
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *System) Work() error {
 	quiet := slog.New(slog.DiscardHandler)
 	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: s.db, Queue: s.queue, Bus: s.queue, Registry: s.registry, Log: quiet, Concurrency: 4, Version: "test",
-		ShutdownTimeout: time.Second, // a handler that waits for the end of its context hears of it soon
+		ShutdownTimeout: time.Second, // short, so that handlers which wait for their context end soon
 	})
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (s *System) Work() error {
 	return nil
 }
 
-// Close stops everything, and waits for it.
+// Close stops everything and waits for the end.
 func (s *System) Close() error {
 	if s.server != nil {
 		s.server.CloseClientConnections()

@@ -48,8 +48,8 @@ func Missing() []string {
 	return names
 }
 
-// findPostgres returns the folder that holds initdb and postgres: that of TEST_POSTGRES_BIN, else that in PATH, else
-// that of the newest version in postgresDirs.
+// findPostgres returns the folder of initdb and postgres. It looks at TEST_POSTGRES_BIN, then in PATH, then in
+// postgresDirs for the newest version.
 func findPostgres() (string, error) {
 	if dir := os.Getenv(EnvPostgresBin); dir != "" {
 		if !executable(filepath.Join(dir, "initdb")) || !executable(filepath.Join(dir, "postgres")) {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// PgBouncer starts a PgBouncer in transaction mode in front of the server of a database URL, with so many server connections for each
-// pair of database and role, and returns the URL that leads through it. extra are lines of its configuration. Other roles than the one of
-// the URL must have the same password. It is gone when the test ends.
+// PgBouncer starts a PgBouncer in transaction mode in front of the server of a database URL, and returns the URL
+// through it. size is the number of server connections for each pair of database and role. extra are lines of its
+// configuration. All roles must have the password of the URL's role. PgBouncer ends with the test.
 func PgBouncer(t testing.TB, target string, size int, extra ...string) string {
 	t.Helper()
 	through, p, err := newPgBouncer(target, size, extra)
@@ -53,13 +53,15 @@ func newPgBouncer(target string, size int, extra []string) (string, *process, er
 			}
 			return err == nil
 		}
-		config := fmt.Sprintf("[databases]\n* = host=%s port=%s password=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\n"+
-			"unix_socket_dir=\nauth_type=trust\nauth_file=%s\npool_mode=transaction\nmax_client_conn=500\ndefault_pool_size=%d\n",
+		config := fmt.Sprintf("[databases]\n* = host=%s port=%s password=%s\n"+
+			"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\nunix_socket_dir=\nauth_type=trust\nauth_file=%s\n"+
+			"pool_mode=transaction\nmax_client_conn=500\ndefault_pool_size=%d\n",
 			u.Hostname(), u.Port(), password, port, filepath.Join(dir, "users"), size)
 		for _, line := range extra {
 			config += line + "\n"
 		}
-		for name, text := range map[string]string{"config": config, "users": fmt.Sprintf("%q %q\n", u.User.Username(), password)} {
+		users := fmt.Sprintf("%q %q\n", u.User.Username(), password)
+		for name, text := range map[string]string{"config": config, "users": users} {
 			path := filepath.Join(dir, name)
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				return err

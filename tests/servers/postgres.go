@@ -12,18 +12,19 @@ import (
 	"testing"
 )
 
-// PostgresServer is a PostgreSQL of a test's own. Its methods may be called from any goroutine; a failure is reported to the test.
+// PostgresServer is a PostgreSQL server of one test. Its methods may be called from any goroutine. A failure is
+// reported to the test.
 type PostgresServer struct {
 	URL  string // of the maintenance database; port and password stay the same over restarts
-	Addr string // host:port, for those who put a proxy in between
+	Addr string // host:port, for tests that put a proxy in between
 
 	t        testing.TB // nil for a shared server
 	template string     // the folder that its files were copied from
 	*process
 }
 
-// StartPostgres starts a server for this test alone. conf holds settings such as "max_connections=20"; everything that matters for
-// durability is at its default (fsync=on, synchronous_commit=on). The server is gone when the test ends.
+// StartPostgres starts a server for this test alone, and ends it with the test. conf has settings such as
+// "max_connections=20". All settings of durability have their defaults (fsync=on, synchronous_commit=on).
 func StartPostgres(t testing.TB, conf ...string) *PostgresServer {
 	t.Helper()
 	s, err := newPostgres(conf)
@@ -35,7 +36,7 @@ func StartPostgres(t testing.TB, conf ...string) *PostgresServer {
 	return s
 }
 
-// Database returns the URL of a fresh, empty database on this server.
+// Database returns the URL of a new, empty database on this server.
 func (s *PostgresServer) Database(t testing.TB) string {
 	t.Helper()
 	_, target, err := createDatabase(t.Context(), s.URL)
@@ -45,20 +46,21 @@ func (s *PostgresServer) Database(t testing.TB) string {
 	return target
 }
 
-// Start starts the stopped or killed server again, on the same port and files, and waits until it accepts connections.
+// Start starts a stopped or killed server again on the same port and files, and waits until it accepts connections.
 func (s *PostgresServer) Start() { report(s.t, s.start()) }
 
-// Stop ends the server in order: sessions are cut off, everything is written. It is fine to stop what is not running.
+// Stop ends the server in order: it closes all sessions and writes all data. It does nothing if the server is not
+// running.
 func (s *PostgresServer) Stop() { report(s.t, s.stop()) }
 
-// Kill ends all processes of the server with SIGKILL: the next Start has to recover from the log.
+// Kill ends all processes of the server with SIGKILL. The next Start recovers from the log.
 func (s *PostgresServer) Kill() { s.kill() }
 
-// Crash is an immediate stop (SIGQUIT): every session is cut off with a warning, nothing more is written, and the next Start
-// has to recover from the log.
+// Crash is an immediate stop (SIGQUIT): the server closes every session with a warning and writes nothing more. The
+// next Start recovers from the log.
 func (s *PostgresServer) Crash() { s.end(syscall.SIGQUIT) }
 
-// Pids lists the server's processes, the postmaster first. It is empty while the server does not run.
+// Pids lists the server's processes, the postmaster first. It is empty if the server is not running.
 func (s *PostgresServer) Pids() []int { return s.pids() }
 
 // Restart is Stop and Start.
@@ -67,16 +69,16 @@ func (s *PostgresServer) Restart() {
 	s.Start()
 }
 
-// Pause freezes all processes of the server, until Resume.
+// Pause freezes all processes of the server until Resume.
 func (s *PostgresServer) Pause() { report(s.t, s.pause()) }
 
-// Resume lets a paused server go on.
+// Resume ends a Pause.
 func (s *PostgresServer) Resume() { s.resume() }
 
-// Log returns the end of what the server has logged.
+// Log returns the end of the server's log, at most 4 KiB.
 func (s *PostgresServer) Log() string { return s.log(0) }
 
-// report fails the test without ending its goroutine, which may be another than the test's own.
+// report fails the test with Error and not with Fatal, because it may run on another goroutine than the test's.
 func report(t testing.TB, err error) {
 	if err == nil {
 		return
@@ -112,7 +114,7 @@ func newPostgres(conf []string) (*PostgresServer, error) {
 	}
 	s := &PostgresServer{template: template, process: &process{
 		name: "PostgreSQL", dir: dir, bin: filepath.Join(bin, "postgres"), cred: cred,
-		term:  syscall.SIGINT, // "fast": does not wait for clients to leave
+		term:  syscall.SIGINT, // a "fast" shutdown: does not wait until the clients disconnect
 		ready: func(pid int) bool { return postmasterReady(data, pid) },
 	}}
 	err = onFreePort(func(port int) error {
@@ -124,7 +126,7 @@ func newPostgres(conf []string) (*PostgresServer, error) {
 		s.args = []string{
 			"-D", data,
 			"-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(port),
-			"-c", "unix_socket_directories=", // TCP only: paths of sockets must be short, those of temporary folders are not
+			"-c", "unix_socket_directories=", // TCP only: temporary folders are too long for the paths of sockets
 			"-c", "shared_buffers=64MB", "-c", "max_connections=100", "-c", "timezone=UTC",
 		}
 		for _, setting := range conf {
@@ -139,7 +141,8 @@ func newPostgres(conf []string) (*PostgresServer, error) {
 	return s, nil
 }
 
-// postmasterReady reads the status file in the data directory, as pg_ctl does: whoever else may listen on the port, it is about ours.
+// postmasterReady reads the status file in the data directory, like pg_ctl. Unlike a connection, the file cannot be
+// that of another server on the same port.
 func postmasterReady(data string, pid int) bool {
 	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
