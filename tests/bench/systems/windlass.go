@@ -150,7 +150,8 @@ func (w *windlass) Close(context.Context) error {
 
 func countWindlass(ctx context.Context, url string) (c Count, err error) {
 	return c, withConn(ctx, url, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'processing'),
+		return conn.QueryRow(ctx, `SELECT
+			count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'processing'),
 			count(*) FILTER (WHERE status = 'completed'), (SELECT count(*) FROM windlass.job_attempts) FROM windlass.jobs`).
 			Scan(&c.Waiting, &c.Running, &c.Completed, &c.Failed)
 	})
@@ -161,11 +162,13 @@ func countWindlass(ctx context.Context, url string) (c Count, err error) {
 func fillWindlass(ctx context.Context, url string, count int) error {
 	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		for _, sql := range []string{
-			fmt.Sprintf(`INSERT INTO windlass.jobs (id, worker_id, fence, run_at, created_at, updated_at, started_at, finished_at, timeout_seconds, attempts,
-				max_attempts, priority, status, type, queue, payload)
-			SELECT (lpad(to_hex((extract(epoch FROM t) * 1000)::bigint), 12, '0') || '7' || substr(r, 1, 3) || '8' || substr(r, 4, 15))::uuid,
+			fmt.Sprintf(`INSERT INTO windlass.jobs (id, worker_id, fence, run_at, created_at, updated_at, started_at, finished_at,
+				timeout_seconds, attempts, max_attempts, priority, status, type, queue, payload)
+			SELECT (lpad(to_hex((extract(epoch FROM t) * 1000)::bigint), 12, '0')
+					|| '7' || substr(r, 1, 3) || '8' || substr(r, 4, 15))::uuid,
 				'00000000-0000-7000-8000-000000000001', 1, t, t, t, t, t, 300, 1, 5, 0, 'completed', 'noop', 'default',
-				jsonb_build_object('to', 'somebody@example.com', 'subject', 'a payload of about one hundred bytes', 'n', i, 'urgent', false)
+				jsonb_build_object('to', 'somebody@example.com', 'subject', 'a payload of about one hundred bytes',
+					'n', i, 'urgent', false)
 			FROM (SELECT i, md5(i::text) AS r, now() - interval '6 days' + i * (interval '5 days' / %[1]d) AS t
 				FROM generate_series(1, %[1]d) i) AS past`, count),
 			fmt.Sprintf(`INSERT INTO windlass.completed_counts (at, backend, completed, deleted) VALUES ('-infinity', 0, %d, 0)
