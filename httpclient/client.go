@@ -173,15 +173,15 @@ func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, e
 		return jobs.Receipt{}, fmt.Errorf("submit: %w", err)
 	}
 	var list struct {
-		Jobs []jobJSON `json:"jobs"`
+		Jobs []jobDoc `json:"jobs"`
 	}
 	var into any = &list
 	if len(s.Jobs) == 1 {
-		list.Jobs = make([]jobJSON, 1)
+		list.Jobs = make([]jobDoc, 1)
 		into = &list.Jobs[0]
 	}
 	header, err := c.do(ctx, r, into)
-	nameless := func(j jobJSON) bool { return j.ID == "" }
+	nameless := func(d jobDoc) bool { return d.job.ID == "" }
 	if err == nil && (len(list.Jobs) != len(s.Jobs) || slices.ContainsFunc(list.Jobs, nameless)) {
 		err = unreadable(r, "it does not hold the jobs")
 	}
@@ -212,31 +212,24 @@ func enginePointers(err error, single bool) {
 // Get returns a job with its unsuccessful attempts, oldest first. HTTP does not show Fence, LeaseLosses and DeadlineAt
 // of a job: they are zero. Errors: jobs.ErrNotFound, also for an id that is none; jobs.ErrUnavailable.
 func (c *Client) Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error) {
-	var j struct {
-		jobJSON
-		History []attemptJSON `json:"history"`
-	}
 	path, err := jobPath(id, "")
-	if err == nil {
-		err = c.job(ctx, get(path, nil), &j, &j.jobJSON)
-	}
 	if err != nil {
 		return jobs.Job{}, nil, fmt.Errorf("get job: %w", err)
 	}
-	history := make([]jobs.Attempt, len(j.History))
-	for i := range j.History {
-		history[i] = j.History[i].attempt()
+	d, err := c.job(ctx, get(path, nil))
+	if err != nil {
+		return jobs.Job{}, nil, fmt.Errorf("get job: %w", err)
 	}
-	return j.job(), history, nil
+	return d.job, d.history, nil
 }
 
-// job sends a request whose answer holds a job: within the value into, at j.
-func (c *Client) job(ctx context.Context, r *request, into any, j *jobJSON) error {
-	_, err := c.do(ctx, r, into)
-	if err == nil && j.ID == "" {
+// job sends a request whose answer holds a job.
+func (c *Client) job(ctx context.Context, r *request) (d jobDoc, err error) {
+	_, err = c.do(ctx, r, &d)
+	if err == nil && d.job.ID == "" {
 		err = unreadable(r, "it holds no job")
 	}
-	return err
+	return d, err
 }
 
 const (
@@ -288,8 +281,8 @@ func (c *Client) list(ctx context.Context, path string, query url.Values, q stor
 		query.Set("limit", strconv.Itoa(q.Limit))
 	}
 	var page struct {
-		Jobs       []jobJSON `json:"jobs"`
-		NextCursor string    `json:"next_cursor"`
+		Jobs       []jobDoc `json:"jobs"`
+		NextCursor string   `json:"next_cursor"`
 	}
 	if _, err := c.do(ctx, get(path, query), &page); err != nil {
 		return store.Page{}, fmt.Errorf("list jobs: %w", err)
@@ -318,15 +311,15 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 }
 
 func (c *Client) act(ctx context.Context, id, verb string) (jobs.Job, error) {
-	var j jobJSON
 	path, err := jobPath(id, "/"+verb)
-	if err == nil {
-		err = c.job(ctx, &request{method: http.MethodPost, path: path}, &j, &j)
-	}
 	if err != nil {
 		return jobs.Job{}, fmt.Errorf("%s job: %w", verb, err)
 	}
-	return j.job(), nil
+	d, err := c.job(ctx, &request{method: http.MethodPost, path: path})
+	if err != nil {
+		return jobs.Job{}, fmt.Errorf("%s job: %w", verb, err)
+	}
+	return d.job, nil
 }
 
 // Delete removes a completed or failed job. Errors: jobs.ErrNotFound, jobs.ErrConflict, jobs.ErrUnavailable,

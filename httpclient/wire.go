@@ -3,25 +3,39 @@ package httpclient
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// newJSON is a job to be, as the body of POST /jobs. What is zero is left to the API.
-type newJSON struct {
-	Type           string          `json:"type"`
-	Payload        json.RawMessage `json:"payload,omitempty"`
-	Queue          string          `json:"queue,omitempty"`
-	Priority       int             `json:"priority,omitempty"`
-	MaxAttempts    int             `json:"max_attempts,omitempty"`
-	TimeoutSeconds int64           `json:"timeout_seconds,omitempty"`
-	RunAt          *time.Time      `json:"run_at,omitempty"`
-	DelaySeconds   int64           `json:"delay_seconds,omitempty"`
+// newJSON is a job to be, as the body of POST /jobs. What was left out is left to the API.
+func newJSON(n *jobs.New) map[string]any {
+	doc := map[string]any{}
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		switch {
+		case !f.Given(n):
+		case f.Text != nil:
+			doc[f.Name] = *f.Text(n)
+		case f.Whole != nil:
+			doc[f.Name] = *f.Whole(n)
+		case f.Span != nil:
+			doc[f.Name] = secondsUp(*f.Span(n))
+		case f.Moment != nil:
+			doc[f.Name] = *f.Moment(n)
+		case f.Pairs != nil:
+			doc[f.Name] = *f.Pairs(n)
+		default:
+			doc[f.Name] = *f.Object(n)
+		}
+	}
+	return doc
 }
 
 // submission makes the request that stores jobs. Its errors are those of what HTTP cannot carry, with the engine's
@@ -45,7 +59,7 @@ func submission(s jobs.Submission) (*request, error) {
 		}
 		r.key = quoteKey(s.Key.Key)
 	}
-	list := make([]newJSON, len(s.Jobs))
+	list := make([]map[string]any, len(s.Jobs))
 	for i := range s.Jobs {
 		n := &s.Jobs[i]
 		at := fmt.Sprintf("/%d/", i)
@@ -58,13 +72,7 @@ func submission(s jobs.Submission) (*request, error) {
 		if len(n.Payload) > 0 && !json.Valid(n.Payload) {
 			fault(at+"payload", "is not proper JSON")
 		}
-		list[i] = newJSON{
-			Type: n.Type, Payload: n.Payload, Queue: n.Queue, Priority: n.Priority, MaxAttempts: n.MaxAttempts,
-			TimeoutSeconds: int64(n.Timeout / time.Second), DelaySeconds: secondsUp(n.Delay),
-		}
-		if !n.RunAt.IsZero() {
-			list[i].RunAt = &n.RunAt
-		}
+		list[i] = newJSON(n)
 	}
 	if faults != nil {
 		return nil, &jobs.InvalidError{Fields: faults}
@@ -179,10 +187,40 @@ func (j *jobJSON) job() jobs.Job {
 	return job
 }
 
-func toJobs(list []jobJSON) []jobs.Job {
+// jobDoc is a job in an answer, with its history where the answer has it.
+type jobDoc struct {
+	job     jobs.Job
+	history []jobs.Attempt
+}
+
+// UnmarshalJSON reads the fields of jobJSON, and those that package fields says where to keep.
+func (d *jobDoc) UnmarshalJSON(raw []byte) error {
+	var j struct {
+		jobJSON
+		History []attemptJSON `json:"history"`
+	}
+	var values map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(raw, &j), json.Unmarshal(raw, &values)); err != nil {
+		return err
+	}
+	*d = jobDoc{job: j.job(), history: make([]jobs.Attempt, len(j.History))}
+	for i := range j.History {
+		d.history[i] = j.History[i].attempt()
+	}
+	for i := range fields.Submission {
+		if f := &fields.Submission[i]; f.Stored != nil && values[f.Name] != nil {
+			if err := json.Unmarshal(values[f.Name], f.Stored(&d.job)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func toJobs(list []jobDoc) []jobs.Job {
 	out := make([]jobs.Job, len(list))
 	for i := range list {
-		out[i] = list[i].job()
+		out[i] = list[i].job
 	}
 	return out
 }

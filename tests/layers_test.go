@@ -41,8 +41,8 @@ var layers = []layer{
 	{folder: "jobs/internal/fault"}, // does nothing, except in programs that the torture builds
 	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...),
 		third: []string{uuid, sync, jsonschema}},
-	{folder: "jobs/store/postgres", ours: append([]string{"jobs/internal/fault"}, contracts...), third: []string{pgx}},
-	{folder: "jobs/store/sqlite", ours: contracts, third: []string{sqlite}},
+	{folder: "jobs/store/postgres", ours: append([]string{"internal/fields", "jobs/internal/fault"}, contracts...), third: []string{pgx}},
+	{folder: "jobs/store/sqlite", ours: append([]string{"internal/fields"}, contracts...), third: []string{sqlite}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: contracts},
 	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},
@@ -62,7 +62,7 @@ var layers = []layer{
 	},
 
 	// The client over HTTP, for programs without a database.
-	{folder: "httpclient", ours: []string{"jobs", "jobs/store"}},
+	{folder: "httpclient", ours: []string{"internal/fields", "jobs", "jobs/store"}},
 
 	// Job types.
 	{folder: "handlers", ours: []string{"jobs"}},

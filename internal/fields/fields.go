@@ -1,16 +1,18 @@
-// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps
-// it.
+// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps it.
 //
-// The engine checks submissions by it. The HTTP API reads and documents them by it. To add a field, add an entry to
-// Submission, and columns to the stores. A kind of value that no field has yet (numbers, texts and times are there)
-// needs a case in the methods here, in the API's reader (submission.go, body.go) and in its schema (submission.go).
+// The engine checks submissions by it, whoever made them. The HTTP API reads, documents and shows them by it, and so does
+// its client. Both stores have a column for each field that has a Stored. To add a field, add it to jobs.New and jobs.Job,
+// an entry to Submission, and a migration for each store. A kind of value that no field has had so far needs a case in the
+// methods here, in the API's reader and schema, and in the columns of the stores.
 package fields
 
 import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/windlass-jobs/windlass/jobs"
 )
@@ -34,6 +36,12 @@ type Field struct {
 	Span   func(*jobs.New) *time.Duration // seconds in JSON
 	Moment func(*jobs.New) *time.Time     // RFC 3339 in JSON
 	Object func(*jobs.New) *json.RawMessage
+	Pairs  func(*jobs.New) *map[string]string // an object of texts; Max bounds its size in bytes, see CheckPairs
+
+	// Stored is where jobs.Job keeps the value of a field of the kind Pairs. Such a field has a column of its name in both
+	// stores, jsonb or JSON text, NULL where it was left out, and answers show it. The older fields have entries of their
+	// own in the stores and in answers.
+	Stored func(*jobs.Job) *map[string]string
 }
 
 // Submission lists the fields of a submission.
@@ -106,6 +114,8 @@ func (f *Field) Given(n *jobs.New) bool {
 		return *f.Span(n) != 0
 	case f.Moment != nil:
 		return !f.Moment(n).IsZero()
+	case f.Pairs != nil:
+		return len(*f.Pairs(n)) > 0
 	default:
 		raw := *f.Object(n)
 		return len(raw) > 0 && string(raw) != "{}"
@@ -145,6 +155,8 @@ func (f *Field) Check(n *jobs.New) string {
 		return f.CheckNumber(whole)
 	case f.Moment != nil:
 		return f.CheckMoment(*f.Moment(n))
+	case f.Pairs != nil:
+		return f.CheckPairs(*f.Pairs(n))
 	default:
 		return f.CheckObject(*f.Object(n))
 	}
@@ -186,6 +198,64 @@ func (f *Field) CheckObject(raw []byte) string {
 		return "must be an object"
 	}
 	return ""
+}
+
+// MaxPairs is how many members an object of texts may have.
+const MaxPairs = 16
+
+// CheckPairs is Check for a value that is given. The size is that of all names and values together, in bytes of UTF-8.
+func (f *Field) CheckPairs(pairs map[string]string) string {
+	if len(pairs) > MaxPairs {
+		return fmt.Sprintf("must have at most %d members", MaxPairs)
+	}
+	size := int64(0)
+	for name, value := range pairs {
+		size += int64(len(name) + len(value))
+		switch {
+		case name == "":
+			return "must not have a member without a name"
+		case !utf8.ValidString(name) || !utf8.ValidString(value):
+			return "must be text in UTF-8"
+		case strings.Contains(name, "\x00") || strings.Contains(value, "\x00"):
+			return "must not contain U+0000"
+		}
+	}
+	if size > f.Max {
+		return fmt.Sprintf("must have at most %d bytes of names and values", f.Max)
+	}
+	return ""
+}
+
+// EncodePairs writes an object of texts as JSON, with its names in order; "" for none.
+func EncodePairs(pairs map[string]string) string {
+	if len(pairs) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(pairs); err != nil {
+		panic(err) // a map of texts has nothing that cannot be written
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// DecodePairs reads what EncodePairs has written; nil for nothing. A value that is no text, because somebody has changed
+// the row by hand, is shown as its JSON.
+func DecodePairs(raw []byte) (pairs map[string]string) {
+	if len(raw) == 0 || json.Unmarshal(raw, &pairs) == nil {
+		return pairs
+	}
+	var values map[string]json.RawMessage
+	if json.Unmarshal(raw, &values) != nil {
+		return nil
+	}
+	for name, value := range values {
+		if _, ok := pairs[name]; !ok || value[0] != '"' {
+			pairs[name] = string(value)
+		}
+	}
+	return pairs
 }
 
 // Conflict says that the field was given together with the one that it excludes.

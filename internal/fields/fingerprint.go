@@ -36,6 +36,8 @@ func (p *Fingerprint) Add(n *jobs.New) {
 			p.number(f.Name, int64(*f.Span(n)))
 		case f.Moment != nil:
 			p.number(f.Name, f.Moment(n).UnixMicro())
+		case f.Pairs != nil:
+			p.write(f.Name, []byte(EncodePairs(*f.Pairs(n))))
 		default:
 			p.write(f.Name, *f.Object(n))
 		}

@@ -4,11 +4,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -46,7 +48,7 @@ type writer struct {
 }
 
 // columns are in the order in which rows are scanned.
-var columns = []column{
+var columns = append([]column{
 	{
 		name: "id", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.ID }),
 		array: "uuid", write: idsOf, keep: func(j *jobs.Job, n *jobs.New) { j.ID = n.ID },
@@ -150,6 +152,29 @@ var columns = []column{
 		keep: func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
 	},
 	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+}, pairsColumns()...)
+
+// pairsColumns are the columns of the fields that have no entry above but say in package fields where jobs.Job keeps
+// them: objects of texts, as jsonb, NULL where they are empty. Claims read them too, because handlers see them.
+func pairsColumns() (list []column) {
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		if f.Stored == nil {
+			continue
+		}
+		list = append(list, column{
+			name: f.Name, in: inList | inJob | inClaim,
+			read: func(j *jobs.Job) (any, func()) {
+				var raw []byte
+				to := f.Stored(j)
+				return &raw, func() { *to, raw = fields.DecodePairs(raw), nil }
+			},
+			array: "text", write: values(func(n *jobs.New) string { return fields.EncodePairs(*f.Pairs(n)) }),
+			value: "nullif(n." + f.Name + ", '')::jsonb",
+			keep:  func(j *jobs.Job, n *jobs.New) { *f.Stored(j) = maps.Clone(*f.Pairs(n)) },
+		})
+	}
+	return list
 }
 
 // The columns of a job j, for the queries that read them.

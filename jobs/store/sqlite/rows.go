@@ -4,10 +4,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -35,7 +37,7 @@ type column struct {
 }
 
 // columns are in the order in which rows are scanned.
-var columns = []column{
+var columns = append([]column{
 	{
 		name: "id", in: inList | inJob, read: text(func(j *jobs.Job) *string { return &j.ID }),
 		keep: func(j *jobs.Job, n *jobs.New) { j.ID = n.ID }, write: func(j *jobs.Job) any { return j.ID },
@@ -135,6 +137,33 @@ var columns = []column{
 		write: func(j *jobs.Job) any { return string(j.Payload) },
 	},
 	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+}, pairsColumns()...)
+
+// pairsColumns are the columns of the fields that have no entry above but say in package fields where jobs.Job keeps
+// them: objects of texts, as JSON, NULL where they are empty.
+func pairsColumns() (list []column) {
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		if f.Stored == nil {
+			continue
+		}
+		list = append(list, column{
+			name: f.Name, in: inList | inJob,
+			read: func(j *jobs.Job) (any, func()) {
+				var raw []byte
+				to := f.Stored(j)
+				return &raw, func() { *to = fields.DecodePairs(raw) }
+			},
+			keep: func(j *jobs.Job, n *jobs.New) { *f.Stored(j) = maps.Clone(*f.Pairs(n)) },
+			write: func(j *jobs.Job) any {
+				if len(*f.Stored(j)) == 0 {
+					return nil
+				}
+				return fields.EncodePairs(*f.Stored(j))
+			},
+		})
+	}
+	return list
 }
 
 // The columns of a job, for the queries that read them.

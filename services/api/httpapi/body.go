@@ -190,6 +190,22 @@ func (f *form) moment(pointer string, value []byte, field *fields.Field) (t time
 	return t, f.check(pointer, field.CheckMoment(t))
 }
 
+// pairs reads an object of texts and checks it as a value of the field.
+func (f *form) pairs(pointer string, value []byte, field *fields.Field) (pairs map[string]string, ok bool) {
+	var texts map[string]*string // nil for null, which encoding/json takes for any type
+	if err := json.Unmarshal(value, &texts); err != nil {
+		return nil, f.check(pointer, "must be an object whose values are strings")
+	}
+	pairs = make(map[string]string, len(texts))
+	for name, text := range texts {
+		if text == nil {
+			return nil, f.check(pointer, "must be an object whose values are strings")
+		}
+		pairs[name] = *text
+	}
+	return pairs, f.check(pointer, field.CheckPairs(pairs))
+}
+
 // check notes a fault. It reports whether there is none.
 func (f *form) check(pointer, detail string) bool {
 	if detail != "" {

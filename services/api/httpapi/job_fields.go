@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -22,7 +23,7 @@ type jobField struct {
 
 // jobFields is the one table of what answers say about a job, in their order. To add a field, add an entry. What a
 // submission may say is in package fields.
-var jobFields = []jobField{
+var jobFields = append([]jobField{
 	{name: "id", schema: textSchema("UUIDv7: sorts by creation", "uuid"),
 		value: func(j *jobs.Job, _ time.Time) any { return j.ID }},
 	{name: "type", schema: textSchema("", ""),
@@ -69,6 +70,34 @@ var jobFields = []jobField{
 	{name: "result", large: true, schema: &huma.Schema{
 		Description: "What the handler returned, any JSON; null unless completed with one"},
 		value: func(j *jobs.Job, _ time.Time) any { return rawOrNull(j.Result) }},
+}, pairsFields()...)
+
+// pairsFields are the fields that have no entry above but say in package fields where jobs.Job keeps them.
+func pairsFields() (list []jobField) {
+	for i := range fields.Submission {
+		f := &fields.Submission[i]
+		if f.Stored == nil {
+			continue
+		}
+		list = append(list, jobField{
+			name: f.Name, schema: nullable(pairsSchema(f.Doc)),
+			value: func(j *jobs.Job, _ time.Time) any {
+				if pairs := *f.Stored(j); len(pairs) > 0 {
+					return pairs
+				}
+				return nil
+			},
+		})
+	}
+	return list
+}
+
+// pairsSchema describes an object of texts.
+func pairsSchema(doc string) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, Description: doc, AdditionalProperties: &huma.Schema{Type: huma.TypeString},
+		MaxProperties: new(fields.MaxPairs),
+	}
 }
 
 // progress is a jobs.Progress in JSON.

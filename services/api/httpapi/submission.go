@@ -37,6 +37,8 @@ func submissionField(f *fields.Field) *huma.Schema {
 		s.Type, s.Format, s.Minimum, s.Maximum = huma.TypeInteger, "int64", &low, &high
 	case f.Moment != nil:
 		s.Type, s.Format = huma.TypeString, "date-time"
+	case f.Pairs != nil:
+		s = pairsSchema(f.Doc)
 	default:
 		s.Type, s.AdditionalProperties = huma.TypeObject, true
 	}
@@ -113,6 +115,8 @@ func readField(f *form, pointer string, value []byte, field *fields.Field, n *jo
 		}
 	case field.Moment != nil:
 		*field.Moment(n), _ = f.moment(pointer, value, field)
+	case field.Pairs != nil:
+		*field.Pairs(n), _ = f.pairs(pointer, value, field)
 	default:
 		if f.check(pointer, field.CheckObject(value)) {
 			*field.Object(n) = value
