@@ -16,17 +16,18 @@ const (
 	DefaultMaxAttempts = 5
 	DefaultTimeout     = 300 * time.Second
 
-	MinPriority     = -10
-	MaxPriority     = 10 // the most urgent
-	MaxMaxAttempts  = 100
-	MaxTimeout      = 24 * time.Hour
-	MaxDelay        = 366 * 24 * time.Hour // how far ahead a job may be scheduled
-	MaxPayloadBytes = 256 << 10            // of the payload's canonical form; a setting may lower or raise it
-	MaxResultBytes  = 256 << 10            // of a result's canonical form; a larger one is not stored
-	MaxErrorBytes   = 4 << 10              // of an error's text, stack included; the rest is cut
-	MaxBulk         = 1000                 // jobs in one submission
-	MaxLeaseLosses  = 3                    // lost leases in a row before a job is given up as worker_lost
-	MaxReleases     = 5                    // times that a job is handed back without using up an attempt
+	MinPriority      = -10
+	MaxPriority      = 10 // the most urgent
+	MaxMaxAttempts   = 100
+	MaxTimeout       = 24 * time.Hour
+	MaxDelay         = 366 * 24 * time.Hour // how far ahead a job may be scheduled
+	MaxPayloadBytes  = 256 << 10            // of the payload's canonical form; a setting may lower or raise it
+	MaxMetadataBytes = 1 << 10              // of the names and values of metadata together
+	MaxResultBytes   = 256 << 10            // of a result's canonical form; a larger one is not stored
+	MaxErrorBytes    = 4 << 10              // of an error's text, stack included; the rest is cut
+	MaxBulk          = 1000                 // jobs in one submission
+	MaxLeaseLosses   = 3                    // lost leases in a row before a job is given up as worker_lost
+	MaxReleases      = 5                    // times that a job is handed back without using up an attempt
 )
 
 // Job is one piece of work and everything that is known of it. A zero time, an empty string and a nil
@@ -45,10 +46,11 @@ type Job struct {
 	MaxAttempts int           // 1..MaxMaxAttempts
 	Timeout     time.Duration // of one attempt, whole seconds
 
-	RunAt       time.Time       // not to be started before
-	Error       string          // of the newest unsuccessful attempt; empty once completed
-	FailureKind FailureKind     // why it failed; empty unless Status is Failed
-	Result      json.RawMessage // what the handler returned, canonical; nil unless completed with one
+	RunAt       time.Time         // not to be started before
+	Error       string            // of the newest unsuccessful attempt; empty once completed
+	FailureKind FailureKind       // why it failed; empty unless Status is Failed
+	Metadata    map[string]string // what the submitter noted for people and filters; nil: nothing
+	Result      json.RawMessage   // what the handler returned, canonical; nil unless completed with one
 	Progress    *Progress
 
 	WorkerID          string // session that runs it, or that ran it last

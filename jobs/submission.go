@@ -14,8 +14,9 @@ type New struct {
 	Priority    int
 	MaxAttempts int
 	Timeout     time.Duration
-	RunAt       time.Time     // absolute, as the submitter wrote it; in the past: now. Zero: now + Delay
-	Delay       time.Duration // from now by the Store's clock
+	RunAt       time.Time         // absolute, as the submitter wrote it; in the past: now. Zero: now + Delay
+	Delay       time.Duration     // from now by the Store's clock
+	Metadata    map[string]string // for people and filters: 16 pairs, MaxMetadataBytes in all; nil: none
 }
 
 // Submission is one or more jobs that are stored together or not at all.

@@ -310,6 +310,10 @@ export interface components {
             id: string;
             /** Format: int64 */
             max_attempts: number;
+            /** @description Pairs of text for people and filters: at most 16, and 1,024 bytes of names and values. Repeating a request with an Idempotency-Key may change them, and keeps those of the first */
+            metadata: {
+                [key: string]: string;
+            } | null;
             payload: {
                 [key: string]: unknown;
             };
@@ -385,6 +389,10 @@ export interface components {
             id: string;
             /** Format: int64 */
             max_attempts: number;
+            /** @description Pairs of text for people and filters: at most 16, and 1,024 bytes of names and values. Repeating a request with an Idempotency-Key may change them, and keeps those of the first */
+            metadata: {
+                [key: string]: string;
+            } | null;
             payload: {
                 [key: string]: unknown;
             };
@@ -458,6 +466,10 @@ export interface components {
             id: string;
             /** Format: int64 */
             max_attempts: number;
+            /** @description Pairs of text for people and filters: at most 16, and 1,024 bytes of names and values. Repeating a request with an Idempotency-Key may change them, and keeps those of the first */
+            metadata: {
+                [key: string]: string;
+            } | null;
             /**
              * Format: int64
              * @description -10 to 10, the higher is served first
@@ -692,6 +704,10 @@ export interface components {
              * @description The type's own number if left out
              */
             max_attempts?: number;
+            /** @description Pairs of text for people and filters: at most 16, and 1,024 bytes of names and values. Repeating a request with an Idempotency-Key may change them, and keeps those of the first */
+            metadata?: {
+                [key: string]: string;
+            };
             /** @description What the handler gets; {} if left out. At most 256 KiB in canonical form, 32 levels deep, 10,000 values. Fields that the type's schema names are checked against it */
             payload?: {
                 [key: string]: unknown;

@@ -89,6 +89,13 @@ var Submission = []Field{
 			"Not together with run_at",
 		Span: func(n *jobs.New) *time.Duration { return &n.Delay },
 	},
+	{
+		Name: "metadata", Max: jobs.MaxMetadataBytes, Unkeyed: true,
+		Doc: "Pairs of text for people and filters: at most 16, and 1,024 bytes of names and values. " +
+			"Repeating a request with an Idempotency-Key may change them, and keeps those of the first",
+		Pairs:  func(n *jobs.New) *map[string]string { return &n.Metadata },
+		Stored: func(j *jobs.Job) *map[string]string { return &j.Metadata },
+	},
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -2,6 +2,8 @@ package fields
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -31,6 +33,9 @@ func TestEveryFieldIsListed(t *testing.T) {
 		}
 		if f.Object != nil {
 			at = append(at, f.Object(&n))
+		}
+		if f.Pairs != nil {
+			at = append(at, f.Pairs(&n))
 		}
 		if len(at) != 1 || f.Name == "" || f.Doc == "" || known[at[0]] != "" ||
 			f.Excludes != "" && Named(f.Excludes) == nil {
@@ -78,6 +83,13 @@ func TestCheck(t *testing.T) {
 			"must not be before the year 2000"},
 		{"run_at", jobs.New{RunAt: earliest}, ""},
 		{"run_at", jobs.New{RunAt: soon.Add(jobs.MaxDelay)}, "must be at most 366 days ahead"},
+		{"metadata", jobs.New{Metadata: map[string]string{"order": "7", "": "x"}}, "must not have a member without"},
+		{"metadata", jobs.New{Metadata: map[string]string{"order": "\xff"}}, "must be text in UTF-8"},
+		{"metadata", jobs.New{Metadata: map[string]string{"a\x00": ""}}, "must not contain U+0000"},
+		{"metadata", jobs.New{Metadata: many(MaxPairs)}, ""},
+		{"metadata", jobs.New{Metadata: many(MaxPairs + 1)}, "must have at most 16 members"},
+		{"metadata", jobs.New{Metadata: map[string]string{"é": strings.Repeat("x", 1022)}}, ""},
+		{"metadata", jobs.New{Metadata: map[string]string{"é": strings.Repeat("x", 1023)}}, "must have at most 1024 bytes"},
 		{"payload", jobs.New{Payload: json.RawMessage(`[]`)}, "must be an object"},
 		{"payload", jobs.New{Payload: json.RawMessage(`{"a":1}`)}, ""},
 		{"payload", jobs.New{}, ""},
@@ -85,6 +97,27 @@ func TestCheck(t *testing.T) {
 		if got := Named(c.field).Check(&c.n); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%s of %+v: %q, want %q", c.field, c.n, got, c.want)
 		}
+	}
+}
+
+// many is an object of n texts.
+func many(n int) map[string]string {
+	pairs := map[string]string{}
+	for i := range n {
+		pairs[fmt.Sprint(i)] = "x"
+	}
+	return pairs
+}
+
+func TestPairsComeBack(t *testing.T) {
+	for _, pairs := range []map[string]string{nil, {"b": "2", "a": ""}, {"<&>": "\"quoted\" \u2028 é"}} {
+		if got := DecodePairs([]byte(EncodePairs(pairs))); !maps.Equal(got, pairs) || (got == nil) != (pairs == nil) {
+			t.Errorf("%v came back as %v", pairs, got)
+		}
+	}
+	changed := DecodePairs([]byte(`{"n": 7, "s": "x", "o": {"a": 1}, "z": null}`)) // by hand
+	if want := map[string]string{"n": "7", "s": "x", "o": `{"a": 1}`, "z": "null"}; !maps.Equal(changed, want) {
+		t.Errorf("%v, want %v", changed, want)
 	}
 }
 
@@ -120,7 +153,7 @@ func TestFingerprint(t *testing.T) {
 		seen[got] = name
 	}
 	for name, n := range map[string]jobs.New{
-		"id": {Type: "email", ID: "x"}, "empty payload": {Type: "email", Payload: json.RawMessage(`{}`)},
+		"id": {Type: "email", ID: "x"}, "metadata": {Type: "email", Metadata: map[string]string{"a": "b"}}, "empty payload": {Type: "email", Payload: json.RawMessage(`{}`)},
 	} {
 		if sum("", n) != sum("", email) {
 			t.Errorf("%s counts", name)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 var inserting = area{name: "Insert", cases: []behaviour{
@@ -18,6 +20,7 @@ var inserting = area{name: "Insert", cases: []behaviour{
 	{"PastRunAtIsNow", insertPast},
 	{"FutureRunAtIsKept", insertFuture},
 	{"PayloadComesBackAsWritten", insertPayload},
+	{"MetadataComesBackAsWritten", insertMetadata},
 	{"TimesAreUTCMicroseconds", insertTimes},
 	{"AThousandInOneCall", insertThousand},
 	{"JobsOfOneCallMayDiffer", insertDiffering},
@@ -56,6 +59,36 @@ func insertStores(f *fixture) {
 	is(f, "attempts in the history", len(f.history(j.ID)), 0)
 }
 
+// Metadata is there wherever a job is read, and the store has a copy of its own.
+func insertMetadata(f *fixture) {
+	noted := map[string]string{"customer": `Ada & "sons"`, "é": "", "a": "\u2028"}
+	given := maps.Clone(noted)
+	n := job(func(n *jobs.New) { n.Metadata = given })
+	empty := job(func(n *jobs.New) { n.Metadata = map[string]string{} })
+	list := f.submitAll(n, job(), empty)
+	given["customer"] = "changed by the caller"
+
+	check := func(where string, got, want map[string]string) {
+		f.Helper()
+		if !maps.Equal(got, want) || (got == nil) != (want == nil) {
+			f.Errorf("metadata %s: %q, want %q", where, got, want)
+		}
+	}
+	check("as submitted", list[0].Metadata, noted)
+	check("as read", f.get(n.ID).Metadata, noted)
+	check("that was left out", f.get(list[1].ID).Metadata, nil)
+	check("that was empty", f.get(empty.ID).Metadata, nil)
+	for _, j := range f.pages(store.ListQuery{Limit: 10}) {
+		if j.ID == n.ID {
+			check("in a list", j.Metadata, noted)
+		}
+	}
+	claimed := f.take(f.worker("email"), n.ID)
+	check("in a claim", claimed.Metadata, noted)
+	f.record(outcome(claimed, store.VerbFail))
+	check("of a dead job", f.get(n.ID).Metadata, noted)
+}
+
 // Two alike in all but the payload, and one for each field that differs.
 func insertDiffering(f *fixture) {
 	at := f.now().Add(24 * time.Hour).Truncate(time.Microsecond)
@@ -64,6 +97,7 @@ func insertDiffering(f *fixture) {
 		func(n *jobs.New) { n.Type = "other" }, func(n *jobs.New) { n.Queue = "other" }, func(n *jobs.New) { n.Priority = 5 },
 		func(n *jobs.New) { n.MaxAttempts = 11 }, func(n *jobs.New) { n.Timeout = 77 * time.Second },
 		func(n *jobs.New) { n.RunAt = at }, func(n *jobs.New) { n.Delay = 3 * time.Hour },
+		func(n *jobs.New) { n.Metadata = map[string]string{"a": "b"} },
 	}
 	base := jobs.New{Type: "email", Queue: "default", Payload: json.RawMessage(`{"n":1}`), MaxAttempts: 5, Timeout: time.Minute}
 	for size := 2; size <= len(edits); size++ { // two that are alike, and each other with those before it

@@ -1,0 +1,2 @@
+-- What a submitter notes for people and filters: JSON, or NULL.
+ALTER TABLE jobs ADD COLUMN metadata TEXT;
