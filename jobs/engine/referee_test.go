@@ -49,8 +49,8 @@ func referee(t *testing.T, app application, count, kills int) {
 	var stale, late, rolledBack atomic.Int32
 	errChange := errors.New("changed its mind")
 	jobs.Handle(&registry, "work", func(ctx context.Context, run *jobs.Run, _ map[string]any) (any, error) {
-		pause := func() { <-time.After(rand.N(10 * time.Millisecond)) }
-		pause()
+		pause := func(most time.Duration) { <-time.After(rand.N(most)) }
+		pause([]time.Duration{10 * time.Millisecond, 300 * time.Millisecond}[rand.IntN(4)/3]) // few are slow
 		err := app.inTx(context.WithoutCancel(ctx), func(tx any, effect func(job string) error) error {
 			if err := effect(run.Job.ID); err != nil {
 				return err
@@ -62,7 +62,7 @@ func referee(t *testing.T, app application, count, kills int) {
 			if _, err := client.SubmitTx(context.WithoutCancel(ctx), tx, next); err != nil {
 				return err
 			}
-			pause()
+			pause(10 * time.Millisecond)
 			if rand.IntN(10) == 0 {
 				return errChange
 			}
