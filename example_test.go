@@ -34,9 +34,9 @@ func TestMain(m *testing.M) {
 			log.Fatal(err)
 		}
 		defer servers.StopShared()
-		for _, pair := range env {
+		for _, pair := range append(os.Environ(), env...) { // the servers may run already, as beneath with-servers
 			name, value, _ := strings.Cut(pair, "=")
-			os.Setenv(strings.Replace(name, "TEST_", "", 1), value)
+			os.Setenv(strings.TrimPrefix(name, "TEST_"), value)
 		}
 		if err := os.Chdir(folder); err != nil {
 			log.Fatal(err)
