@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// Migrator is a Store that can look at its schema and bring it up to date. Migrations only go forward, each is one transaction, and
-// their versions are 1, 2, 3 and so on.
+// Migrator is a Store that can look at its schema and bring it up to date. Migrations only go forward, each is one
+// transaction, and their versions are 1, 2, 3 and so on.
 type Migrator interface {
-	// Migrate applies the pending migrations. Any number of processes may call it at once: each migration is applied once. It
-	// changes nothing, and takes no lock, where none is pending; a schema that a newer binary has migrated is left as it is.
-	// jobs.ErrUnavailable: the server is not there, call it again later. Any other error stays until somebody changes something.
+	// Migrate applies the pending migrations. Any number of processes may call it at once: each migration is applied
+	// once. It changes nothing, and takes no lock, where none is pending; a schema that a newer binary has migrated is
+	// left as it is. jobs.ErrUnavailable: the server is not there, call it again later. Any other error stays until
+	// somebody changes something.
 	Migrate(ctx context.Context) error
 
 	// Status tells which migrations are applied and which are pending. It changes nothing. jobs.ErrUnavailable.
 	Status(ctx context.Context) (Migrations, error)
 
-	// SQL returns the statements that Migrate would run now, and runs none of them. It is empty where nothing is pending.
+	// SQL returns the statements that Migrate would run now, and runs none of them. It is empty where nothing is
+	// pending.
 	SQL(ctx context.Context) (string, error)
 }
 

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/windlass-jobs/windlass/jobs"
+)
+
+// Client is the part of the Store that submits jobs, reads them and decides about them.
+type Client interface {
+	// Insert stores submissions as pending jobs, each submission whole or not at all. See jobs.Receipt for the answers.
+	// A call with an idempotency key may be repeated. The keys of one call must differ.
+	//
+	// If the call fails with jobs.ErrRejected or jobs.ErrBusy, one of the submissions is at fault and none was stored.
+	// Insert them one by one to find out which.
+	Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Receipt, error)
+
+	// Get returns one job and its unsuccessful attempts, oldest first (by fence). jobs.ErrNotFound: there is no such
+	// job.
+	Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error)
+
+	// List returns jobs that match, newest first by id, without payload and result. It does a bounded amount of work,
+	// so a page may hold fewer than q.Limit jobs, or none, and still have a Next.
+	List(ctx context.Context, q ListQuery) (Page, error)
+
+	// Stats counts all jobs, exactly and as of now. It takes about 10 ms even with millions of finished jobs.
+	Stats(ctx context.Context) (Stats, error)
+
+	// Redrive sends failed jobs back to pending. Attempts, releases and lease losses start again at 0, the fence grows,
+	// and the history stays. It returns a hint, with In set, for each job that it moved. It leaves out jobs that are
+	// not failed and jobs that are locked, so it may be repeated.
+	Redrive(ctx context.Context, r Redrive) ([]jobs.Hint, error)
+
+	// Cancel ends a pending job as failed with jobs.KindCancelled; its fence grows. On a processing job it notes the
+	// request, and the worker or Reap carries it out. It returns the job as it is now. It may be repeated.
+	//
+	// jobs.ErrNotFound: there is no such job. jobs.ErrConflict: the job is completed or dead; the job is returned as
+	// well.
+	Cancel(ctx context.Context, id string) (jobs.Job, error)
+
+	// Delete removes a completed or failed job and its history. jobs.ErrNotFound: there is no such job.
+	// jobs.ErrConflict: it is pending or processing.
+	Delete(ctx context.Context, id string) error
+
+	// Types returns the job types that workers have announced, sorted by name.
+	Types(ctx context.Context) ([]jobs.Type, error)
+}
+
+// ListQuery selects jobs. A field that is empty does not restrict.
+type ListQuery struct {
+	Status jobs.Status
+	State  jobs.State
+	Type   string
+	Queue  string
+	Before string // only ids smaller than this one
+	Limit  int    // 1..200
+}
+
+// Page is a part of a list.
+type Page struct {
+	Jobs []jobs.Job
+	Next string // the Before of the next page; empty at the end of the list
+}
+
+// Stats counts all jobs.
+type Stats struct {
+	Total      int64 // rows
+	Due        int64 // pending and due
+	Scheduled  int64 // pending, due later, no attempt yet
+	Retrying   int64 // pending after an unsuccessful attempt, due or not
+	Processing int64
+	Completed  int64
+	Failed     int64 // dead and cancelled
+	Dead       int64
+	Cancelled  int64
+	Orphans    int64 // processing, but the session is dead, missing or expired
+
+	OldestDue           time.Duration // for how long the oldest due job has been due; 0 where none is
+	CompletedLastMinute int64         // may be off by the completions of 5 s
+	FailedLastMinute    int64
+
+	Queues []QueueStats // the queues with pending or processing jobs, sorted by name
+}
+
+// QueueStats counts the jobs of one queue.
+type QueueStats struct {
+	Name       string
+	Due        int64
+	Later      int64 // pending and due later: scheduled, or waiting for a retry
+	Processing int64
+	OldestDue  time.Duration // as in Stats
+}
+
+// Redrive selects failed jobs to send back. If IDs is not empty only these are taken; else those that match Type, Queue
+// and Error.
+type Redrive struct {
+	IDs      []string
+	DeadOnly bool // leave out cancelled jobs
+	Type     string
+	Queue    string
+	Error    string        // a part of the error message; upper and lower case are the same
+	Limit    int           // at most so many, 1..1,000; the newest by finish time come first
+	Spread   time.Duration // run times are spread at random over this time from now
+}
