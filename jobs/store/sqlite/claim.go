@@ -10,16 +10,17 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// What Claim tells of jobs whose type its worker does not serve.
+// When to try again with a job whose type the worker does not serve.
 const (
 	foreignDelay = time.Second      // another worker serves it
-	parkDelay    = 30 * time.Second // nobody does
+	parkDelay    = 30 * time.Second // no worker serves it
 )
 
 // Claim implements store.Worker.
 func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed, err error) {
 	err = s.change(ctx, "claim", func(tx *tx) error {
-		alive, err := first(tx.query, []any{new(int)}, `SELECT 1 FROM worker_sessions WHERE id = ?1 AND state = 'alive' AND expires_at > ?2`,
+		alive, err := first(tx.query, []any{new(int)}, `SELECT 1 FROM worker_sessions
+			WHERE id = ?1 AND state = 'alive' AND expires_at > ?2`,
 			c.Session, tx.now)
 		if err != nil || !alive {
 			return err
@@ -37,8 +38,8 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed
 	return claimed, nil
 }
 
-// takeSQL moves those of the ids to processing that are pending, due and of a served type; either suspects or the others.
-// +status keeps the planner on the primary key: by an index on status it would read all that is pending.
+// takeSQL claims those of the ids that are pending, due and of a served type: either the suspects or the others. The
+// plus in +status makes the planner use the primary key. With an index on status it would read all pending jobs.
 var takeSQL = `UPDATE jobs SET status = 'processing', attempts = attempts + 1, fence = fence + 1, worker_id = ?2,
 	started_at = ?3, deadline_at = ?3 + (timeout_seconds + 30) * 1000000, updated_at = ?3,
 	progress_percent = NULL, progress_message = NULL, progress_at = NULL
@@ -53,13 +54,13 @@ func (tx *tx) take(c store.Claim, ids []string, suspects bool) ([]jobs.Job, erro
 	return all(tx.query, newJobRow(inJob).scan, takeSQL, list(ids), c.Session, tx.now, list(c.Types), suspects)
 }
 
-// candidate is an id that was not taken at once.
+// candidate is a job that was not claimed at once.
 type candidate struct {
 	hint jobs.Hint
 	kind string
 }
 
-// claimIDs takes what it can in one statement, and looks at the rest one by one: most often there is none.
+// claimIDs claims what it can in one statement, and looks at the rest one by one. Mostly nothing is left.
 func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 	if claimed.Jobs, err = tx.take(c, c.IDs, false); err != nil || len(claimed.Jobs) == len(c.IDs) {
 		return claimed, err
@@ -74,13 +75,14 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 		err = row.Scan(&r.hint.ID, &r.hint.Queue, &r.hint.Priority, &runAt, &losses, &r.kind)
 		r.hint.RunAt, r.hint.In, r.hint.Suspect = timeOf(runAt), max(0, spanOf(runAt-tx.now)), losses > 0
 		return r, err
-	}, `SELECT `+hinted+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND attempts < max_attempts
+	}, `SELECT `+hinted+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'
+		AND attempts < max_attempts
 		ORDER BY priority DESC, run_at, id`, list(left))
 	if err != nil {
 		return claimed, err
 	}
 	var suspects, parked []string
-	var served []string // by any living session; nil: not looked up yet
+	var served []string // by any session that is alive; nil: not read yet
 	for _, r := range rest {
 		switch {
 		case r.hint.In > 0:
@@ -104,7 +106,8 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 		}
 	}
 	if len(parked) > 0 {
-		if _, err := tx.exec(`UPDATE jobs SET run_at = ?2, updated_at = ?3 WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'`,
+		if _, err := tx.exec(`UPDATE jobs SET run_at = ?2, updated_at = ?3 WHERE id IN (SELECT value FROM json_each(?1))
+			AND +status = 'pending'`,
 			list(parked), tx.now+parkDelay.Microseconds(), tx.now); err != nil {
 			return claimed, err
 		}
@@ -114,14 +117,14 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 	return claimed, err
 }
 
-// servedTypes lists what the living sessions serve. It is never nil.
+// servedTypes lists the types that the living sessions serve. It is never nil.
 func (tx *tx) servedTypes() ([]string, error) {
 	types, err := all(tx.query, scanText, `SELECT DISTINCT t.value FROM worker_sessions s, json_each(s.types) t
 		WHERE s.state = 'alive' AND s.expires_at > ?1`, tx.now)
 	return append([]string{}, types...), err
 }
 
-// claimNext takes the first of the queues.
+// claimNext claims the first jobs of the queues.
 func (tx *tx) claimNext(c store.Claim) (claimed store.Claimed, err error) {
 	queues := c.Queues
 	if len(queues) == 0 {
@@ -147,8 +150,10 @@ func (tx *tx) claimNext(c store.Claim) (claimed store.Claimed, err error) {
 				}
 				enough = len(plain)+len(suspects) >= c.Next
 				return !enough, nil
-			}, `SELECT id, lease_losses FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3
-				AND attempts < max_attempts AND type IN (SELECT value FROM json_each(?4)) ORDER BY run_at, id`, queue, priority, tx.now, list(c.Types))
+			}, `SELECT id, lease_losses FROM jobs INDEXED BY jobs_due WHERE status = 'pending'
+				AND queue = ?1 AND priority = ?2 AND run_at <= ?3 AND attempts < max_attempts
+				AND type IN (SELECT value FROM json_each(?4))
+				ORDER BY run_at, id`, queue, priority, tx.now, list(c.Types))
 			return !enough, err
 		})
 		if err != nil {

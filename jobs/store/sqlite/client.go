@@ -38,7 +38,7 @@ func scanAttempt(row *sql.Rows) (a jobs.Attempt, err error) {
 	return a, err
 }
 
-// read returns one job within a transaction. jobs.ErrNotFound.
+// read returns one job as the transaction sees it. jobs.ErrNotFound: there is none.
 func (tx *tx) read(id string) (jobs.Job, error) {
 	found, err := all(tx.query, newJobRow(inJob).scan, `SELECT `+whole+` FROM jobs WHERE id = ?1`, id)
 	if err != nil {
@@ -50,7 +50,8 @@ func (tx *tx) read(id string) (jobs.Job, error) {
 	return found[0], nil
 }
 
-// must turns a conditional update that changed nothing into an error: within a transaction nobody can have been faster.
+// must turns a conditional update that changed nothing into an error. The row was read in the same transaction, so no
+// other writer can have changed it.
 func must(changed int64, err error) error {
 	if err == nil && changed != 1 {
 		return fmt.Errorf("%d rows changed instead of 1", changed)
@@ -71,7 +72,8 @@ func (s *Store) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {
 				cancel_requested_at = ?2, finished_at = ?2, updated_at = ?2 WHERE id = ?1 AND status = 'pending'`, id, tx.now))
 			tx.ended.cancelled++
 		case j.Status == jobs.Processing && j.CancelRequestedAt.IsZero():
-			err = must(tx.exec(`UPDATE jobs SET cancel_requested_at = ?2, updated_at = ?2 WHERE id = ?1 AND status = 'processing'`, id, tx.now))
+			err = must(tx.exec(`UPDATE jobs SET cancel_requested_at = ?2, updated_at = ?2
+				WHERE id = ?1 AND status = 'processing'`, id, tx.now))
 		default:
 			conflict = j.Status == jobs.Completed || j.Status == jobs.Failed && j.FailureKind != jobs.KindCancelled
 			return nil
@@ -105,7 +107,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	})
 }
 
-// remove deletes jobs that have ended, with their history, and takes them out of the totals.
+// remove deletes jobs that have ended, and their history, and subtracts them from the totals.
 func (tx *tx) remove(ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -131,7 +133,7 @@ func (tx *tx) remove(ids []string) error {
 	return err
 }
 
-// Redrive implements store.Client. It looks for the jobs beside the writer, which a long search would hold up.
+// Redrive implements store.Client. It searches on a reading connection: a long search would block the writer.
 func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint, err error) {
 	var chosen []string
 	err = s.view(ctx, "redrive", func(q query) (err error) {
@@ -145,16 +147,19 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint
 	err = s.change(ctx, "redrive", func(tx *tx) error {
 		var dead, cancelled int64
 		if _, err := first(tx.query, []any{&dead, &cancelled}, `SELECT count(*) FILTER (WHERE failure_kind <> 'cancelled'),
-			count(*) FILTER (WHERE failure_kind = 'cancelled') FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed'`,
+			count(*) FILTER (WHERE failure_kind = 'cancelled')
+			FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed'`,
 			ids); err != nil {
 			return err
 		}
 		tx.ended.dead, tx.ended.cancelled = -dead, -cancelled
 		var err error
-		hints, err = all(tx.query, scanHint(tx.now), `UPDATE jobs SET status = 'pending', failure_kind = NULL, attempts = 0, releases = 0, lease_losses = 0,
+		hints, err = all(tx.query, scanHint(tx.now), `UPDATE jobs
+			SET status = 'pending', failure_kind = NULL, attempts = 0, releases = 0, lease_losses = 0,
 			fence = fence + 1, redrives = redrives + 1, cancel_requested_at = NULL, finished_at = NULL, updated_at = ?2,
 			run_at = ?2 + CASE WHEN ?3 > 0 THEN abs(random() % ?3) ELSE 0 END
-			WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed' RETURNING `+hinted, ids, tx.now, r.Spread.Microseconds())
+			WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed'
+			RETURNING `+hinted, ids, tx.now, r.Spread.Microseconds())
 		return err
 	})
 	if err != nil {
@@ -163,7 +168,7 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint
 	return hints, nil
 }
 
-// redrivable chooses jobs, newest first. The error's text is compared in Go: SQLite knows upper and lower case of ASCII only.
+// redrivable selects jobs, newest first. Error texts are compared in Go, because SQLite ignores the case of ASCII only.
 func redrivable(q query, r store.Redrive) (chosen []string, err error) {
 	where, args := []string{`status = 'failed'`}, []any{}
 	and := func(condition string, arg any) {
@@ -203,14 +208,16 @@ func redrivable(q query, r store.Redrive) (chosen []string, err error) {
 			chosen = append(chosen, id)
 		}
 		return len(chosen) < limit, nil
-	}, `SELECT id, ifnull(error_message, '') FROM `+from+` WHERE `+strings.Join(where, " AND ")+` ORDER BY finished_at DESC, id DESC`, args...)
+	}, `SELECT id, ifnull(error_message, '') FROM `+from+` WHERE `+strings.Join(where, " AND ")+`
+		ORDER BY finished_at DESC, id DESC`, args...)
 	return chosen, err
 }
 
 // Types implements store.Client.
 func (s *Store) Types(ctx context.Context) (types []jobs.Type, err error) {
 	err = s.view(ctx, "types", func(q query) (err error) {
-		types, err = all(q, scanType, `SELECT name, description, queue, max_attempts, timeout_seconds, payload_schema, example, seen_at
+		types, err = all(q, scanType, `SELECT name, description, queue, max_attempts, timeout_seconds, payload_schema,
+			example, seen_at
 			FROM job_types`)
 		return err
 	})

@@ -13,17 +13,17 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// errInUse is for those who open a directory that is taken.
+// errInUse is the error of Open if the directory is locked.
 var errInUse = errors.New("the directory is in use by another process")
 
-// translate gives SQLite's errors the contract's names. It is for what happens before a commit: SQLite takes back a transaction
-// that has not been committed, so nothing was stored.
+// translate turns SQLite's errors into those of the contract. It is for errors before a commit: the transaction is
+// rolled back, so nothing was stored.
 func translate(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code() & 0xff { // the upper bits only tell more about the same
+	switch e.Code() & 0xff { // the upper bits only give details
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", jobs.ErrBusy, err)
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
@@ -39,8 +39,8 @@ func translate(err error) error {
 	}
 }
 
-// translateCommit is translate for a failed commit. A disk that fails while the log is written out leaves open whether the commit
-// survives a crash.
+// translateCommit is translate for a failed commit. If the disk fails while the -wal file is written, it is unknown
+// whether the commit survives a crash.
 func translateCommit(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR {
@@ -49,7 +49,7 @@ func translateCommit(err error) error {
 	return translate(err)
 }
 
-// checkText refuses what PostgreSQL cannot hold and SQLite would: both stores accept the same.
+// checkText refuses texts that PostgreSQL cannot store. SQLite could, but both drivers accept the same.
 func checkText(what string, texts ...string) error {
 	for _, text := range texts {
 		if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
@@ -59,7 +59,7 @@ func checkText(what string, texts ...string) error {
 	return nil
 }
 
-// checkJSON refuses what is no JSON document. A nil one is none, and fine.
+// checkJSON refuses what is not a JSON document. nil means that there is none, and passes.
 func checkJSON(what string, raw json.RawMessage) error {
 	if raw != nil && (!utf8.Valid(raw) || !json.Valid(raw)) {
 		return fmt.Errorf("%w: %s is not a JSON document", jobs.ErrRejected, what)

@@ -36,7 +36,8 @@ func open(t testing.TB, o Options) *Store {
 // aging names the columns that hold a time; TestAgingKnowsEveryTime checks that none is missing.
 var aging = map[string][]string{
 	"jobs": {
-		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at", "progress_at",
+		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at",
+		"progress_at",
 	},
 	"job_attempts":     {"started_at", "finished_at"},
 	"job_types":        {"seen_at"},
@@ -105,9 +106,11 @@ func newJobs(t testing.TB, n int) []jobs.Submission {
 		if err != nil {
 			t.Fatal(err)
 		}
-		payload := fmt.Sprintf(`{"to":"somebody@example.com","subject":"number %d","text":"a text of no great length at all"}`, i)
+		payload := fmt.Sprintf(`{"to":"somebody@example.com","subject":"number %d",`+
+			`"text":"a text of no great length at all"}`, i)
 		subs[i].Jobs = []jobs.New{{
-			ID: id.String(), Type: "email", Queue: jobs.DefaultQueue, Payload: []byte(payload), MaxAttempts: 5, Timeout: time.Minute,
+			ID: id.String(), Type: "email", Queue: jobs.DefaultQueue, Payload: []byte(payload), MaxAttempts: 5,
+			Timeout: time.Minute,
 		}}
 	}
 	return subs

@@ -23,7 +23,7 @@ func (s *Store) Insert(ctx context.Context, subs []jobs.Submission) ([]jobs.Rece
 	return receipts, nil
 }
 
-// insert stores submissions and fills in their receipts.
+// insert stores submissions and fills in the receipts.
 func (tx *tx) insert(subs []jobs.Submission, receipts []jobs.Receipt) error {
 	var rows []jobs.Job
 	for i, sub := range subs {
@@ -67,13 +67,14 @@ func checkSubmissions(subs []jobs.Submission) error {
 	return nil
 }
 
-// replay answers a submission whose key is known, or else takes the key for it.
+// replay answers a submission whose key is known. If the key is not known, it takes the key and known is false.
 func (tx *tx) replay(sub jobs.Submission, r *jobs.Receipt) (known bool, err error) {
 	key := sub.Key
 	var fingerprint []byte
 	var ids string
 	known, err = first(tx.query, []any{&fingerprint, &ids},
-		`SELECT fingerprint, job_ids FROM idempotency_keys WHERE scope = ?1 AND key = ?2 AND expires_at > ?3`, key.Scope, key.Key, tx.now)
+		`SELECT fingerprint, job_ids FROM idempotency_keys
+			WHERE scope = ?1 AND key = ?2 AND expires_at > ?3`, key.Scope, key.Key, tx.now)
 	switch {
 	case err != nil:
 		return false, err
@@ -89,14 +90,17 @@ func (tx *tx) replay(sub jobs.Submission, r *jobs.Receipt) (known bool, err erro
 	for i, n := range sub.Jobs {
 		order[i] = n.ID
 	}
-	_, err = tx.exec(`INSERT INTO idempotency_keys (scope, key, fingerprint, job_ids, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids, expires_at = excluded.expires_at
+	_, err = tx.exec(`INSERT INTO idempotency_keys (scope, key, fingerprint, job_ids, expires_at)
+		VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids,
+			expires_at = excluded.expires_at
 		WHERE expires_at <= ?6`,
 		key.Scope, key.Key, key.Fingerprint[:], list(order), tx.now+jobs.KeyTTL.Microseconds(), tx.now)
 	return false, err
 }
 
-// submitted returns the jobs of an earlier submission as they are now, in its order. gone is jobs.ErrKeyGone where any is missing.
+// submitted returns the jobs of an earlier submission as they are now, in the order of submission. gone is
+// jobs.ErrKeyGone if one of them is missing.
 func (tx *tx) submitted(idList string) (list []jobs.Job, gone, err error) {
 	var order []string
 	if err := json.Unmarshal([]byte(idList), &order); err != nil {

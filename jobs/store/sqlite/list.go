@@ -9,23 +9,23 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// window is how many rows a call of List looks at, at most.
+// window is how many rows one call of List looks at, at most.
 const window = 10_000
 
 // filter is a ListQuery as SQL.
 type filter struct {
-	status jobs.Status // that all matches have; empty: any
+	status jobs.Status // of all matches; empty: any
 	where  []string
-	args   []any // ?1 is always the id to stay below
+	args   []any // ?1 is always the id that results are below
 }
 
-// and adds a condition; ? in it stands for arg.
+// and adds a condition, in which ? stands for arg.
 func (f *filter) and(condition string, arg any) {
 	f.args = append(f.args, arg)
 	f.where = append(f.where, strings.ReplaceAll(condition, "?", fmt.Sprintf("?%d", len(f.args))))
 }
 
-// stateSQL says how a state is told from others of its status, at the moment ?.
+// stateSQL tells a state from the others of its status; ? is the current time.
 var stateSQL = map[jobs.State]struct {
 	status    jobs.Status
 	condition string
@@ -40,7 +40,7 @@ var stateSQL = map[jobs.State]struct {
 	jobs.StateDead:       {jobs.Failed, `failure_kind <> 'cancelled'`},
 }
 
-// filterOf turns a query into SQL. possible is false where nothing can match.
+// filterOf turns a query into SQL. possible is false if nothing can match.
 func filterOf(l store.ListQuery, now int64) (f filter, possible bool) {
 	f = filter{status: l.Status}
 	before := l.Before
@@ -69,11 +69,12 @@ func filterOf(l store.ListQuery, now int64) (f filter, possible bool) {
 	return f, true
 }
 
-// statusIndex names the partial index that holds the jobs of a status; it knows no order of ids.
+// statusIndex names the partial index that holds the jobs of a status. It is not sorted by id.
 var statusIndex = map[jobs.Status]string{jobs.Pending: "jobs_due", jobs.Processing: "jobs_owner"}
 
-// List implements store.Client. It walks down by id, a window of rows at most: failed jobs by an index of their own, the others by the primary
-// key. Where a window holds all that is pending or running it reads just these, so that the few are found at once among millions.
+// List implements store.Client. It reads down by id, a window of rows at most: failed jobs from an index of their own,
+// other jobs from the primary key. If all pending or all processing jobs fit in a window, it reads only these: so a few
+// of them are found at once among millions of finished jobs.
 func (s *Store) List(ctx context.Context, l store.ListQuery) (page store.Page, err error) {
 	err = s.view(ctx, "list", func(q query) error {
 		f, possible := filterOf(l, s.now())
@@ -96,7 +97,7 @@ func (s *Store) List(ctx context.Context, l store.ListQuery) (page store.Page, e
 		default:
 			rest, err = windowEnd(q, from+` WHERE`, f.args[0])
 			if f.status != "" {
-				f.and(`+status = ?`, string(f.status)) // with the plus no index by status can be taken
+				f.and(`+status = ?`, string(f.status)) // the plus keeps the planner from an index on status
 			}
 		}
 		if err != nil {
@@ -121,19 +122,20 @@ func (s *Store) List(ctx context.Context, l store.ListQuery) (page store.Page, e
 	return page, nil
 }
 
-// fewOf reports whether a window holds all jobs of a status that is read by its index.
+// fewOf reports whether all jobs of a status fit in a window, for a status that has an index.
 func fewOf(q query, status jobs.Status) (bool, error) {
 	index := statusIndex[status]
 	if index == "" {
 		return false, nil
 	}
 	n := 0
-	_, err := first(q, []any{&n}, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY %s WHERE status = '%s' LIMIT %d)`,
+	_, err := first(q, []any{&n}, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY %s
+		WHERE status = '%s' LIMIT %d)`,
 		index, status, window+1))
 	return n <= window, err
 }
 
-// windowEnd finds the last id of the window below an id, reading nothing but an index. It is empty where no row follows the window.
+// windowEnd returns the last id of the window below an id. It is empty if no row follows. It reads only an index.
 func windowEnd(q query, from string, before any) (last string, err error) {
 	ids, err := all(q, scanText, `SELECT id FROM `+from+` id < ?1 ORDER BY id DESC LIMIT 2 OFFSET ?2`, before, window-1)
 	if err != nil || len(ids) < 2 {

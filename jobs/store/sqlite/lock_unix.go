@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// lockDir takes the lock file for as long as the returned file is open; the system lets go of it when the process dies.
+// lockDir locks the lock file until the returned file is closed. The system frees the lock when the process dies.
 func lockDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// lockDir takes the lock file for as long as the returned file is open: it is opened for nobody else to share.
+// lockDir opens the lock file so that nobody else can open it until the returned file is closed.
 func lockDir(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

@@ -19,12 +19,13 @@ func (s *Store) Queues(ctx context.Context) (queues []string, err error) {
 	return queues, err
 }
 
-// pendingQueues steps from queue to queue through the index, so it costs nothing that a queue is long.
+// pendingQueues skips from queue to queue in the index, so a long queue costs no more than a short one.
 func pendingQueues(q query) (queues []string, err error) {
 	at, found := "", true
 	for {
 		// Names are never empty.
-		found, err = first(q, []any{&at}, `SELECT queue FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue > ?1 ORDER BY queue LIMIT 1`, at)
+		found, err = first(q, []any{&at}, `SELECT queue FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue > ?1
+			ORDER BY queue LIMIT 1`, at)
 		if err != nil || !found {
 			return queues, err
 		}
@@ -32,8 +33,8 @@ func pendingQueues(q query) (queues []string, err error) {
 	}
 }
 
-// walk steps through the priorities of a queue in its order, from d.After on, until visit has enough. One priority at a time, jobs
-// that are due later cost nothing: they stand behind those that are due.
+// walk calls visit with each priority that a queue has, the most urgent first, beginning at d.After, until more is
+// false. Within one priority the jobs that are due come first, so jobs that are due later cost nothing.
 func walk(q query, d store.Due, now int64, visit func(priority int) (more bool, err error)) error {
 	below := math.MaxInt32
 	if d.After != nil {
@@ -79,18 +80,20 @@ func (s *Store) Due(ctx context.Context, d store.Due) (hints []jobs.Hint, err er
 	return hints, nil
 }
 
-// grace is how long after its deadline a job is left to its worker.
+// grace is how long after its deadline a job stays with its worker.
 const grace = 5 * time.Second
 
 // Reap implements store.Maintenance.
 func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []store.Reaped, err error) {
 	err = s.change(ctx, "reap", func(tx *tx) error {
 		trusted := min(asOf.UnixMicro(), tx.now)
-		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0 WHERE state <> 'dead' AND expires_at <= ?2`,
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, running = 0
+			WHERE state <> 'dead' AND expires_at <= ?2`,
 			tx.now, trusted); err != nil {
 			return err
 		}
-		lost, err := all(tx.query, newJobRow(inList).scan, `SELECT `+listed+` FROM jobs INDEXED BY jobs_owner WHERE status = 'processing' AND (deadline_at < ?1
+		lost, err := all(tx.query, newJobRow(inList).scan, `SELECT `+listed+` FROM jobs INDEXED BY jobs_owner
+			WHERE status = 'processing' AND (deadline_at < ?1
 			OR NOT EXISTS (SELECT 1 FROM worker_sessions s WHERE s.id = worker_id AND s.state <> 'dead')) LIMIT ?2`,
 			trusted-grace.Microseconds(), limit)
 		if err != nil {
@@ -111,7 +114,7 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) (reaped []s
 	return reaped, nil
 }
 
-// takeBack takes a job from the worker that has lost it, as of a time that is trusted.
+// takeBack takes a job back from its worker. trusted is the time that deadlines are compared with.
 func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 	j := was
 	j.Fence++
@@ -134,14 +137,17 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 		finishedAt = tx.now
 		tx.ended.failed(j.FailureKind, 1)
 	}
-	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, fence = ?6, lease_losses = ?7, run_at = ?8, error_message = ?9,
-		finished_at = ?10, updated_at = ?11, deadline_at = NULL WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
-		was.ID, was.Fence, was.WorkerID, string(j.Status), orNull(string(j.FailureKind)), j.Fence, j.LeaseLosses, j.RunAt.UnixMicro(),
+	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, fence = ?6, lease_losses = ?7, run_at = ?8,
+		error_message = ?9, finished_at = ?10, updated_at = ?11, deadline_at = NULL
+		WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+		was.ID, was.Fence, was.WorkerID, string(j.Status), orNull(string(j.FailureKind)), j.Fence, j.LeaseLosses,
+		j.RunAt.UnixMicro(),
 		j.Error, finishedAt, tx.now)); err != nil {
 		return store.Reaped{}, err
 	}
 	if err := tx.remember(was.ID, jobs.Attempt{
-		Attempt: was.Attempts, Fence: was.Fence, WorkerID: was.WorkerID, StartedAt: was.StartedAt, Outcome: jobs.AttemptLeaseLost, Error: j.Error,
+		Attempt: was.Attempts, Fence: was.Fence, WorkerID: was.WorkerID, StartedAt: was.StartedAt,
+		Outcome: jobs.AttemptLeaseLost, Error: j.Error,
 	}); err != nil {
 		return store.Reaped{}, err
 	}
@@ -153,13 +159,14 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 	return r, nil
 }
 
-// up is what Lead answers for the time that the Store's server has been running: there is none that could have been down.
+// up is the Lead.Up of a store without a server.
 const up = 365 * 24 * time.Hour
 
 // Led implements store.Worker.
 func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
 	err = s.view(ctx, "look for role "+role, func(q query) error {
-		_, err := first(q, []any{&held}, `SELECT EXISTS (SELECT 1 FROM leases WHERE role = ?1 AND expires_at > ?2)`, role, s.now())
+		_, err := first(q, []any{&held}, `SELECT EXISTS (
+			SELECT 1 FROM leases WHERE role = ?1 AND expires_at > ?2)`, role, s.now())
 		return err
 	})
 	return held, err

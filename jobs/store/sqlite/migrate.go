@@ -24,7 +24,7 @@ type migration struct {
 	sql string
 }
 
-// readMigrations panics at the start of the program where a file is not named as it should be.
+// readMigrations panics at the start of the program if the name of a file is wrong.
 func readMigrations() []migration {
 	entries, err := files.ReadDir("migrations")
 	if err != nil {
@@ -48,7 +48,7 @@ type step struct {
 	sql  string
 }
 
-// The application may keep tables in the same file, so the table of versions has a name that is unlikely to be taken.
+// The application may keep tables in the same file, so the table of versions has a name that hardly anybody else uses.
 const (
 	tablesThere = `SELECT name FROM sqlite_schema WHERE type = 'table'
 		AND name IN ('windlass_schema_version', 'goose_db_version', 'jobs', 'totals', 'completions')`
@@ -62,7 +62,7 @@ const (
 ) STRICT;
 `
 
-	// adopt takes over a file of an installation whose migrations goose has counted.
+	// adopt takes over a file in which goose has counted the migrations.
 	adopt = `ALTER TABLE completions RENAME TO completed_counts;
 DROP TABLE goose_db_version;
 `
@@ -70,8 +70,8 @@ DROP TABLE goose_db_version;
 
 // recorded is the statement that notes a migration. Times are microseconds since 1970, as everywhere.
 func recorded(m store.Migration) string {
-	return fmt.Sprintf("INSERT INTO windlass_schema_version (version, name, applied_at) VALUES (%d, '%s', unixepoch() * 1000000);\n",
-		m.Version, m.Name)
+	return fmt.Sprintf("INSERT INTO windlass_schema_version (version, name, applied_at)\n"+
+		"    VALUES (%d, '%s', unixepoch() * 1000000);\n", m.Version, m.Name)
 }
 
 // plan reads the state of the schema and returns what has to be done, in order.
@@ -91,7 +91,7 @@ func plan(q query) (steps []step, state store.Migrations, err error) {
 		if err != nil {
 			return nil, state, err
 		}
-	case len(tables) == 4: // all but the one of versions
+	case len(tables) == 4: // all but windlass_schema_version
 		first := migrations[0].Migration
 		state.Applied = []store.Migration{first}
 		steps = append(steps, step{"take over the tables of an older version", makeVersionTable + adopt + recorded(first)})
@@ -117,7 +117,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-s.turn }()
-	steps, _, err := plan(func(text string, args ...any) (*sql.Rows, error) { return s.conn.QueryContext(ctx, text, args...) })
+	steps, _, err := plan(func(text string, args ...any) (*sql.Rows, error) {
+		return s.conn.QueryContext(ctx, text, args...)
+	})
 	if err != nil {
 		return fmt.Errorf("migrate: %w", translate(err))
 	}
@@ -141,7 +143,7 @@ func (s *Store) apply(ctx context.Context, step step) error {
 	return tx.Commit()
 }
 
-// Status implements store.Migrator. Nothing is pending, for Open has migrated.
+// Status implements store.Migrator. Nothing is pending, because Open has migrated.
 func (s *Store) Status(ctx context.Context) (state store.Migrations, err error) {
 	err = s.view(ctx, "read the schema's version", func(q query) (err error) {
 		_, state, err = plan(q)

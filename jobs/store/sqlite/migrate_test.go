@@ -99,16 +99,20 @@ func TestOlderDirectory(t *testing.T) {
 		}
 	}
 	// The key still stands for its job, and the results and attempts are there.
-	again := jobs.Submission{Jobs: newJobs(t, 1)[0].Jobs, Key: &jobs.Key{Scope: "token", Key: "order-4", Fingerprint: [32]byte{1, 2, 3}}}
+	again := jobs.Submission{Jobs: newJobs(t, 1)[0].Jobs, Key: &jobs.Key{Scope: "token", Key: "order-4",
+		Fingerprint: [32]byte{1, 2, 3}}}
 	receipts, err := s.Insert(t.Context(), []jobs.Submission{again})
-	if err != nil || !receipts[0].Replayed || receipts[0].Jobs[0].ID != id(4) || string(receipts[0].Jobs[0].Result) != `{"sent":true}` {
+	if err != nil || !receipts[0].Replayed || receipts[0].Jobs[0].ID != id(4) ||
+		string(receipts[0].Jobs[0].Result) != `{"sent":true}` {
 		t.Errorf("the key's job: %+v, %v", receipts, err)
 	}
-	if _, history, err := s.Get(t.Context(), id(5)); err != nil || len(history) != 1 || history[0].Outcome != jobs.AttemptTimeout {
+	if _, history, err := s.Get(t.Context(), id(5)); err != nil || len(history) != 1 ||
+		history[0].Outcome != jobs.AttemptTimeout {
 		t.Errorf("history: %+v, %v", history, err)
 	}
 	stats, err := s.Stats(t.Context())
-	if err != nil || stats.Total != 17 || stats.Completed != 2 || stats.Dead != 4 || stats.Cancelled != 1 || stats.CompletedLastMinute != 3 {
+	if err != nil || stats.Total != 17 || stats.Completed != 2 || stats.Dead != 4 || stats.Cancelled != 1 ||
+		stats.CompletedLastMinute != 3 {
 		t.Errorf("stats %+v, %v", stats, err)
 	}
 	// What was running is taken back from the process that is gone.
@@ -150,7 +154,8 @@ func upToDate(t *testing.T, s *Store) {
 	}
 	for _, old := range []string{"goose_db_version", "completions"} {
 		var n int
-		if err := s.read.QueryRowContext(t.Context(), `SELECT count(*) FROM sqlite_schema WHERE name = ?`, old).Scan(&n); err != nil || n != 0 {
+		if err := s.read.QueryRowContext(t.Context(), `SELECT count(*) FROM sqlite_schema WHERE name = ?`,
+			old).Scan(&n); err != nil || n != 0 {
 			t.Errorf("table %s is there: %v", old, err)
 		}
 	}
@@ -163,7 +168,8 @@ func TestNewerDirectory(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	newer := migrations[len(migrations)-1].Version + 1
-	if _, err := s.conn.ExecContext(t.Context(), `INSERT INTO windlass_schema_version VALUES (?, 'newer', 1)`, newer); err != nil {
+	if _, err := s.conn.ExecContext(t.Context(), `INSERT INTO windlass_schema_version
+		VALUES (?, 'newer', 1)`, newer); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -172,7 +178,8 @@ func TestNewerDirectory(t *testing.T) {
 	s = open(t, Options{Dir: dir})
 	insert(t, s, newJobs(t, 1))
 	state, err := s.Status(t.Context())
-	if err != nil || len(state.Pending) != 0 || state.Applied[len(state.Applied)-1].Version != newer || state.Newest != newer-1 {
+	if err != nil || len(state.Pending) != 0 || state.Applied[len(state.Applied)-1].Version != newer ||
+		state.Newest != newer-1 {
 		t.Errorf("%+v, %v", state, err)
 	}
 }
@@ -206,7 +213,8 @@ func TestMigrationThatFails(t *testing.T) {
 func TestAgingKnowsEveryTime(t *testing.T) {
 	s := open(t, Options{})
 	var columns []string
-	for _, row := range rowsOf(t, s.read, `(SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c
+	for _, row := range rowsOf(t, s.read, `(SELECT m.name || '.' || c.name
+		FROM sqlite_schema m, pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name <> 'windlass_schema_version' AND (c.name GLOB '*_at' OR c.name = 'since'))`) {
 		columns = append(columns, row[strings.Index(row, "=")+1:])
 	}

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The files are for their owner alone, also in a directory that everybody may read, and where they were readable before.
+// The files are for their owner alone, also in a directory that everybody may read, and where they were readable
+// before.
 func TestFilesArePrivate(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {

@@ -8,14 +8,16 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Prune implements store.Maintenance. It walks completed jobs by id, which is by their age, and reads the others off their indexes.
+// Prune implements store.Maintenance. It finds completed jobs by id, that is by age, and the other rows by their
+// indexes.
 func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, err error) {
 	err = s.change(ctx, "prune", func(tx *tx) error {
 		completed, last, err := tx.oldCompleted(p)
 		if err != nil {
 			return err
 		}
-		failed, err := all(tx.query, scanText, `SELECT id FROM jobs INDEXED BY jobs_dead WHERE status = 'failed' AND finished_at < ?1
+		failed, err := all(tx.query, scanText, `SELECT id FROM jobs INDEXED BY jobs_dead
+			WHERE status = 'failed' AND finished_at < ?1
 			ORDER BY finished_at, id LIMIT ?2`, tx.now-p.Failed.Microseconds(), p.Limit)
 		if err != nil {
 			return err
@@ -24,7 +26,8 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, 
 		if err := tx.remove(old); err != nil {
 			return err
 		}
-		keys, err := tx.exec(`DELETE FROM idempotency_keys WHERE rowid IN (SELECT rowid FROM idempotency_keys WHERE expires_at <= ?1 LIMIT ?2)`,
+		keys, err := tx.exec(`DELETE FROM idempotency_keys WHERE rowid IN (
+			SELECT rowid FROM idempotency_keys WHERE expires_at <= ?1 LIMIT ?2)`,
 			tx.now, p.Limit)
 		if err != nil {
 			return err
@@ -45,8 +48,9 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, 
 	return pruned, nil
 }
 
-// oldCompleted looks at the next p.Limit jobs and returns the completed ones past their retention. next is where it stopped; it is empty at
-// the end, and also after a stretch of jobs that were all created within the retention: what follows is younger still.
+// oldCompleted looks at the next p.Limit jobs and returns the completed ones that are past their retention. next is
+// where it stopped. It is empty at the end, and also if all of these jobs were created within the retention: those that
+// follow are newer still.
 func (tx *tx) oldCompleted(p store.Prune) (ids []string, next string, err error) {
 	cutoff := tx.now - p.Completed.Microseconds()
 	seen, old := 0, false
@@ -61,7 +65,8 @@ func (tx *tx) oldCompleted(p store.Prune) (ids []string, next string, err error)
 			ids = append(ids, next)
 		}
 		return true, nil
-	}, `SELECT id, created_at, CASE status WHEN 'completed' THEN finished_at ELSE 0 END FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?2`, p.After, p.Limit)
+	}, `SELECT id, created_at, CASE status WHEN 'completed' THEN finished_at ELSE 0 END FROM jobs WHERE id > ?1
+		ORDER BY id LIMIT ?2`, p.After, p.Limit)
 	if seen < p.Limit || !old {
 		next = ""
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// query runs a statement that answers with rows, in a transaction or in a view.
+// query runs a statement that returns rows, in a transaction or in a view.
 type query func(text string, args ...any) (*sql.Rows, error)
 
-// view runs reads that see the database at one moment. They see all that was committed before, and end with ctx.
+// view runs reads on a snapshot of the database, which holds everything that was committed before. They end with ctx.
 func (s *Store) view(ctx context.Context, what string, work func(q query) error) error {
 	err := s.look(ctx, work)
 	switch {
@@ -31,15 +31,15 @@ func (s *Store) look(ctx context.Context, work func(q query) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	defer func() { _ = tx.Rollback() }() // there is nothing to undo
 	return work(func(text string, args ...any) (*sql.Rows, error) {
-		// Not from a cache of prepared statements: preparing one may need a second connection, which others that wait for the
-		// cache may hold.
+		// No cached prepared statements here. To prepare one may take a second connection, and all of them may be held
+		// by readers that wait for the cache: a deadlock.
 		return tx.QueryContext(ctx, text, args...)
 	})
 }
 
-// each hands every row of an answer to scan, until scan says that it has enough.
+// each passes every row of a result to scan, until scan returns more = false.
 func each(q query, scan func(row *sql.Rows) (more bool, err error), text string, args ...any) error {
 	rows, err := q(text, args...)
 	if err != nil {
@@ -55,7 +55,7 @@ func each(q query, scan func(row *sql.Rows) (more bool, err error), text string,
 	return rows.Err()
 }
 
-// all reads every row of an answer.
+// all reads every row of a result.
 func all[T any](q query, scan func(row *sql.Rows) (T, error), text string, args ...any) (list []T, err error) {
 	err = each(q, func(row *sql.Rows) (bool, error) {
 		v, err := scan(row)
@@ -65,7 +65,7 @@ func all[T any](q query, scan func(row *sql.Rows) (T, error), text string, args 
 	return list, err
 }
 
-// first reads the first row of an answer into values. found is false where there is none.
+// first reads the first row of a result into values. found is false if there is none.
 func first(q query, values []any, text string, args ...any) (found bool, err error) {
 	err = each(q, func(row *sql.Rows) (bool, error) {
 		found = true

@@ -21,19 +21,20 @@ const (
 	inJob                    // a whole job
 )
 
-// column is a column of jobs, as this driver reads and writes it. A new field of a submission is one entry in columns, and a migration.
+// column is a column of jobs, as this driver reads and writes it. A new field of a submission is one entry in columns,
+// and a migration.
 type column struct {
 	name string
 	in   reads
-	null string // SQL for the value that stands for NULL; empty: the column is read as it is
+	null string // SQL for the value that is read instead of NULL; empty: the column is never NULL, or read as it is
 
-	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the job after each
-	// row.
+	// read is called once for a result. Each row is scanned into dest. take, if it is not nil, then moves the value
+	// into the job.
 	read func(j *jobs.Job) (dest any, take func())
 
-	// The rest is for columns that Insert writes; the others begin with their defaults.
-	keep  func(job *jobs.Job, n *jobs.New) // puts the field into the job as it is stored; job.CreatedAt is set
-	write func(job *jobs.Job) any          // takes what is stored out of that job
+	// The rest is for columns that Insert writes. The others begin with their default.
+	keep  func(job *jobs.Job, n *jobs.New) // copies the field into the new job, whose CreatedAt is set
+	write func(job *jobs.Job) any          // returns the value to store for this job
 }
 
 // columns are in the order in which rows are scanned.
@@ -56,7 +57,8 @@ var columns = append([]column{
 	},
 	{
 		name: "max_attempts", in: inList | inJob, read: number(func(j *jobs.Job) *int { return &j.MaxAttempts }),
-		keep: func(j *jobs.Job, n *jobs.New) { j.MaxAttempts = n.MaxAttempts }, write: func(j *jobs.Job) any { return j.MaxAttempts },
+		keep:  func(j *jobs.Job, n *jobs.New) { j.MaxAttempts = n.MaxAttempts },
+		write: func(j *jobs.Job) any { return j.MaxAttempts },
 	},
 	{
 		name: "timeout_seconds", in: inList | inJob,
@@ -102,9 +104,12 @@ var columns = append([]column{
 		name: "cancel_requested_at", in: inList | inJob, null: `0`,
 		read: moment(func(j *jobs.Job) *time.Time { return &j.CancelRequestedAt }),
 	},
-	{name: "started_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.StartedAt })},
-	{name: "deadline_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt })},
-	{name: "finished_at", in: inList | inJob, null: `0`, read: moment(func(j *jobs.Job) *time.Time { return &j.FinishedAt })},
+	{name: "started_at", in: inList | inJob, null: `0`,
+		read: moment(func(j *jobs.Job) *time.Time { return &j.StartedAt })},
+	{name: "deadline_at", in: inList | inJob, null: `0`,
+		read: moment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt })},
+	{name: "finished_at", in: inList | inJob, null: `0`,
+		read: moment(func(j *jobs.Job) *time.Time { return &j.FinishedAt })},
 	// The progress is there where its time is; the other two columns add to it.
 	{name: "progress_at", in: inList | inJob, null: `0`, read: func(j *jobs.Job) (any, func()) {
 		var at int64
@@ -186,7 +191,8 @@ func selected(in reads) string {
 	return strings.Join(names, ", ")
 }
 
-// The ways to read a column. The types are those that database/sql hands on without writing a number down as a text first.
+// The ways to read a column. They scan into int64, float64, string and []byte: for int and named types database/sql
+// first turns a number into a text.
 
 func text(field func(*jobs.Job) *string) func(*jobs.Job) (any, func()) {
 	return func(j *jobs.Job) (any, func()) { return field(j), nil }
@@ -214,7 +220,7 @@ func document(field func(*jobs.Job) *json.RawMessage) func(*jobs.Job) (any, func
 	return func(j *jobs.Job) (any, func()) {
 		var raw []byte
 		to := field(j)
-		return &raw, func() { *to = raw } // each row is scanned into memory of its own
+		return &raw, func() { *to = raw } // database/sql copies the bytes of each row
 	}
 }
 
@@ -264,7 +270,8 @@ var insertJob = func() string {
 	return `INSERT INTO jobs (` + strings.Join(names, ", ") + `) VALUES (` + strings.Join(values, ", ") + `)`
 }()
 
-// fillIn makes j what is stored of n. It writes to where the job is to be: a result would be copied to the heap first.
+// fillIn sets j to the job that is stored for n. It does not return the job: that would be one allocation more for
+// each.
 func fillIn(j *jobs.Job, n *jobs.New, now time.Time) {
 	j.Status, j.CreatedAt, j.UpdatedAt = jobs.Pending, now, now
 	for i := range inserted {
@@ -277,7 +284,7 @@ func fillIn(j *jobs.Job, n *jobs.New, now time.Time) {
 // hinted are the columns of a hint, in the order in which scanHint reads them.
 const hinted = `id, queue, priority, run_at, lease_losses`
 
-// scanHint reads hints as seen at this moment.
+// scanHint reads hints; In is the time from now.
 func scanHint(now int64) func(row *sql.Rows) (jobs.Hint, error) {
 	return func(row *sql.Rows) (jobs.Hint, error) {
 		var h jobs.Hint
@@ -288,7 +295,7 @@ func scanHint(now int64) func(row *sql.Rows) (jobs.Hint, error) {
 	}
 }
 
-// hintOf is a pending job's hint at this moment.
+// hintOf is the hint of a pending job; In is the time from now.
 func hintOf(j *jobs.Job, now int64) jobs.Hint {
 	h := j.Hint()
 	h.In = spanOf(j.RunAt.UnixMicro() - now)
@@ -300,7 +307,7 @@ func scanText(row *sql.Rows) (text string, err error) {
 	return text, err
 }
 
-// timeOf turns a stored time into Go's. 0 is no time.
+// timeOf turns a stored time into a time.Time. 0 is the zero time.
 func timeOf(micros int64) time.Time {
 	if micros == 0 {
 		return time.Time{}
@@ -310,7 +317,7 @@ func timeOf(micros int64) time.Time {
 
 func spanOf(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }
 
-// orNull stores nothing as NULL.
+// orNull stores a zero value as NULL.
 func orNull[T comparable](v T) any {
 	var none T
 	if v == none {
@@ -327,14 +334,14 @@ func textOf(raw json.RawMessage) any {
 	return string(raw)
 }
 
-// list writes strings down as a JSON array: the way to hand any number of them to a statement (json_each).
+// list encodes strings as a JSON array. A statement takes any number of them apart with json_each.
 func list(texts []string) string {
 	if len(texts) == 0 {
 		return "[]"
 	}
 	raw, err := json.Marshal(texts)
 	if err != nil {
-		panic("sqlite: strings as JSON: " + err.Error()) // strings always can
+		panic("sqlite: strings as JSON: " + err.Error()) // cannot happen: strings can always be encoded
 	}
 	return string(raw)
 }

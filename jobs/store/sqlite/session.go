@@ -31,24 +31,29 @@ func (s *Store) Register(ctx context.Context, session store.Session, types []job
 		state = store.SessionAlive
 	}
 	return s.change(ctx, "register "+session.ID, func(tx *tx) error {
-		changed, err := tx.exec(`INSERT INTO worker_sessions (id, hostname, pid, version, slots, types, queues, state, started_at, beat_at, expires_at)
+		changed, err := tx.exec(`INSERT INTO worker_sessions (id, hostname, pid, version, slots, types, queues, state,
+			started_at, beat_at, expires_at)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)
-			ON CONFLICT (id) DO UPDATE SET hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
-				types = excluded.types, queues = excluded.queues, state = excluded.state, beat_at = excluded.beat_at, expires_at = excluded.expires_at
+			ON CONFLICT (id) DO UPDATE SET hostname = excluded.hostname, pid = excluded.pid, version = excluded.version,
+				slots = excluded.slots, types = excluded.types, queues = excluded.queues, state = excluded.state,
+				beat_at = excluded.beat_at, expires_at = excluded.expires_at
 			WHERE state <> 'dead'`,
-			session.ID, session.Hostname, session.PID, session.Version, session.Slots, list(session.Types), list(session.Queues), string(state),
+			session.ID, session.Hostname, session.PID, session.Version, session.Slots, list(session.Types),
+			list(session.Queues), string(state),
 			tx.now, tx.now+ttl.Microseconds())
 		if err != nil {
 			return err
 		}
-		if changed == 0 { // a repeated call is fine, a dead session is not
+		if changed == 0 { // the session is dead
 			return jobs.ErrConflict
 		}
 		for _, t := range types {
-			if _, err := tx.exec(`INSERT INTO job_types (name, description, queue, max_attempts, timeout_seconds, payload_schema, example, seen_at)
+			if _, err := tx.exec(`INSERT INTO job_types (name, description, queue, max_attempts, timeout_seconds,
+				payload_schema, example, seen_at)
 				VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-				ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue, max_attempts = excluded.max_attempts,
-					timeout_seconds = excluded.timeout_seconds, payload_schema = excluded.payload_schema, example = excluded.example, seen_at = excluded.seen_at`,
+				ON CONFLICT (name) DO UPDATE SET description = excluded.description, queue = excluded.queue,
+					max_attempts = excluded.max_attempts, timeout_seconds = excluded.timeout_seconds,
+					payload_schema = excluded.payload_schema, example = excluded.example, seen_at = excluded.seen_at`,
 				t.Name, t.Description, t.Queue, t.MaxAttempts, int64(t.Timeout/time.Second), textOf(t.Schema), textOf(t.Example),
 				tx.now); err != nil {
 				return err
@@ -62,7 +67,8 @@ func (s *Store) Register(ctx context.Context, session store.Session, types []job
 func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.HeartbeatReply, err error) {
 	err = s.change(ctx, "beat "+p.Session, func(tx *tx) error {
 		if p.State == store.SessionDead {
-			_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?2, running = 0 WHERE id = ?1 AND state <> 'dead'`, p.Session, tx.now)
+			_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?2, running = 0
+				WHERE id = ?1 AND state <> 'dead'`, p.Session, tx.now)
 			return err
 		}
 		state := p.State
@@ -83,7 +89,8 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.Heart
 		v.Held, err = all(tx.query, func(row *sql.Rows) (h store.Held, err error) {
 			err = row.Scan(&h.ID, &h.Fence, &h.CancelRequested)
 			return h, err
-		}, `SELECT id, fence, cancel_requested_at IS NOT NULL FROM jobs WHERE worker_id = ?1 AND status = 'processing'`, p.Session)
+		}, `SELECT id, fence, cancel_requested_at IS NOT NULL FROM jobs
+			WHERE worker_id = ?1 AND status = 'processing'`, p.Session)
 		return err
 	})
 	if err != nil {
@@ -95,7 +102,8 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.Heart
 // Sessions implements store.Maintenance.
 func (s *Store) Sessions(ctx context.Context) (sessions []store.Session, err error) {
 	err = s.view(ctx, "sessions", func(q query) (err error) {
-		sessions, err = all(q, scanSession, `SELECT id, hostname, pid, version, slots, types, queues, state, running, started_at, beat_at, expires_at,
+		sessions, err = all(q, scanSession, `SELECT id, hostname, pid, version, slots, types, queues, state, running,
+			started_at, beat_at, expires_at,
 			ifnull(last_completion_at, 0) FROM worker_sessions WHERE state <> 'dead' ORDER BY started_at, id`)
 		return err
 	})
@@ -111,7 +119,8 @@ func scanSession(row *sql.Rows) (store.Session, error) {
 		return s, err
 	}
 	s.State = store.SessionState(state)
-	s.StartedAt, s.BeatAt, s.ExpiresAt, s.LastCompletionAt = timeOf(startedAt), timeOf(beatAt), timeOf(expiresAt), timeOf(completedAt)
+	s.StartedAt, s.BeatAt = timeOf(startedAt), timeOf(beatAt)
+	s.ExpiresAt, s.LastCompletionAt = timeOf(expiresAt), timeOf(completedAt)
 	if err := json.Unmarshal([]byte(types), &s.Types); err != nil {
 		return s, fmt.Errorf("types of session %s: %w", s.ID, err)
 	}

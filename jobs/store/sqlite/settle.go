@@ -47,10 +47,11 @@ func checkOutcome(o store.Outcome) error {
 	return checkJSON("result", o.Result)
 }
 
-// complete is the one verb that needs nothing from the row.
+// complete carries out VerbComplete, the one verb that needs nothing from the row.
 func (tx *tx) complete(o store.Outcome) (store.Settled, error) {
-	changed, err := tx.exec(`UPDATE jobs SET status = 'completed', result = ?4, error_message = NULL, finished_at = ?5, updated_at = ?5,
-		deadline_at = NULL, lease_losses = 0 WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
+	changed, err := tx.exec(`UPDATE jobs SET status = 'completed', result = ?4, error_message = NULL, finished_at = ?5,
+		updated_at = ?5, deadline_at = NULL, lease_losses = 0
+		WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
 		o.ID, o.Fence, o.Session, textOf(o.Result), tx.now)
 	if err != nil {
 		return store.Settled{}, err
@@ -61,16 +62,16 @@ func (tx *tx) complete(o store.Outcome) (store.Settled, error) {
 	return store.Settled{Result: store.Recorded, Status: jobs.Completed}, nil
 }
 
-// running is what the other verbs need to know of a job that its worker still holds.
+// running is what the other verbs need to know about the job.
 type running struct {
-	job       jobs.Job // of it: Queue, Priority, Attempts, MaxAttempts, LeaseLosses, Error, Fence
+	job       jobs.Job // only Queue, Priority, Attempts, MaxAttempts, LeaseLosses and Error are set
 	releases  int
 	cancel    bool
 	runAt     int64
 	startedAt int64
 }
 
-// next is what becomes of a job after an attempt without success.
+// next is what a job becomes after an unsuccessful attempt.
 type next struct {
 	status   jobs.Status
 	kind     jobs.FailureKind
@@ -83,11 +84,12 @@ type next struct {
 	history  jobs.AttemptOutcome // empty: none
 }
 
-// settle records an attempt that was no success.
+// settle records an unsuccessful attempt.
 func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	var r running
 	found, err := first(tx.query, []any{
-		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases, &r.cancel,
+		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases,
+		&r.cancel,
 		&r.runAt, &r.startedAt,
 	}, `SELECT queue, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases,
 		cancel_requested_at IS NOT NULL, run_at, started_at
@@ -104,16 +106,17 @@ func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 		finishedAt = tx.now
 		tx.ended.failed(n.kind, 1)
 	}
-	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, attempts = ?6, releases = ?7, lease_losses = ?8, fence = ?9, run_at = ?10,
-		error_message = ?11, finished_at = ?12, updated_at = ?13, deadline_at = NULL
+	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, attempts = ?6, releases = ?7,
+		lease_losses = ?8, fence = ?9, run_at = ?10, error_message = ?11, finished_at = ?12, updated_at = ?13, deadline_at = NULL
 		WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`,
-		o.ID, o.Fence, o.Session, string(n.status), orNull(string(n.kind)), n.attempts, n.releases, n.losses, n.fence, n.runAt,
-		orNull(n.errText), finishedAt, tx.now)); err != nil {
+		o.ID, o.Fence, o.Session, string(n.status), orNull(string(n.kind)), n.attempts, n.releases, n.losses, n.fence,
+		n.runAt, orNull(n.errText), finishedAt, tx.now)); err != nil {
 		return store.Settled{}, err
 	}
 	if n.history != "" {
 		if err := tx.remember(o.ID, jobs.Attempt{
-			Attempt: r.job.Attempts, Fence: o.Fence, WorkerID: o.Session, StartedAt: timeOf(r.startedAt), Outcome: n.history, Error: o.Error,
+			Attempt: r.job.Attempts, Fence: o.Fence, WorkerID: o.Session, StartedAt: timeOf(r.startedAt), Outcome: n.history,
+			Error: o.Error,
 		}); err != nil {
 			return store.Settled{}, err
 		}
@@ -121,13 +124,14 @@ func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	settled := store.Settled{Result: store.Recorded, Status: n.status, Kind: n.kind}
 	if n.status == jobs.Pending {
 		settled.Hint = &jobs.Hint{
-			ID: o.ID, Queue: r.job.Queue, Priority: r.job.Priority, RunAt: timeOf(n.runAt), In: spanOf(n.runAt - tx.now), Suspect: n.losses > 0,
+			ID: o.ID, Queue: r.job.Queue, Priority: r.job.Priority, RunAt: timeOf(n.runAt), In: spanOf(n.runAt - tx.now),
+			Suspect: n.losses > 0,
 		}
 	}
 	return settled, nil
 }
 
-// decide says what an outcome makes of a job.
+// decide says what a job becomes by an outcome.
 func decide(o store.Outcome, r running, now int64) next {
 	n := next{
 		status: jobs.Pending, attempts: r.job.Attempts, releases: r.releases, fence: o.Fence, runAt: r.runAt,
@@ -167,14 +171,14 @@ func decide(o store.Outcome, r running, now int64) next {
 			return fail(jobs.KindWorkerLost)
 		}
 		n.fence++
-		n.errText = r.job.Error // an orderly hand-back is nothing to show as the job's error
+		n.errText = r.job.Error // a release is not an error of the job
 	default:
 		return fail(kindOf(o))
 	}
 	return n
 }
 
-// kindOf is an outcome's kind of failure, or what its attempt suggests where it names none.
+// kindOf is the kind of failure of an outcome. If the outcome names none, it follows from the attempt.
 func kindOf(o store.Outcome) jobs.FailureKind {
 	switch {
 	case o.Kind != "":
@@ -186,13 +190,15 @@ func kindOf(o store.Outcome) jobs.FailureKind {
 	}
 }
 
-// earlier answers an outcome that changed nothing: recorded before and its answer lost, or stale. Fence and worker that still stand
-// in a row that is not processing can only come from this worker's own settlement, for all that others do makes the fence grow.
+// earlier answers an outcome that changed nothing. It is Already if this attempt was recorded before, and else Stale.
+// If the job is not processing and its row still has the outcome's fence and worker, then this worker has settled it:
+// whatever others do to a job raises the fence. A release raises it too, by one, and leaves its fence in the history.
 func (tx *tx) earlier(o store.Outcome) (store.Settled, error) {
 	var status, kind string
 	found, err := first(tx.query, []any{&status, &kind}, `SELECT status, ifnull(failure_kind, '') FROM jobs
 		WHERE id = ?1 AND worker_id = ?3 AND +status <> 'processing' AND (fence = ?2
-			OR fence = ?2 + 1 AND EXISTS (SELECT 1 FROM job_attempts WHERE job_id = ?1 AND fence = ?2 AND worker_id = ?3 AND outcome = 'released'))`,
+			OR fence = ?2 + 1 AND EXISTS (SELECT 1 FROM job_attempts
+				WHERE job_id = ?1 AND fence = ?2 AND worker_id = ?3 AND outcome = 'released'))`,
 		o.ID, o.Fence, o.Session)
 	if err != nil || !found {
 		return store.Settled{Result: store.Stale}, err
@@ -200,9 +206,10 @@ func (tx *tx) earlier(o store.Outcome) (store.Settled, error) {
 	return store.Settled{Result: store.Already, Status: jobs.Status(status), Kind: jobs.FailureKind(kind)}, nil
 }
 
-// remember adds an attempt that ends now to a job's history.
+// remember adds an attempt that ends now to the history of a job.
 func (tx *tx) remember(id string, a jobs.Attempt) error {
-	_, err := tx.exec(`INSERT INTO job_attempts (job_id, fence, attempt, worker_id, started_at, finished_at, outcome, error)
+	_, err := tx.exec(`INSERT INTO job_attempts (job_id, fence, attempt, worker_id, started_at, finished_at,
+		outcome, error)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
 		id, a.Fence, a.Attempt, a.WorkerID, a.StartedAt.UnixMicro(), tx.now, string(a.Outcome), a.Error)
 	return err

@@ -10,12 +10,13 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Stats implements store.Client. What has not ended is counted by its indexes, what has ended is kept as totals: millions of finished jobs cost
-// nothing.
+// Stats implements store.Client. Pending and processing jobs are counted from their indexes. Finished jobs are counted
+// in the table totals when they end, so millions of them cost nothing here.
 func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 	err = s.view(ctx, "stats", func(q query) error {
-		// One statement first, so that the clock is not behind what the view shows.
-		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled}, `SELECT completed, dead, cancelled FROM totals`); err != nil {
+		// The first statement fixes what the view shows. The clock is read after it, so it is not behind that.
+		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled}, `SELECT completed, dead, cancelled
+			FROM totals`); err != nil {
 			return err
 		}
 		now := s.now()
@@ -32,11 +33,13 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 			stats.Queues = append(stats.Queues, *queues[name])
 		}
 		minuteAgo := now - time.Minute.Microseconds()
-		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completed_counts WHERE since > ?1`,
+		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completed_counts
+			WHERE since > ?1`,
 			minuteAgo-span/2); err != nil {
 			return err
 		}
-		_, err := first(q, []any{&stats.FailedLastMinute}, `SELECT count(*) FROM jobs INDEXED BY jobs_dead WHERE status = 'failed' AND finished_at > ?1`,
+		_, err := first(q, []any{&stats.FailedLastMinute}, `SELECT count(*) FROM jobs INDEXED BY jobs_dead
+			WHERE status = 'failed' AND finished_at > ?1`,
 			minuteAgo)
 		return err
 	})
@@ -46,7 +49,7 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 	return stats, nil
 }
 
-// countPending reads jobs_due alone. It leaves the pending jobs in stats.Total.
+// countPending reads only the index jobs_due. It sets stats.Total to the number of pending jobs.
 func countPending(q query, now int64, stats *store.Stats, queues map[string]*store.QueueStats) error {
 	oldest := int64(0)
 	err := each(q, func(row *sql.Rows) (bool, error) {
@@ -77,7 +80,7 @@ func countPending(q query, now int64, stats *store.Stats, queues map[string]*sto
 	return err
 }
 
-// countProcessing counts what is running, and the orphans among it: jobs whose session is dead, gone, or has expired.
+// countProcessing counts processing jobs, and the orphans among them: their session is dead, missing or expired.
 func countProcessing(q query, now int64, stats *store.Stats, queues map[string]*store.QueueStats) error {
 	return each(q, func(row *sql.Rows) (bool, error) {
 		var name string

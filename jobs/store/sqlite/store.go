@@ -1,8 +1,11 @@
-// Package sqlite keeps the jobs of one process in a SQLite database: the embedded counterpart of the PostgreSQL driver, under
-// the same contract (store.Store).
+// Package sqlite keeps jobs in a SQLite database inside of the program: the same contract (store.Store) as the
+// PostgreSQL driver, without a server.
 //
-// It is not for several processes: a lock file gives the directory to one of them. All writes go through one connection, one transaction
-// at a time; a transaction is durable when its call returns (WAL, synchronous=FULL). Reads have connections of their own and never wait for a write.
+// It is not for several processes: a lock file gives the directory to one process. All writes go through one
+// connection, one transaction at a time. A write is durable when its call returns (WAL, synchronous=FULL). Reads have
+// connections of their own and never wait for a write.
+//
+// The application can take part in a transaction of the Store, and keep its own tables in the same file: see Store.Tx.
 package sqlite
 
 import (
@@ -24,7 +27,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Names of the files in the Store's directory.
+// The files in the Store's directory; SQLite adds windlass.db-wal and windlass.db-shm.
 const (
 	dataFile = "windlass.db"
 	lockFile = "windlass.lock"
@@ -33,12 +36,12 @@ const (
 // readers is how many reads run at once.
 const readers = 4
 
-// Store is a store.Store on a SQLite file. Open makes one.
+// Store is a store.Store on a SQLite file. Open returns one.
 type Store struct {
 	write *sql.DB
 	conn  *sql.Conn // the one connection that writes
 	stmts statements
-	turn  chan struct{}             // held by the transaction that is under way; waiters are served in their order
+	turn  chan struct{}             // full while a transaction is open; who waits is served in order
 	open  atomic.Pointer[callersTx] // the transaction of the application that has the turn
 	read  *sql.DB
 
@@ -47,7 +50,7 @@ type Store struct {
 	gone   chan struct{} // closed by Close
 	ending sync.Once
 	wall   func() time.Time
-	latest atomic.Int64 // the newest time given out, in microseconds
+	latest atomic.Int64 // the newest time that now has returned, in microseconds
 }
 
 var (
@@ -55,14 +58,17 @@ var (
 	_ store.Transactional = (*Store)(nil)
 )
 
-// Options say where the data is.
+// Options configure a Store.
 type Options struct {
-	Dir string           // made where it is missing; one process at a time may have it
+	Dir string           // is created if it is missing; one process at a time may use it
 	Now func() time.Time // the wall clock; nil: time.Now
 }
 
-// Open takes the directory for this process, brings the database up to date and marks all sessions of earlier processes dead, so that
-// their jobs can be reaped at once, and frees their roles. It fails where another process, or another Store of this one, has the directory.
+// Open locks the directory for this process and applies the pending migrations. Then it marks all sessions of earlier
+// processes dead, so that their jobs can be reaped at once, and frees their roles.
+//
+// It fails if another process, or another Store of this process, has the directory. jobs.ErrUnavailable: the disk is
+// full, or the database file is damaged or cannot be used.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -90,7 +96,7 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 	if err := keepPrivate(file); err != nil {
 		return err
 	}
-	// A transaction takes the lock for writing when it begins: one that read first could fail later.
+	// A transaction takes the write lock when it begins. If it took the lock at its first write, that write could fail.
 	s.write, err = sql.Open("sqlite", dsn(file, "immediate",
 		"synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-32768)")) // 64 MiB, 32 MiB
 	if err != nil {
@@ -109,17 +115,19 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	return s.change(ctx, "end earlier sessions", func(tx *tx) error {
-		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1 WHERE state <> 'dead'`, tx.now); err != nil {
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1
+			WHERE state <> 'dead'`, tx.now); err != nil {
 			return err
 		}
-		// Their roles as well: until the maintenance of a process that was killed runs out, nothing would be promoted or fed.
+		// A process that was killed keeps its role until the lease expires. Nothing would be fed or reaped until then.
 		_, err := tx.exec(`DELETE FROM leases`)
 		return err
 	})
 }
 
-// keepPrivate makes the files of the database readable by their owner alone, whatever the directory's mode: payloads are nobody else's
-// business. SQLite would create the database file with the mode 0644; it gives the files beside it the mode of the database file.
+// keepPrivate gives the database files the mode 0600, whatever the mode of the directory, because payloads may be
+// secret. SQLite would create the database file with the mode 0644. It gives the -wal and -shm files the mode of the
+// database file.
 func keepPrivate(file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -129,7 +137,7 @@ func keepPrivate(file string) error {
 		return err
 	}
 	for _, name := range []string{file, file + "-wal", file + "-shm"} {
-		// Who is not the owner cannot change the mode, and the owner of a shared volume has chosen it.
+		// Only the owner of a file can change its mode. If another user owns it, the mode is that user's choice.
 		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -137,7 +145,7 @@ func keepPrivate(file string) error {
 	return nil
 }
 
-// dsn names the file with the settings that each of its connections gets.
+// dsn names the file and the settings of each connection. transactions is how they begin: deferred or immediate.
 func dsn(file, transactions string, pragmas ...string) string {
 	settings := url.Values{
 		"_txlock": {transactions},
@@ -150,7 +158,7 @@ func dsn(file, transactions string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String()
 }
 
-// Ping asks the database for a row; an error means that it does not answer.
+// Ping reads a row from the database. An error means that the database does not answer.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.view(ctx, "ping", func(q query) error {
 		var n int
@@ -159,13 +167,13 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Close waits for the transaction that is under way, closes the database and gives the directory free. Calls after it fail
-// with jobs.ErrUnavailable; a second Close does nothing.
+// Close waits for the open transaction, closes the database and unlocks the directory. Calls after it fail with
+// jobs.ErrUnavailable. A second Close does nothing.
 func (s *Store) Close() (err error) {
 	s.ending.Do(func() {
 		s.closed.Store(true)
 		close(s.gone)
-		s.turn <- struct{}{} // never given back: nothing writes any more
+		s.turn <- struct{}{} // never freed: nothing may write after this
 		errs := []error{s.stmts.close()}
 		if s.read != nil {
 			errs = append(errs, s.read.Close())
@@ -174,9 +182,9 @@ func (s *Store) Close() (err error) {
 			errs = append(errs, s.conn.Close())
 		}
 		if s.write != nil {
-			errs = append(errs, s.write.Close()) // the last connection moves the log into the database
+			errs = append(errs, s.write.Close()) // the last connection writes the -wal file into the database
 		}
-		errs = append(errs, s.lock.Close()) // the lock goes with its file, last of all
+		errs = append(errs, s.lock.Close()) // frees the lock, last of all
 		if err = errors.Join(errs...); err != nil {
 			err = fmt.Errorf("close store: %w", err)
 		}
@@ -184,7 +192,7 @@ func (s *Store) Close() (err error) {
 	return err
 }
 
-// now is the Store's clock in microseconds: the wall clock, but never going back while the process lives.
+// now is the Store's clock in microseconds. It is the wall clock, but never goes back while the process runs.
 func (s *Store) now() int64 {
 	for {
 		latest := s.latest.Load()

@@ -76,7 +76,8 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("DamagedFile", func(t *testing.T) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, dataFile), []byte(strings.Repeat("no database at all. ", 500)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, dataFile), []byte(strings.Repeat("no database at all. ", 500)),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Open(t.Context(), Options{Dir: dir})
@@ -91,7 +92,8 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("WritesAreDurable", func(t *testing.T) {
 		s := open(t, Options{})
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
+			"busy_timeout": "5000"} {
 			var got string
 			if err := s.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %q, want %q (%v)", pragma, got, want, err)
@@ -184,7 +186,8 @@ func TestClockNeverGoesBack(t *testing.T) {
 	}
 }
 
-// TestListBeyondAWindow has more pending jobs than one call looks at: pages come out short, and still all is found once.
+// TestListBeyondAWindow has more pending jobs than one call looks at: pages come out short, and still all is found
+// once.
 func TestListBeyondAWindow(t *testing.T) {
 	s := open(t, Options{})
 	session := register(t, s)
@@ -196,9 +199,11 @@ func TestListBeyondAWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Ids that are greater than all that the clock makes, in one statement: through Insert it would take seconds.
-	if _, err := s.conn.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+	if _, err := s.conn.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1
+			UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
 		INSERT INTO jobs (id, type, queue, priority, max_attempts, timeout_seconds, run_at, created_at, updated_at, payload)
-		SELECT printf('ffffffff-0000-7000-8000-%012d', i), 'email', 'bulk', 0, 5, 60, i, i, i, '{}' FROM n`, 2*window+1000); err != nil {
+		SELECT printf('ffffffff-0000-7000-8000-%012d', i), 'email', 'bulk', 0, 5, 60, i, i, i, '{}' FROM n`,
+		2*window+1000); err != nil {
 		t.Fatal(err)
 	}
 	pages := func(l store.ListQuery) (ids []string, calls int) {
@@ -222,10 +227,12 @@ func TestListBeyondAWindow(t *testing.T) {
 	if len(ids) != 1 || ids[0] != rare[1] || calls != 3 {
 		t.Errorf("the rare pending job: %v in %d calls, want %s in 3", ids, calls, rare[1])
 	}
-	if ids, calls := pages(store.ListQuery{State: jobs.StateRunning, Limit: 50}); len(ids) != 1 || ids[0] != rare[0] || calls != 1 {
+	if ids, calls := pages(store.ListQuery{State: jobs.StateRunning, Limit: 50}); len(ids) != 1 || ids[0] != rare[0] ||
+		calls != 1 {
 		t.Errorf("the running job: %v in %d calls, want %s at once", ids, calls, rare[0])
 	}
-	if ids, calls := pages(store.ListQuery{Status: jobs.Failed, Limit: 50}); len(ids) != 1 || ids[0] != rare[2] || calls != 1 {
+	if ids, calls := pages(store.ListQuery{Status: jobs.Failed, Limit: 50}); len(ids) != 1 || ids[0] != rare[2] ||
+		calls != 1 {
 		t.Errorf("the failed job: %v in %d calls, want %s at once", ids, calls, rare[2])
 	}
 	if ids, _ := pages(store.ListQuery{Limit: 200}); len(ids) != 2*window+1003 {

@@ -11,24 +11,29 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// callersTx is a transaction that Tx has opened and fn works in.
+// callersTx is the transaction that Tx has opened.
 type callersTx struct {
 	*sql.Tx
-	lock  sync.Mutex // fn may use several goroutines, and savepoints are a stack
+	lock  sync.Mutex // savepoints are a stack, and fn may use several goroutines
 	stmts statements
 }
 
-// Tx runs fn in a write transaction on the Store's database, in which InsertTx and CompleteTx take part. The application may keep
-// tables of its own in this database, and create them here; names that begin with "windlass_" and the names of the Store's tables
-// are taken. Tx commits when fn returns nil, and rolls back when fn returns an error, which Tx returns as it is, or panics. fn must
-// neither commit nor roll back itself.
+// Tx runs fn in a write transaction on the Store's database. InsertTx and CompleteTx write in it. The application may
+// keep tables of its own in this database, and create them in such a transaction. Their names must not begin with
+// "windlass_", and must not be those of the Store's tables. After Tx has returned nil, the ids of the jobs that were
+// inserted are to be announced; see Committed.
 //
-// SQLite has one writer, so fn must be short: every other write of the Store waits meanwhile, for 2 s at most, and then fails with
-// jobs.ErrBusy. That is also what a writing method of the same Store gets that is called inside of fn, and a second Tx: they would
-// wait for fn itself. Reading methods do not wait; they do not see what fn has written. Close must not be called inside of fn.
+// Tx commits when fn returns nil. It rolls back when fn panics or returns an error, and returns that error as it is. fn
+// must not commit or roll back itself.
 //
-// When ctx ends, the transaction is rolled back at once, and statements in it fail with sql.ErrTxDone. Errors of Tx itself, with
-// nothing stored: jobs.ErrBusy, jobs.ErrUnavailable, and the error of ctx. jobs.ErrOutcomeUnknown: the disk failed during the commit.
+// SQLite has one writer, so fn must be short. Every other write of the Store waits until fn has returned, but for 2 s
+// at most, and then fails with jobs.ErrBusy. Inside of fn, the writing methods of this Store and another Tx fail like
+// that: they would wait for fn itself. Methods that read do not wait; they do not see what fn has written. fn must not
+// call Close.
+//
+// When ctx ends, the transaction is rolled back at once; statements in it then fail with sql.ErrTxDone, and Tx returns
+// the error of ctx if fn returns nil. Other errors of Tx: jobs.ErrBusy and jobs.ErrUnavailable, with nothing stored,
+// and jobs.ErrOutcomeUnknown if the disk failed during the commit.
 func (s *Store) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if err := s.begin(ctx, "transaction"); err != nil {
 		return err
@@ -38,7 +43,8 @@ func (s *Store) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 		<-s.turn
 	})
 	defer release()
-	// database/sql would let the context interrupt the commit as well, and so leave open what became of it.
+	// Without this the context could interrupt the commit, and its outcome would be unknown. AfterFunc below rolls
+	// back.
 	begun, err := s.conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return fmt.Errorf("transaction: %w", translate(err))
@@ -46,18 +52,18 @@ func (s *Store) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	open := &callersTx{Tx: begun}
 	open.stmts.from = begun
 	s.open.Store(open)
-	// Rollback does nothing once the transaction has been committed, and tells so.
+	// After a commit Rollback does nothing and returns sql.ErrTxDone.
 	defer func() { _ = begun.Rollback() }()
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
 		if !errors.Is(begun.Rollback(), sql.ErrTxDone) {
-			release() // fn may take its time: the others need not wait for it any longer
+			release() // the other writes need not wait until fn returns
 		}
 	})
 	defer func() {
 		if !stop() {
-			<-ended // the next transaction must not begin before this one is over
+			<-ended // the next transaction must not begin before the rollback is done
 		}
 	}()
 	if err := fn(begun); err != nil {
@@ -75,8 +81,8 @@ func (s *Store) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 }
 
-// InsertTx implements store.Transactional. given is the *sql.Tx that Tx has handed to its function. After an error the transaction is
-// as it was before the call.
+// InsertTx implements store.Transactional. It takes the *sql.Tx that Tx has passed to its function, and nothing else.
+// After an error the transaction is as it was before the call.
 func (s *Store) InsertTx(ctx context.Context, given any, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	receipts := make([]jobs.Receipt, len(subs))
 	err := s.inside(ctx, "insert", given, func(tx *tx) error {
@@ -91,8 +97,8 @@ func (s *Store) InsertTx(ctx context.Context, given any, subs []jobs.Submission)
 	return receipts, nil
 }
 
-// CompleteTx implements store.Transactional. given is the *sql.Tx that Tx has handed to its function. After an error the transaction is
-// as it was before the call.
+// CompleteTx implements store.Transactional. It takes the *sql.Tx that Tx has passed to its function, and nothing else.
+// After an error the transaction is as it was before the call.
 func (s *Store) CompleteTx(ctx context.Context, given any, o store.Outcome) error {
 	return s.inside(ctx, "complete "+o.ID, given, func(tx *tx) error {
 		if o.Verb != store.VerbComplete {
@@ -115,7 +121,7 @@ func (s *Store) CompleteTx(ctx context.Context, given any, o store.Outcome) erro
 	})
 }
 
-// inside runs work in a transaction of the application. Where work fails, nothing of it is left.
+// inside runs work in a savepoint of the application's transaction: if work fails, nothing of it stays.
 func (s *Store) inside(ctx context.Context, what string, given any, work func(tx *tx) error) (err error) {
 	open := s.open.Load()
 	if t, ok := given.(*sql.Tx); !ok || open == nil || t != open.Tx {
@@ -126,8 +132,8 @@ func (s *Store) inside(ctx context.Context, what string, given any, work func(tx
 	}
 	open.lock.Lock()
 	defer open.lock.Unlock()
-	// All statements go through the *sql.Tx: once it is over they fail. On the connection beneath they would run outside of any
-	// transaction then.
+	// All statements go through the *sql.Tx. When it ends with its context, they fail. If they used the connection
+	// itself, the rest of them would run outside of a transaction.
 	defer func() {
 		if errors.Is(err, sql.ErrTxDone) {
 			err = fmt.Errorf("%s: %w: %w", what, store.ErrForeignTx, err)
@@ -143,7 +149,7 @@ func (s *Store) inside(ctx context.Context, what string, given any, work func(tx
 		err = tx.total()
 	}
 	if err != nil {
-		// These fail only where the whole transaction is over.
+		// These fail only if the whole transaction is over.
 		_, _ = open.Exec(`ROLLBACK TO windlass`)
 		_, _ = open.Exec(`RELEASE windlass`)
 		return err
@@ -155,7 +161,8 @@ func (s *Store) inside(ctx context.Context, what string, given any, work func(tx
 // Committed implements store.Transactional.
 func (s *Store) Committed(ctx context.Context, ids []string) (hints []jobs.Hint, err error) {
 	err = s.view(ctx, "committed", func(q query) (err error) {
-		hints, err = all(q, scanHint(s.now()), `SELECT `+hinted+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'`,
+		hints, err = all(q, scanHint(s.now()), `SELECT `+hinted+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))
+			AND +status = 'pending'`,
 			list(ids))
 		return err
 	})

@@ -87,7 +87,8 @@ func TestTxCallsFromInside(t *testing.T) {
 		begun := time.Now()
 		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := s.Insert(short, newJobs(t, 1)); !errors.Is(err, jobs.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Insert(short, newJobs(t, 1)); !errors.Is(err, jobs.ErrBusy) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("insert with a deadline: %v", err)
 		}
 		if d := time.Since(begun); d >= lockTimeout {

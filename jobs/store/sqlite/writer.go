@@ -11,7 +11,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// statements keeps prepared statements by their text: each is compiled once for a connection.
+// statements caches prepared statements by their text, so that each is compiled once for a connection.
 type statements struct {
 	from interface {
 		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
@@ -48,17 +48,17 @@ func (s *statements) close() error {
 	return errors.Join(errs...)
 }
 
-// tx is the one transaction that is writing.
+// tx is the one write transaction that is open.
 type tx struct {
 	stmts *statements
-	now   int64 // of the Store's clock, the same throughout
-	ended ended // what to add to the totals
+	now   int64 // by the Store's clock, in microseconds; it does not change during the transaction
+	ended ended // is added to the totals at the end
 }
 
-// ended counts jobs that came to an end by a transaction, or were taken back from it.
+// ended counts the jobs that a transaction ends, less those that it deletes or sends back.
 type ended struct{ completed, dead, cancelled int64 }
 
-// failed notes n jobs that are failed from now on, or with n below 0 are not any more.
+// failed notes that n jobs have become failed; if n is negative, that they are failed no longer.
 func (e *ended) failed(kind jobs.FailureKind, n int64) {
 	if kind == jobs.KindCancelled {
 		e.cancelled += n
@@ -67,11 +67,13 @@ func (e *ended) failed(kind jobs.FailureKind, n int64) {
 	}
 }
 
-// lockTimeout is how long a write waits for a transaction of the application. PostgreSQL waits as long for a lock.
+// lockTimeout is how long a write waits for a transaction of the application. The PostgreSQL driver waits that long for
+// a lock.
 const lockTimeout = 2 * time.Second
 
-// begin waits for the turn to write, as long as ctx allows. It does not wait longer than lockTimeout while the application has a
-// transaction open (see Tx): a call that is made inside of that transaction would wait for itself.
+// begin waits for the turn to write, as long as ctx allows. While the application has a transaction open (see Tx), it
+// waits for lockTimeout at most: a call that is made inside of that transaction would otherwise wait for itself for
+// ever.
 func (s *Store) begin(ctx context.Context, what string) error {
 	limit := time.NewTimer(lockTimeout)
 	defer limit.Stop()
@@ -96,8 +98,8 @@ func (s *Store) begin(ctx context.Context, what string) error {
 	}
 }
 
-// change runs a transaction. It waits for its turn; once begun it is carried through, for it lasts milliseconds and a caller that
-// has gone away is no reason to throw a batch of others away.
+// change runs work in a transaction. It waits for its turn as long as ctx allows. Once begun, the transaction does not
+// end with ctx: it takes milliseconds, and it may hold a batch for many callers, of whom one has gone.
 func (s *Store) change(ctx context.Context, what string, work func(tx *tx) error) error {
 	if err := s.begin(ctx, what); err != nil {
 		return err
@@ -110,7 +112,7 @@ func (s *Store) change(ctx context.Context, what string, work func(tx *tx) error
 	done := false
 	defer func() {
 		if !done {
-			// It fails only where SQLite has rolled back by itself.
+			// This fails only if SQLite has rolled back already.
 			_, _ = tx.exec(`ROLLBACK`)
 		}
 	}()
@@ -128,7 +130,7 @@ func (s *Store) change(ctx context.Context, what string, work func(tx *tx) error
 	return nil
 }
 
-// gaveUp is for a caller whose time was up before its turn came, or for one that comes after Close.
+// gaveUp is the error of a caller whose ctx ended before its turn came, or who calls after Close.
 func (s *Store) gaveUp(ctx context.Context, what string) error {
 	if s.closed.Load() {
 		return fmt.Errorf("%s: %w: closed", what, jobs.ErrUnavailable)
@@ -136,10 +138,10 @@ func (s *Store) gaveUp(ctx context.Context, what string) error {
 	return fmt.Errorf("%s: %w: %w", what, jobs.ErrBusy, ctx.Err())
 }
 
-// span is the length of a tally of completions, in microseconds.
+// span is the time that a row of completed_counts covers, in microseconds.
 const span = 5_000_000
 
-// total adds what has ended to the totals.
+// total adds the jobs that have ended to the totals.
 func (tx *tx) total() error {
 	if tx.ended == (ended{}) {
 		return nil
@@ -149,18 +151,19 @@ func (tx *tx) total() error {
 	return err
 }
 
-// completions notes n jobs that have just been completed.
+// completions notes that n jobs have been completed now.
 func (tx *tx) completions(n int64) error {
 	if n == 0 {
 		return nil
 	}
 	tx.ended.completed += n
-	_, err := tx.exec(`INSERT INTO completed_counts (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n`,
+	_, err := tx.exec(`INSERT INTO completed_counts (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE
+		SET n = n + excluded.n`,
 		tx.now-tx.now%span, n)
 	return err
 }
 
-// exec runs a statement and returns how many rows it changed. It does not end with the caller's context: see change.
+// exec runs a statement and returns the number of changed rows. It does not end with the caller's context; see change.
 func (tx *tx) exec(query string, args ...any) (int64, error) {
 	stmt, err := tx.stmts.get(context.Background(), query)
 	if err != nil {
@@ -173,7 +176,7 @@ func (tx *tx) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// query runs a statement that answers with rows.
+// query runs a statement that returns rows.
 func (tx *tx) query(text string, args ...any) (*sql.Rows, error) {
 	stmt, err := tx.stmts.get(context.Background(), text)
 	if err != nil {
