@@ -2,7 +2,7 @@
 
 MODULE  := github.com/windlass-jobs/windlass
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X $(MODULE)/internal/version.stamped=$(VERSION) -X main.version=$(VERSION)
+LDFLAGS := -s -w -X $(MODULE)/internal/version.stamped=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2

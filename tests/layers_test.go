@@ -73,7 +73,9 @@ var layers = []layer{
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus},
 		ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
-	{folder: "services/api/apicmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...)},
+	{folder: "services/migratecmd", ours: []string{"jobs", "jobs/store", "jobs/store/postgres", "services/internal/settings"}},
+	{folder: "services/api/apicmd",
+		ours: append([]string{"jobs/store/postgres", "jobs/queue/redis", "services/migratecmd"}, wired...)},
 	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...),
 		third: []string{prometheus}}, // for its own health port
 	{folder: "services/embedded/embeddedcmd", third: []string{prometheus},
@@ -85,7 +87,9 @@ var layers = []layer{
 	{folder: "services/web/cmd/pack"},
 
 	// The command line: one binary.
-	{folder: "cmd/windlass", ours: []string{"jobs", "jobs/store", "httpclient"}, third: []string{cobra, pflag}},
+	{folder: "cmd/windlass", third: []string{cobra, pflag},
+		ours: []string{"jobs", "jobs/store", "httpclient", "internal/version", "services/migratecmd",
+			"services/api/apicmd", "services/worker/workercmd", "services/embedded/embeddedcmd"}},
 
 	// The tools that make a release.
 	{folder: "deploy/release/…"},

@@ -1,5 +1,5 @@
 // Command windlass submits jobs from the command line, looks after them, and shows how the system is doing. It talks
-// to the HTTP API. Each command has a file of its own, and a line in newRoot.
+// to the HTTP API, except for the commands that are processes themselves. Each command has a file of its own, and a line in newRoot.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/windlass-jobs/windlass/httpclient"
+	"github.com/windlass-jobs/windlass/internal/version"
 )
 
 func main() {
@@ -51,8 +52,9 @@ func newRoot(sh *shell) *cobra.Command {
 	flags.StringVar(&sh.token, "token", "", "bearer token (default WINDLASS_TOKEN, which other users cannot see)")
 	flags.BoolVar(&sh.json, "json", false, "print the API's JSON")
 
-	const jobs, system = "jobs", "system"
-	root.AddGroup(&cobra.Group{ID: jobs, Title: "Jobs:"}, &cobra.Group{ID: system, Title: "System:"})
+	const jobs, system, processes = "jobs", "system", "processes"
+	root.AddGroup(&cobra.Group{ID: jobs, Title: "Jobs:"}, &cobra.Group{ID: system, Title: "System:"},
+		&cobra.Group{ID: processes, Title: "Processes and their database:"})
 	root.SetHelpCommandGroupID(system)
 	root.SetCompletionCommandGroupID(system)
 	add := func(group string, command *cobra.Command) {
@@ -71,6 +73,10 @@ func newRoot(sh *shell) *cobra.Command {
 	add(system, newTypes(sh))
 	add(system, newStatus(sh))
 	add(system, newVersion(sh))
+	add(processes, newDev(sh))
+	add(processes, newAPI(sh))
+	add(processes, newWorker(sh))
+	add(processes, newMigrate(sh))
 	return root
 }
 
@@ -157,7 +163,7 @@ func (sh *shell) connect(attempts int) (*httpclient.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	client, err := httpclient.New(httpclient.Options{
-		URL: sh.address(), Token: token, UserAgent: "windlass/" + currentVersion(), Attempts: attempts,
+		URL: sh.address(), Token: token, UserAgent: "windlass/" + version.Version(), Attempts: attempts,
 		HTTPClient: &http.Client{Transport: transport, Timeout: answerTimeout},
 		OnAnswer:   func(body []byte) { sh.answer = append(sh.answer[:0], body...) },
 	})

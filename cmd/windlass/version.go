@@ -4,25 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/windlass-jobs/windlass/internal/version"
 )
-
-// version is stamped by the linker: see the Makefile.
-var version = ""
-
-// currentVersion returns what was built: a tag, a commit, or "dev".
-func currentVersion() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "dev"
-}
 
 func newVersion(sh *shell) *cobra.Command {
 	return &cobra.Command{
@@ -34,10 +20,10 @@ func newVersion(sh *shell) *cobra.Command {
 			platform := runtime.GOOS + "/" + runtime.GOARCH
 			if sh.json {
 				return json.NewEncoder(sh.out).Encode(map[string]string{
-					"version": currentVersion(), "go": runtime.Version(), "platform": platform,
+					"version": version.Version(), "go": runtime.Version(), "platform": platform,
 				})
 			}
-			fmt.Fprintf(sh.out, "windlass %s (%s, %s)\n", currentVersion(), runtime.Version(), platform)
+			fmt.Fprintf(sh.out, "windlass %s (%s, %s)\n", version.Version(), runtime.Version(), platform)
 			return nil
 		},
 	}

@@ -3,6 +3,7 @@
 //
 //	api                serves (see docs/operations.md for the settings)
 //	api openapi        prints the OpenAPI document
+//	api migrate up     brings the database up to date; status and sql only look
 //	api healthcheck    asks the api that runs with these settings whether it is ready; exit code 0: it is
 package main
 

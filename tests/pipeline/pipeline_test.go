@@ -3,6 +3,8 @@ package pipeline
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -371,7 +373,27 @@ func TestAutoMigrateOff(t *testing.T) {
 	}
 	d.awaitReady(http.StatusServiceUnavailable)
 
-	launch(t, "api", append(d.env(), "PORT=0")...) // which migrates
+	migrate := exec.Command(filepath.Join(bin, "api"), "migrate", "up")
+	migrate.Env = d.env()
+	if text, err := migrate.CombinedOutput(); err != nil {
+		t.Fatalf("migrate up: %v\n%s", err, text)
+	}
 	d.awaitReady(http.StatusOK)
 	d.await(d.submit(`{"type":"report","payload":{"duration_ms":0,"fail_rate":0}}`), "completed")
+}
+
+// Two installations on one Redis are warned of each other, unless each has a prefix.
+func TestTwoInstallationsOnOneRedis(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	other := d.postgres.Database(t)
+	second := launch(t, "api", "DATABASE_URL="+other, "REDIS_URL="+d.redis.URL, "PORT=0")
+	third := launch(t, "api", "DATABASE_URL="+other, "DATABASE_SCHEMA=third", "REDIS_URL="+d.redis.URL, "PORT=0", "REDIS_PREFIX=third")
+	for _, p := range []*process{d.apiProc, second} {
+		eventually(t, "a warning", func() bool { return strings.Contains(p.log.String(), "another installation of Windlass") })
+	}
+	eventually(t, "the third to work", func() bool { return strings.Contains(third.log.String(), "maintenance taken over") })
+	if strings.Contains(third.log.String(), "another installation") {
+		t.Errorf("one with a prefix of its own is warned:\n%s", third.log)
+	}
 }

@@ -17,16 +17,21 @@ import (
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 	"github.com/windlass-jobs/windlass/services/internal/process"
 	"github.com/windlass-jobs/windlass/services/internal/settings"
+	"github.com/windlass-jobs/windlass/services/migratecmd"
 )
 
 // Main serves, or does what args say; they are what follows the name of the program:
 //
 //	(nothing)      serves
 //	openapi        prints the OpenAPI document
+//	migrate …      looks after the schema of the database; see package migratecmd
 //	healthcheck    asks the api that runs with these settings whether it is ready; exit code 0: it is
 //
 // It returns the exit code.
 func Main(args []string) int {
+	if len(args) > 0 && args[0] == "migrate" {
+		return migratecmd.Main(args[1:], false)
+	}
 	if len(args) == 1 && args[0] == "openapi" {
 		document, err := httpapi.OpenAPI()
 		if err == nil {
@@ -41,7 +46,7 @@ func Main(args []string) int {
 	return process.Main(settings.API, args, usage, serve)
 }
 
-const usage = "usage: api [openapi | healthcheck]\n\nWithout an argument it serves; the settings are environment variables."
+const usage = "usage: api [openapi | healthcheck | migrate up | migrate status | migrate sql]\n\nWithout an argument it serves; the settings are environment variables."
 
 // serve answers until ctx ends, then finishes what has been begun.
 func serve(ctx context.Context, config settings.Config, log *slog.Logger) error {

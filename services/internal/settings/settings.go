@@ -23,6 +23,7 @@ const (
 	API      Service = "api"
 	Worker   Service = "worker"
 	Embedded Service = "embedded"
+	Migrate  Service = "migrate" // the command
 )
 
 // Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or empty has the default
@@ -46,9 +47,9 @@ type Config struct {
 	AllowInsecureNoAuth bool `env:"ALLOW_INSECURE_NO_AUTH" envDefault:"false" for:"api worker embedded"`
 
 	// Where the data is.
-	DatabaseURL string `env:"DATABASE_URL" for:"api worker" secret:"true"` // postgres://…
+	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true"` // postgres://…
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
-	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker"`
+	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker migrate"`
 	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until somebody
 	// else has done so.
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" for:"api worker"`
