@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -288,5 +289,18 @@ func TestSettingErrorsCanBeTold(t *testing.T) {
 	var s *settingError
 	if !errors.As(err, &s) || s.name != "PORT" {
 		t.Errorf("errors.As finds %v in %v", s, err)
+	}
+}
+
+// The README has a table of all settings.
+func TestSettingsAreDocumented(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings() {
+		if !strings.Contains(string(readme), "`"+s.name+"`") {
+			t.Errorf("README.md lacks the setting %s", s.name)
+		}
 	}
 }
