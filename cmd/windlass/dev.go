@@ -10,8 +10,9 @@ func newDev(*shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "dev [healthcheck]",
 		Short: "Run everything in one process, on SQLite: API, pages and worker",
-		Long: `Run everything in one process, on SQLite in DATA_DIR (./data): the API on PORT (8000), the pages on WEB_PORT (3000),
-and a worker. It needs no server. The first Ctrl-C lets running jobs end, the second one ends the process at once.
+		Long: `Run everything in one process, on SQLite in DATA_DIR (./data): the API on PORT (8000), the pages on
+WEB_PORT (3000), and a worker. It needs no server. The first Ctrl-C lets running jobs end, the second one ends
+the process at once.
 
 healthcheck asks the one that runs with these settings whether it is ready. The settings are environment variables; see
 docs/operations.md.`,

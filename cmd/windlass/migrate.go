@@ -10,8 +10,8 @@ func newMigrate(sh *shell) *cobra.Command {
 	migrate := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the PostgreSQL database up to date, or see what is pending",
-		Long: `Bring the PostgreSQL database up to date, or see what is pending. The database is that of DATABASE_URL, the schema that
-of DATABASE_SCHEMA (windlass). The processes do this when they start, unless AUTO_MIGRATE=false.`,
+		Long: `Bring the PostgreSQL database up to date, or see what is pending. The database is that of DATABASE_URL, the
+schema that of DATABASE_SCHEMA (windlass). The processes do this when they start, unless AUTO_MIGRATE=false.`,
 		Args: arguments(0, 0),
 		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
 	}

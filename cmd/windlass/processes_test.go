@@ -18,7 +18,8 @@ import (
 func TestDev(t *testing.T) {
 	port := freePort(t)
 	command := exec.Command(os.Args[0], "dev")
-	command.Env = []string{envChild + "=1", "PATH=" + os.Getenv("PATH"), "PORT=" + port, "WEB_PORT=0", "DATA_DIR=" + t.TempDir(), "LOG_FORMAT=json"}
+	command.Env = []string{envChild + "=1", "PATH=" + os.Getenv("PATH"), "PORT=" + port, "WEB_PORT=0",
+		"DATA_DIR=" + t.TempDir(), "LOG_FORMAT=json"}
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

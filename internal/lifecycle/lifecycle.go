@@ -6,21 +6,23 @@
 //		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
 //		lifecycle.Server("api", server, listener, timeout, log))
 //
-// It knows no store, no queue and no engine: a [Part] is a function that works until its context ends. The processes under
-// services/ and the App of package windlass are made with it. Signals are not its business: what it is told is that ctx ends.
+// It knows no store, no queue and no engine: a [Part] is a function that works until its context ends. The processes
+// under services/ and the App of package windlass are made with it. Signals are not its business: what it is told is
+// that ctx ends.
 //
 // The order of events:
 //
-//  1. Parts that are Early start. HTTP servers are: they answer health checks while the process waits for its store. The
-//     state is Starting.
+//  1. Parts that are Early start. HTTP servers are Early: they answer health checks while the process waits for its
+//     store. The state is Starting.
 //  2. Options.Prepare is tried once a second until it succeeds.
 //  3. The other parts start. The state is Ready.
-//  4. ctx ends. The state is Draining, so a health check fails, and for Options.ShutdownDelay everything goes on as before.
-//  5. All parts but those that are Last have their context ended, all at once, and Run waits until they have returned. How
-//     long they take is up to them: each part has its own time-out.
+//  4. ctx ends. The state is Draining, so a health check fails. For Options.ShutdownDelay everything goes on as before.
+//  5. The contexts of all parts that are not Last end, all at once. Run waits until these parts have returned. How long
+//     they take is up to them: each part has its own time-out.
 //  6. The parts that are Last follow in the same way.
 //
-// A part that returns before its context ends has failed. Then the process goes to step 5 at once, and Run returns the error.
+// A part that returns before its context ends has failed. Then the process goes to step 5 at once, and Run returns
+// the error.
 package lifecycle
 
 import (
@@ -36,8 +38,9 @@ import (
 type Part struct {
 	// Name is for errors and log lines.
 	Name string
-	// Run works until ctx ends, then brings what is under way to an end within a time-out of its own and returns nil. It must
-	// not return before ctx ends unless it has failed. The context of a part ends later than the one of Process.Run.
+	// Run works until ctx ends, then brings what is under way to an end within a time-out of its own and returns nil.
+	// It must not return before ctx ends unless it has failed. The context of a part ends later than the one of
+	// Process.Run.
 	Run func(ctx context.Context) error
 	// Early starts the part before Options.Prepare has succeeded.
 	Early bool
@@ -80,9 +83,10 @@ var ErrDraining = errors.New("the process is shutting down")
 type Options struct {
 	Log *slog.Logger // slog.Default() if nil
 
-	// Prepare makes the store ready for the parts, for example by applying its migrations; nil: there is nothing to do. It is
-	// called once a second until it returns nil, because a process may start before its database does. Its first error is
-	// logged as a warning; later ones where their text differs, at most every 10 s. An error with a method Permanent() bool that
+	// Prepare makes the store ready for the parts, for example by applying its migrations; nil: there is nothing to
+	// do. It is called once a second until it returns nil, because a process may start before its database does. Its
+	// first error is logged as a warning; later ones where their text differs, at most every 10 s. An error with a
+	// method Permanent() bool that
 	// returns true, like a right that is missing in the database, will not go away by itself: Run stops and returns it.
 	Prepare func(ctx context.Context) error
 	// Waiting is the message of that warning; "preparation failed, trying again every second" if empty.
@@ -140,8 +144,8 @@ type ended struct {
 // Run starts the parts, waits until ctx ends or a part fails, and stops them; see the package comment for the order. It
 // returns when all parts have returned. It may be called once.
 //
-// It returns nil where ctx ended and every part returned nil. Otherwise it returns the errors of the parts, each with the
-// part's name, joined; or the permanent error of Prepare.
+// It returns nil where ctx ended and every part returned nil. Otherwise it returns the errors of the parts, each with
+// the part's name, joined; or the permanent error of Prepare.
 func (p *Process) Run(ctx context.Context, parts ...Part) error {
 	if p.begun.Swap(true) {
 		return errors.New("lifecycle: Run was called twice")

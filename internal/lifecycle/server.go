@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Server is the part that serves HTTP on a listener. It is Early, so that the server answers health checks while the process
-// starts. When it is stopped it accepts no more connections, answers the requests that are under way, and cuts off those that
-// take longer than timeout; 0 cuts them off at once. It closes the listener.
+// Server is the part that serves HTTP on a listener. It is Early, so that the server answers health checks while the
+// process starts. When it is stopped it accepts no more connections, answers the requests that are under way, and
+// cuts off those that take longer than timeout; 0 cuts them off at once. It closes the listener.
 func Server(name string, server *http.Server, listener net.Listener, timeout time.Duration, log *slog.Logger) Part {
 	return Part{Name: name, Early: true, Run: func(ctx context.Context) error {
 		failed := make(chan error, 1)

@@ -7,8 +7,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// register tells the Queue which installation uses it, and logs once when another one does as well. Their processes would take
-// each other's hints. It does nothing where the Store or the Queue cannot tell installations apart.
+// register tells the Queue which installation uses it, and logs once when another one does as well. Their processes
+// would take each other's hints. It does nothing where the Store or the Queue cannot tell installations apart.
 func (m *Maintenance) register(ctx context.Context) error {
 	identified, known := m.opts.Store.(store.Identified)
 	registrar, shared := m.opts.Queue.(queue.Registrar)

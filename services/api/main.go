@@ -1,5 +1,5 @@
-// Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the maintenance, so that
-// nothing stays behind when every worker is gone.
+// Command api takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does its turn of the
+// maintenance, so that nothing stays behind when every worker is gone.
 //
 //	api                serves (see docs/operations.md for the settings)
 //	api openapi        prints the OpenAPI document

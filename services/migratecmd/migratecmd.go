@@ -1,5 +1,5 @@
-// Package migratecmd looks after the schema of a PostgreSQL database from the command line. The commands `windlass migrate` and
-// `api migrate` call it.
+// Package migratecmd looks after the schema of a PostgreSQL database from the command line. The commands `windlass
+// migrate` and `api migrate` call it.
 package migratecmd
 
 import (
@@ -42,7 +42,8 @@ func Main(args []string, asJSON bool) int {
 	return run(ctx, os.Environ(), args, asJSON, os.Stdout, os.Stderr)
 }
 
-const usage = "usage: migrate up | status | sql\n\nThe database is that of DATABASE_URL, the schema that of DATABASE_SCHEMA."
+const usage = "usage: migrate up | status | sql\n\n" +
+	"The database is that of DATABASE_URL, the schema that of DATABASE_SCHEMA."
 
 func run(ctx context.Context, environ, args []string, asJSON bool, out, faults io.Writer) int {
 	if len(args) != 1 || args[0] != "up" && args[0] != "status" && args[0] != "sql" {
@@ -55,7 +56,8 @@ func run(ctx context.Context, environ, args []string, asJSON bool, out, faults i
 		return exitUsage
 	}
 	s, err := postgres.Open(ctx, postgres.Options{
-		URL: config.DatabaseURL, Schema: config.DatabaseSchema, Application: "windlass-migrate", Log: slog.New(slog.DiscardHandler),
+		URL: config.DatabaseURL, Schema: config.DatabaseSchema, Application: "windlass-migrate",
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		fmt.Fprintln(faults, "migrate:", err)
@@ -102,7 +104,8 @@ func up(ctx context.Context, s store.Migrator, schema string, out io.Writer) err
 	return err
 }
 
-// version is that of the schema when all of its migrations are applied; a newer program may have applied more than we know.
+// version is that of the schema when all of its migrations are applied; a newer program may have applied more than we
+// know.
 func version(m store.Migrations) int64 {
 	newest := m.Newest
 	for _, applied := range m.Applied {
@@ -133,7 +136,8 @@ func status(ctx context.Context, s store.Migrator, schema string, asJSON bool, o
 		rows = append(rows, row{p.Version, p.Name, nil})
 	}
 	if asJSON {
-		return code, json.NewEncoder(out).Encode(map[string]any{"schema": schema, "pending": len(m.Pending), "migrations": rows})
+		return code, json.NewEncoder(out).Encode(map[string]any{"schema": schema, "pending": len(m.Pending),
+			"migrations": rows})
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "VERSION\tNAME\tAPPLIED")

@@ -67,11 +67,13 @@ func TestMigrate(t *testing.T) {
 	if err := json.Unmarshal([]byte(migrate(t, environ, true, exitDone, "status")), &status); err != nil {
 		t.Fatal(err)
 	}
-	if status.Schema != "shop" || status.Pending != 0 || len(status.Migrations) == 0 || status.Migrations[0].AppliedAt == nil {
+	if status.Schema != "shop" || status.Pending != 0 || len(status.Migrations) == 0 ||
+		status.Migrations[0].AppliedAt == nil {
 		t.Errorf("as JSON: %+v", status)
 	}
 
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: strings.TrimPrefix(environ[0], "DATABASE_URL="), Schema: "shop"})
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: strings.TrimPrefix(environ[0], "DATABASE_URL="),
+		Schema: "shop"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-// backlog is how many events a subscriber may lag behind before it loses some.
+// backlog is how many events wait for a subscriber; further ones are lost.
 const backlog = 256
 
 type subscriber struct {
@@ -28,7 +28,7 @@ func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 		for _, e := range events {
 			select {
 			case s.events <- e:
-			default: // it does not keep up, and nobody waits for it
+			default: // the subscriber is too slow: it loses this event
 			}
 		}
 	}

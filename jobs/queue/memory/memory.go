@@ -1,8 +1,7 @@
 // Package memory is the Queue and the Bus of a single process.
 //
-// It keeps everything in ordinary memory and loses it when the process ends, which is all that the embedded mode
-// needs: the Store repeats whatever was lost. It reaches no other process. Its semantics are those of the Redis driver; the
-// kit in queuetest holds both to them.
+// It keeps everything in memory and loses it when the process ends. That is enough: the Store repeats whatever was
+// lost. It reaches no other process. It behaves like the Redis driver; the tests in package queuetest check both.
 package memory
 
 import (
@@ -22,7 +21,7 @@ const DefaultCap = 80_000
 
 const (
 	promoteLimit = 500  // ids moved by one Promote
-	deadLimit    = 1000 // ids in the mirror of dead jobs
+	deadLimit    = 1000 // ids in the list of dead jobs
 )
 
 var errClosed = errors.New("memory queue: closed")
@@ -35,7 +34,7 @@ var (
 // Options of New. The zero value is ready for use.
 type Options struct {
 	Cap int              // ids that each set of a queue holds at most; 0: DefaultCap
-	Now func() time.Time // tells what is due; nil: time.Now, whose monotonic reading no clock change disturbs
+	Now func() time.Time // the clock; nil: time.Now, which a change of the system clock does not disturb
 }
 
 // Queue is a queue.Queue and a queue.Bus in this process.
@@ -48,7 +47,7 @@ type Queue struct {
 	epoch   string
 	lines   map[string]*line // by queue; one without any id is removed
 	dead    []queue.DeadID
-	arrived chan struct{} // closed, and replaced, when ids became ready: wakes every waiting Pop, and each looks for itself
+	arrived chan struct{} // closed and replaced when ids became ready: every waiting Pop wakes up and looks again
 	waiting int           // Pops that wait for arrived
 
 	subscribers map[*subscriber]struct{}
@@ -192,7 +191,7 @@ func (q *Queue) Promote(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	now, moved := q.now(), 0
-	for _, name := range q.names() { // in random order, so that no flood in one queue holds up the others for long
+	for _, name := range q.names() { // in random order, so that many ids in one queue do not delay the others for long
 		l := q.lines[name]
 		for moved < promoteLimit {
 			e := l.later.best()
@@ -221,7 +220,7 @@ func (q *Queue) names() []string {
 	return names
 }
 
-// SetDead replaces the mirror of dead jobs; see queue.Queue.
+// SetDead replaces the list of dead jobs; see queue.Queue.
 func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -249,7 +248,7 @@ func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
 	for name, l := range q.lines {
 		d.Queues[name] = queue.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
 		if d.Queues[name] == (queue.Depth{}) {
-			delete(q.lines, name) // or names that are used once would pile up
+			delete(q.lines, name) // otherwise names that are used once would accumulate
 			delete(d.Queues, name)
 		}
 	}

@@ -94,7 +94,8 @@ func hints(n, every int, in time.Duration) []jobs.Hint {
 	out := make([]jobs.Hint, n)
 	for i := range out {
 		// Backwards, so that every id goes through the whole heap.
-		out[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-0000-7000-8000-%012x", (n-i)*every), Queue: "a", RunAt: time.UnixMilli(int64(n - i)), In: in}
+		out[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-0000-7000-8000-%012x", (n-i)*every), Queue: "a",
+			RunAt: time.UnixMilli(int64(n - i)), In: in}
 	}
 	return out
 }

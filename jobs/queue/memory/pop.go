@@ -30,8 +30,8 @@ func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	}
 }
 
-// take pops without waiting. It also returns what will be closed by the next arrival: fetched under the same lock, so that no
-// arrival can slip between looking and waiting.
+// take pops without waiting. It also returns what will be closed by the next arrival: both are read under one lock,
+// so no arrival between the look and the wait is missed.
 func (q *Queue) take(p queue.Pop) ([]jobs.Hint, <-chan struct{}, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

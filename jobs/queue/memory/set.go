@@ -8,8 +8,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// set is an ordered set of ids that gives up its best and its worst member in logarithmic time: a heap for either
-// end, over the same entries. Each entry knows its place in both heaps, so that leaving the one it can leave the other.
+// set is an ordered set of ids. Removing its best or its worst member takes logarithmic time: it has one heap for
+// each end, with the same entries. Each entry knows its index in both heaps, so that it can be removed from both.
 type set struct {
 	members map[key]*entry
 	front   side // the best on top
@@ -24,8 +24,9 @@ type entry struct {
 	at   [2]int    // index in front and back; -1: in no set
 }
 
-// key is what makes two entries the same member. In a ready set the id alone does. In a later set the place that the id will take
-// counts as well: a job that was put off again waits for its new time although the hint of the old one is still there.
+// key is what makes two entries the same member. In a ready set it is the id. In a later set it is also the place
+// that the id will have in the ready set: a job that was postponed again waits for its new time although the hint for
+// the old time is still there.
 type key struct {
 	id       string
 	later    bool
@@ -46,7 +47,8 @@ func (e *entry) held() bool { return e.at[0] >= 0 }
 
 // inOrder is the order of a queue.
 func inOrder(a, b *entry) int {
-	return cmp.Or(cmp.Compare(b.hint.Priority, a.hint.Priority), cmp.Compare(a.ms, b.ms), cmp.Compare(a.hint.ID, b.hint.ID))
+	return cmp.Or(cmp.Compare(b.hint.Priority, a.hint.Priority), cmp.Compare(a.ms, b.ms), cmp.Compare(a.hint.ID,
+		b.hint.ID))
 }
 
 // byDue is the order of a retry set.
@@ -133,7 +135,7 @@ func (h *side) Push(x any) {
 func (h *side) Pop() any {
 	last := len(h.entries) - 1
 	e := h.entries[last]
-	h.entries[last] = nil // or the array would keep it alive
+	h.entries[last] = nil // otherwise the array keeps the entry in memory
 	h.entries = h.entries[:last]
 	return e
 }

@@ -99,10 +99,10 @@ var busTests = []test{
 				batch[i] = cancelled(n + i)
 			}
 			k.publish(k.other, batch...)
-			// The quick one reads along, so that it has no reason to lose any.
+			// The quick one reads all the time, so that it loses nothing.
 			k.wantEvents(quick, batch...)
 		}
-		// The slow one has lost some, but is still subscribed: what comes once it has caught up reaches it.
+		// The slow one has lost some, but is still subscribed: it gets what is sent after it has caught up.
 		got, last := 0, cancelled(1_000_000)
 		for more := true; more; {
 			select {

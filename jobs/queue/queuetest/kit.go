@@ -51,7 +51,8 @@ func everything(queues ...string) queue.Pop {
 // inOrder sorts a copy by the order of a queue.
 func inOrder(hints []jobs.Hint) []jobs.Hint {
 	return slices.SortedFunc(slices.Values(hints), func(a, b jobs.Hint) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.RunAt.UnixMilli(), b.RunAt.UnixMilli()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.RunAt.UnixMilli(), b.RunAt.UnixMilli()),
+			cmp.Compare(a.ID, b.ID))
 	})
 }
 
@@ -152,19 +153,19 @@ func (k *kit) wantBlocked(blocked int) {
 	eventually(k.T, fmt.Sprintf("%d blocked pops", blocked), func() bool { return k.Waiting(k.T, k.q) == blocked })
 }
 
-// woken returns what a waiting Pop brought, and fails where it seems to have sat out its wait or brought nothing.
+// woken returns the ids of a waiting Pop, and fails where it seems to have waited to the end, or has none.
 func (k *kit) woken(answer <-chan popped) []jobs.Hint {
 	k.Helper()
 	got := receive(k.T, answer, "the answer of a waiting pop")
 	if got.err != nil || len(got.hints) == 0 {
 		k.Fatalf("a waiting pop brought %d ids after %s, error: %v", len(got.hints), got.took, got.err)
 	}
-	// What ended a wait may be in its set for a moment longer.
+	// The id that ended a wait may stay in its set for a moment.
 	eventually(k.T, "the ready set to be empty", func() bool { return k.depths().Queues[got.hints[0].Queue].Ready == 0 })
 	return got.hints
 }
 
-// soon wants the quickest of three rounds to be quick: a driver that only looks now and then is not, however idle the machine.
+// soon fails where the quickest of three rounds is slow: it is for a driver that polls, however idle the machine is.
 func (k *kit) soon(round func() time.Duration) {
 	k.Helper()
 	const limit = 300 * time.Millisecond

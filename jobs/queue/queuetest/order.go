@@ -45,7 +45,8 @@ var orderTests = []test{
 		}
 	}},
 	{"PutsInFrontAgainWhatGoesBack", func(k *kit) {
-		taken := slices.Concat(hints(5, 1, withPriority(3)), hints(3, 1, withPriority(2)), hints(9, 1, runAfter(-time.Second)))
+		taken := slices.Concat(hints(5, 1, withPriority(3)), hints(3, 1, withPriority(2)), hints(9, 1,
+			runAfter(-time.Second)))
 		suspects := slices.Concat(hints(25, 1, asSuspect, withPriority(1)), hints(21, 1, asSuspect))
 		left := slices.Concat(hints(0, 2), hints(10, 1, withPriority(-3)))
 		k.push(k.q, 8, shuffled(slices.Concat(taken, suspects, left))...)
@@ -56,15 +57,17 @@ var orderTests = []test{
 		k.push(k.other, 2, slices.Concat(hints(11, 1, withPriority(4)), hints(12, 1, withPriority(-4)))...)
 		k.push(k.q, 5, got...)
 		k.wantPop(queue.Pop{Queues: []string{"a"}, N: 1}, id(11))
-		// Among themselves they may have changed places.
+		// Their order among themselves may have changed.
 		got = k.pop(queue.Pop{Queues: []string{"a"}, N: 5, Suspects: 2})
-		if got, want := slices.Sorted(slices.Values(ids(got))), []string{id(3), id(5), id(9), id(21), id(25)}; !slices.Equal(got, want) {
+		if got, want := slices.Sorted(slices.Values(ids(got))), []string{id(3), id(5), id(9), id(21),
+			id(25)}; !slices.Equal(got, want) {
 			k.Fatal(cmp.Diff(want, got))
 		}
 		k.wantPop(everything("a"), id(0), id(1), id(10), id(12))
 	}},
 	{"HoldsForSuspects", func(k *kit) {
-		want := slices.Concat(hints(5, 1, withPriority(3), asSuspect), hints(4, 1, runAfter(-time.Second), asSuspect), hints(1, 2, asSuspect))
+		want := slices.Concat(hints(5, 1, withPriority(3), asSuspect), hints(4, 1, runAfter(-time.Second), asSuspect),
+			hints(1, 2, asSuspect))
 		k.push(k.q, 4, shuffled(want)...)
 		k.wantPop(everything("a"), ids(want)...)
 	}},

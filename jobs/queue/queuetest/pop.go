@@ -23,7 +23,8 @@ var popTests = []test{
 		k.wantDepth(queue.Depth{Ready: 5})
 	}},
 	{"TakesFromTheFirstQueueThenTheNext", func(k *kit) {
-		k.push(k.q, 6, slices.Concat(hints(0, 2, inQueue("c")), hints(10, 2, inQueue("b"), withPriority(-10)), hints(20, 2, withPriority(10)))...)
+		k.push(k.q, 6, slices.Concat(hints(0, 2, inQueue("c")), hints(10, 2, inQueue("b"), withPriority(-10)), hints(20,
+			2, withPriority(10)))...)
 		k.wantPop(queue.Pop{Queues: []string{"b", "none", "c", "a"}, N: 3}, id(10), id(11), id(0))
 		k.wantPop(queue.Pop{Queues: []string{"b", "none", "c", "a"}, N: 9}, id(1), id(20), id(21))
 	}},
@@ -42,7 +43,7 @@ var popTests = []test{
 		}
 	}},
 	{"TakesQueuesInRandomOrderWhereNoneIsNamed", func(k *kit) {
-		// Each of three queues comes first sooner or later: that one never does in 200 tries has a chance of 1 in 10^35.
+		// Each of three queues comes first at some time. The chance that one never does in 200 tries is 1 in 10^35.
 		first := map[string]bool{}
 		for range 200 {
 			for n, queue := range []string{"a", "b", "c"} {
@@ -84,7 +85,7 @@ var popTests = []test{
 	}},
 	{"NeverGivesOneIDTwice", func(k *kit) {
 		const total, pushers, poppers = 3000, 3, 6
-		ctx, cancel := context.WithTimeout(k.Context(), patience) // an id that got lost would be waited for in vain
+		ctx, cancel := context.WithTimeout(k.Context(), patience) // otherwise a lost id would be waited for without end
 		defer cancel()
 		var (
 			wg   sync.WaitGroup
@@ -95,7 +96,7 @@ var popTests = []test{
 		left.Store(total)
 		for p := range pushers {
 			wg.Go(func() {
-				// Never more at once than fit: what a full set drops nobody would find here.
+				// Never more at once than the set can hold: what a full set drops would be missing here.
 				batch := min(50, k.Cap/pushers/2)
 				for n := p * total / pushers; n < (p+1)*total/pushers && left.Load() > 0; n += batch {
 					for {

@@ -46,7 +46,7 @@ var pushTests = []test{
 		k.wantPop(everything("a"), id(0))
 	}},
 	{"OfAScheduledIDThatIsDueNow", func(k *kit) {
-		// The retry set does not hold back an id that the Store knows to be due, and the two never make it ready twice at once.
+		// An id that is in the retry set can be pushed as due, and the two never make it ready twice at once.
 		k.push(k.q, 0, hints(0, 1, dueIn(time.Hour))...)
 		k.push(k.q, 1, hints(0, 1)...)
 		k.Age(k.T, k.q, 2*time.Hour)
@@ -83,7 +83,7 @@ var pushTests = []test{
 		)
 		k.push(k.q, 4, want...)
 		var got []jobs.Hint
-		for range want { // one by one: each is the first then, whose place is exact
+		for range want { // one by one: only the place of the first id is exact
 			got = append(got, k.pop(queue.Pop{Queues: []string{"a", "a-longer_name0", "s"}, N: 1, Suspects: 1})...)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -114,7 +114,8 @@ var capTests = []test{
 		k.wantPop(everything("a"), ids(hints(1000, k.Cap))...)
 	}},
 	{"CountsOnlyWhatStays", func(k *kit) {
-		// Three places are free, five better ids replace five, and of the worse ones three would have stayed but for those.
+		// Three places are free. Five better ids replace five others. Without them, three of the worse ids would have
+		// stayed.
 		k.push(k.q, k.Cap-3, hints(1000, k.Cap-3)...)
 		k.push(k.q, 5, slices.Concat(hints(9000, 6, withPriority(-1)), hints(0, 5, withPriority(1)))...)
 		k.wantDepth(queue.Depth{Ready: k.Cap})
@@ -143,7 +144,8 @@ var capTests = []test{
 		k.wantDepth(queue.Depth{Later: k.Cap - 10})
 	}},
 	{"HoldsForWhatIsPromoted", func(k *kit) {
-		k.push(k.q, 0, slices.Concat(hints(0, 5, dueIn(time.Hour), withPriority(1)), hints(5, 5, dueIn(time.Hour), withPriority(-1)))...)
+		k.push(k.q, 0, slices.Concat(hints(0, 5, dueIn(time.Hour), withPriority(1)), hints(5, 5, dueIn(time.Hour),
+			withPriority(-1)))...)
 		k.push(k.q, k.Cap, hints(1000, k.Cap)...)
 		k.Age(k.T, k.q, 2*time.Hour)
 		k.promote(10)

@@ -1,7 +1,7 @@
-// Package queuetest is the conformance kit of the queue drivers: the contracts of queue.Queue and queue.Bus, sentence by
-// sentence. Each driver runs it in its own tests; a driver that passes may be put under the engine.
+// Package queuetest is the conformance kit of the queue drivers: it tests each sentence of the contracts of
+// queue.Queue and queue.Bus. Each driver runs it in its own tests.
 //
-// It is no load test and no fault test: what happens when the technology is out of reach is for the driver's own tests.
+// It tests neither load nor faults: what happens when the server cannot be reached is for the driver's own tests.
 package queuetest
 
 import (
@@ -17,20 +17,21 @@ type Queue interface {
 	queue.Bus
 }
 
-// Harness tells the kit how to come by a driver's Queue, and how to do to it what the contract has no method for.
+// Harness makes Queues of a driver, and does to them what the contract has no method for.
 type Harness struct {
 	// Open returns an empty Queue that no other test shares. The harness closes it by t.Cleanup.
 	Open func(t *testing.T) Queue
 	// Age makes every id in a retry set due sooner by d.
 	Age func(t *testing.T, q Queue, d time.Duration)
-	// Second returns another client of the same Queue, as another process would have one. It is nil, or returns nil, where the
-	// driver has no such thing.
+	// Second returns another client of the same Queue, as another process would have one. It is nil, or returns nil,
+	// where the driver has no such thing.
 	Second func(t *testing.T, q Queue) Queue
 	// Forget makes the Queue lose everything, as a FLUSHALL does.
 	Forget func(t *testing.T, q Queue)
-	// Waiting counts the Pops that are blocked at this moment, so that waking is tested on Pops that truly wait.
+	// Waiting counts the Pops that are blocked at this moment, so that the tests wake only Pops that wait.
 	Waiting func(t *testing.T, q Queue) int
-	// Cap is what the Queue was opened with: more than 500, so that the bound of Promote shows, and not above 2,000, to be quick.
+	// Cap is what the Queue was opened with: more than 500, so that the limit of Promote is reached, and at most
+	// 2,000, for speed.
 	Cap int
 }
 

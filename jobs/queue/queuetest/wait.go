@@ -102,7 +102,7 @@ var waitTests = []test{
 		})
 	}},
 	{"EndsForTheOneWhoServesTheQueue", func(k *kit) {
-		// Whoever waits for another queue must not swallow the wake-up, though it has waited longer.
+		// A Pop that waits for another queue must not take the wake-up, although it has waited longer.
 		k.soon(func() time.Duration {
 			other := k.wait(k.other, queue.Pop{Queues: []string{"b"}, N: 1, Wait: longWait}, 1)
 			answer := k.wait(k.q, queue.Pop{Queues: []string{"a"}, N: 1, Wait: longWait}, 2)
@@ -116,7 +116,7 @@ var waitTests = []test{
 		})
 	}},
 	{"FindsNoStaleWakeUps", func(k *kit) {
-		// Ids that came and went while nobody waited must not cut a later wait short.
+		// Ids that came and went while no Pop waited must not end a later wait early.
 		k.push(k.q, 200, hints(0, 200)...)
 		k.wantPop(everything("a"), ids(hints(0, 200))...)
 		const wait = 100 * time.Millisecond
@@ -143,7 +143,7 @@ var waitTests = []test{
 		if took := time.Since(start); took > 5*time.Second {
 			k.Fatalf("took %s to notice", took)
 		}
-		// What comes now is not for the one who left.
+		// What comes now is not for the Pop that has ended.
 		k.push(k.other, 1, hints(0, 1)...)
 		k.wantPop(queue.Pop{N: 1, Wait: longWait}, id(0))
 	}},

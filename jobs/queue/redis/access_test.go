@@ -32,7 +32,8 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	a := &authority{t: t, dir: t.TempDir()}
 	a.key = a.newKey()
-	a.cert = a.sign("ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, a.key)
+	a.cert = a.sign("ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
+		a.key)
 	return a
 }
 
@@ -121,10 +122,14 @@ func TestTLS(t *testing.T) {
 		options redis.Options
 		want    string // of the error; empty: there is none
 	}{
-		{"with all files", redis.Options{URL: address, CAFile: a.path("ca.crt"), CertFile: a.path("client.crt"), KeyFile: a.path("client.key")}, ""},
-		{"valkeys", redis.Options{URL: valkey, CAFile: a.path("ca.crt"), CertFile: a.path("client.crt"), KeyFile: a.path("client.key")}, ""},
-		{"without the CA", redis.Options{URL: address, CertFile: a.path("client.crt"), KeyFile: a.path("client.key")}, "unknown authority"},
-		{"another CA", redis.Options{URL: address, CAFile: stranger.path("ca.crt"), CertFile: a.path("client.crt"), KeyFile: a.path("client.key")},
+		{"with all files", redis.Options{URL: address, CAFile: a.path("ca.crt"), CertFile: a.path("client.crt"),
+			KeyFile: a.path("client.key")}, ""},
+		{"valkeys", redis.Options{URL: valkey, CAFile: a.path("ca.crt"), CertFile: a.path("client.crt"),
+			KeyFile: a.path("client.key")}, ""},
+		{"without the CA", redis.Options{URL: address, CertFile: a.path("client.crt"), KeyFile: a.path("client.key")},
+			"unknown authority"},
+		{"another CA", redis.Options{URL: address, CAFile: stranger.path("ca.crt"), CertFile: a.path("client.crt"),
+			KeyFile: a.path("client.key")},
 			"unknown authority"},
 		{"without a certificate", redis.Options{URL: address, CAFile: a.path("ca.crt")}, "push"}, // the server hangs up
 		{"another's certificate", redis.Options{
@@ -211,7 +216,8 @@ func TestTLSFilesAreCheckedAtOpen(t *testing.T) {
 // TestWithoutTheChannel has a user that may use the keys, but not the channel: Bus and Queue fail apart.
 func TestWithoutTheChannel(t *testing.T) {
 	server := servers.StartRedis(t)
-	err := raw(t, server.URL).Do(t.Context(), "ACL", "SETUSER", "keys", "on", ">secret", "~{windlass}:*", "+@all", "-@dangerous", "+info").Err()
+	err := raw(t, server.URL).Do(t.Context(), "ACL", "SETUSER", "keys", "on", ">secret", "~{windlass}:*", "+@all",
+		"-@dangerous", "+info").Err()
 	if err != nil {
 		t.Fatal(err)
 	}

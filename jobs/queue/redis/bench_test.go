@@ -20,7 +20,8 @@ func TestMemory(t *testing.T) {
 	for n := range redis.DefaultCap / 1000 {
 		batch := make([]jobs.Hint, 1000)
 		for i := range batch {
-			batch[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-%04x-7000-8000-%012x", n, i), Queue: "a", RunAt: time.UnixMilli(1_772_600_767_890)}
+			batch[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-%04x-7000-8000-%012x", n, i), Queue: "a",
+				RunAt: time.UnixMilli(1_772_600_767_890)}
 		}
 		if added, err := q.Push(t.Context(), batch); err != nil || added != 1000 {
 			t.Fatal(added, err)

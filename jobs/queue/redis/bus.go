@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	backlog   = 256             // how many events a subscriber may lag behind before it loses some
-	quiet     = 3 * time.Second // without a message, before the connection is asked for a sign of life; twice that, and it is given up
+	backlog   = 256             // how many events wait for a subscriber; further ones are lost
+	quiet     = 3 * time.Second // without a message, before a ping; twice that, and the connection is closed
 	reconnect = time.Second     // at most, between attempts
 )
 
@@ -35,8 +35,8 @@ func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	return nil
 }
 
-// Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus. When it returns without an error the
-// subscription stands; it fails where Redis is out of reach at this moment.
+// Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus. When it returns without
+// an error the subscription is made; it fails where Redis cannot be reached at this moment.
 func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 	subscription, err := q.subscribe(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- que
 	}
 }
 
-// deliver hands a message's events to a subscriber who keeps up.
+// deliver passes the events of a message on, as far as there is room for them.
 func deliver(message string, events chan<- queue.Event) {
 	var list []queue.Event
 	if json.Unmarshal([]byte(message), &list) != nil {
@@ -115,13 +115,13 @@ func deliver(message string, events chan<- queue.Event) {
 	for _, e := range list {
 		select {
 		case events <- e:
-		default: // it does not keep up, and nobody waits for it
+		default: // the subscriber is too slow: it loses this event
 		}
 	}
 }
 
-// pause waits for a random time before the next attempt, so that not all processes come back in the same moment. It returns false when
-// ctx ends first.
+// pause waits for a random time before the next attempt, so that not all processes come back in the same moment. It
+// returns false when ctx ends first.
 func pause(ctx context.Context) bool {
 	timer := time.NewTimer(50*time.Millisecond + rand.N(reconnect))
 	defer timer.Stop()

@@ -20,8 +20,8 @@ const (
 	pool        = 8                      // connections for ordinary commands
 	waiterPool  = 32                     // connections for blocking commands; further waits do without Redis
 
-	// slice is how long one blocking command lasts; a longer wait is made of several. So a Redis that hangs is noticed, and an
-	// id whose token was lost (a full Redis takes none) is found.
+	// slice is how long one blocking command lasts; a longer wait is made of several. So a Redis that hangs is
+	// noticed, and an id whose token was lost (a full Redis takes none) is found.
 	slice = time.Second
 )
 
@@ -35,7 +35,8 @@ type connection struct {
 // close closes both clients.
 func (c *connection) close() error { return errors.Join(c.waiter.Close(), c.client.Close()) }
 
-// connect reads the URL and the TLS files. No connection is made yet. Its errors never quote the URL, which holds a password.
+// connect reads the URL and the TLS files. No connection is made yet. Its errors never quote the URL, which holds a
+// password.
 func connect(o Options) (*connection, error) {
 	u, err := parse(o.URL)
 	if err != nil {
@@ -61,7 +62,8 @@ func connect(o Options) (*connection, error) {
 	}
 }
 
-// parse reads a URL in any of the spellings that providers hand out, and returns it with the scheme redis, rediss or unix.
+// parse reads a URL in any of the spellings that providers hand out, and returns it with the scheme redis, rediss or
+// unix.
 func parse(address string) (*url.URL, error) {
 	address = strings.Trim(strings.TrimSpace(address), `"'`)
 	u, err := url.Parse(address)
@@ -146,8 +148,8 @@ func connectCluster(u *url.URL, files Options) (*connection, error) {
 	}
 	limits(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout, &o.PoolSize)
 	o.MaxRetries, o.DialerRetries = -1, 1
-	// A redirection is not followed: one would be allowed to repeat a pop that timed out, too. It makes the client look for the
-	// slot's new place, so the next call succeeds.
+	// A redirection is not followed: one would be allowed to repeat a pop that timed out, too. It makes the client
+	// look for the slot's new place, so the next call succeeds.
 	o.MaxRedirects = -1
 	o.DisableRoutingPolicies = true // they ask the server for its commands, which an ACL may forbid
 	o.ContextTimeoutEnabled = true
@@ -162,7 +164,8 @@ func connectCluster(u *url.URL, files Options) (*connection, error) {
 
 var errReplicas = errors.New("redis: the URL asks for replicas, and only a master can be written to")
 
-// limits sets what the URL leaves open. None of these can be switched off: a call without a limit would stop its caller for good.
+// limits sets what the URL leaves open. None of these can be switched off: a call without a limit would stop its
+// caller for good.
 func limits(dial, read, write, wait *time.Duration, size *int) {
 	orDefault(dial, dialTimeout)
 	orDefault(read, callTimeout)
@@ -177,7 +180,8 @@ func orDefault[T ~int | ~int64](setting *T, otherwise T) {
 	}
 }
 
-// logger hands to slog what go-redis prints by itself: reconnections and the like. Errors come back from their calls anyway.
+// logger hands to slog what go-redis prints by itself: reconnections and the like. Errors come back from their calls
+// anyway.
 type logger struct{ log *slog.Logger }
 
 // Printf implements go-redis' logging interface.
@@ -185,8 +189,8 @@ func (l logger) Printf(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, "redis client", "detail", fmt.Sprintf(format, args...))
 }
 
-// logTo sets the destination for the process: go-redis has one logger for all of its clients, which writes to the standard
-// error stream by default.
+// logTo sets the destination for the process: go-redis has one logger for all of its clients, which writes to the
+// standard error stream by default.
 func logTo(log *slog.Logger) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

@@ -22,7 +22,8 @@ func TestConnect(t *testing.T) {
 		{url: "redis://localhost", addr: "localhost:6379"},
 		{url: "redis://10.1.2.3:7000/4", addr: "10.1.2.3:7000", db: 4},
 		{url: "redis://:s%40crt@[::1]:6380/0", addr: "[::1]:6380", password: "s@crt"},
-		{url: "rediss://app:secret@cache.example.com:6379", addr: "cache.example.com:6379", user: "app", password: "secret", tls: true},
+		{url: "rediss://app:secret@cache.example.com:6379", addr: "cache.example.com:6379", user: "app",
+			password: "secret", tls: true},
 		{url: "valkey://cache:6379/1", addr: "cache:6379", db: 1},
 		{url: "valkeys://app:secret@cache", addr: "cache:6379", user: "app", password: "secret", tls: true},
 		{url: " \"redis://:secret@cache:6379/0\"\n", addr: "cache:6379", password: "secret"},
@@ -45,8 +46,10 @@ func TestConnect(t *testing.T) {
 			if o.Username != c.user || o.Password != c.password || o.DB != c.db || (o.TLSConfig != nil) != c.tls {
 				t.Errorf("user %q, password %q, database %d, TLS %v", o.Username, o.Password, o.DB, o.TLSConfig != nil)
 			}
-			if o.DialTimeout != time.Second || o.ReadTimeout != callTimeout || o.WriteTimeout != callTimeout || o.MaxRetries != 0 {
-				t.Errorf("limits: dial %s, read %s, write %s, %d retries", o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries)
+			if o.DialTimeout != time.Second || o.ReadTimeout != callTimeout || o.WriteTimeout != callTimeout ||
+				o.MaxRetries != 0 {
+				t.Errorf("limits: dial %s, read %s, write %s, %d retries", o.DialTimeout, o.ReadTimeout, o.WriteTimeout,
+					o.MaxRetries)
 			}
 			if w.ReadTimeout <= slice || w.Password != c.password || w.DB != c.db {
 				t.Errorf("waiter: read %s, password %q, database %d", w.ReadTimeout, w.Password, w.DB)
@@ -86,7 +89,8 @@ func TestConnectCluster(t *testing.T) {
 		}
 		defer c.close()
 		o, w := c.client.(*goredis.ClusterClient).Options(), c.waiter.(*goredis.ClusterClient).Options()
-		if !slices.Equal(o.Addrs, []string{"a.example.com:6379", "b.example.com:7000"}) || o.Username != "app" || o.Password != "s@crt" ||
+		if !slices.Equal(o.Addrs, []string{"a.example.com:6379", "b.example.com:7000"}) || o.Username != "app" ||
+			o.Password != "s@crt" ||
 			o.TLSConfig == nil || o.DialTimeout != 3*time.Second || o.ReadTimeout != callTimeout || o.MaxRedirects != 0 {
 			t.Errorf("%s is read as %+v", url, o)
 		}
@@ -98,12 +102,14 @@ func TestConnectCluster(t *testing.T) {
 
 func TestConnectRefuses(t *testing.T) {
 	for _, url := range []string{
-		"", "localhost:6379", "http://hunter2@localhost", "redis://:hunter2@local host:6379", "redis://:hunter2@localhost:port",
+		"", "localhost:6379", "http://hunter2@localhost", "redis://:hunter2@local host:6379",
+		"redis://:hunter2@localhost:port",
 		"redis://:hunter2@localhost/zero", "redis://:hunter2@localhost/0/1", "redis://:hunter2@localhost?colour=red",
 		"redis://:%zzhunter2@localhost", "redis://:hunter2@a:1,b:2/0", "redis://:hunter2@s1?master_name=m&addr=nonsense",
 		"http://:hunter2@s1?master_name=m", "redis://:hunter2@s1?master_name=m&replica_only=true",
 		"redis://:hunter2@s1?master_name=m&route_by_latency=true",
-		"redis://:hunter2/@localhost", "redis://:hunter2?@localhost", "redis://:hunter2#@localhost", "redis://:/hunter2@localhost",
+		"redis://:hunter2/@localhost", "redis://:hunter2?@localhost", "redis://:hunter2#@localhost",
+		"redis://:/hunter2@localhost",
 		"redis://:1234?hunter2@localhost", "redis://:1234#hunter2@localhost",
 		"redis://:hunter2@a?addr=b:6379", "redis://:hunter2@a?cluster=maybe", "redis://:hunter2@a/1?cluster=true",
 		"redis://:hunter2@a?cluster=true&read_only=true", "redis://:hunter2@a?cluster=true&master_name=m",

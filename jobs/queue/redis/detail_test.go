@@ -127,7 +127,8 @@ func TestPrefixesShareAServer(t *testing.T) {
 	}
 }
 
-// TestAbandonedWait cancels a Pop whose command goes on in Redis for a moment: the token that it may still take has to come back.
+// TestAbandonedWait cancels a Pop whose command goes on in Redis for a moment: the token that it may still take has
+// to come back.
 func TestAbandonedWait(t *testing.T) {
 	q := open(t, servers.Redis(t), rand.Text(), 100)
 	for range 3 {
@@ -167,13 +168,14 @@ func TestLoneIDComesWithItsToken(t *testing.T) {
 		before, push []jobs.Hint
 		want         string
 	}{
-		"alone":             {nil, []jobs.Hint{lone}, "[" + telling + "]"},
-		"beside a suspect":  {[]jobs.Hint{suspect}, []jobs.Hint{lone}, "[1 " + telling + "]"},
-		"two":               {nil, []jobs.Hint{lone, other}, "[1 1]"},
-		"one due, one not":  {nil, []jobs.Hint{lone, later}, "[1]"},
-		"a suspect":         {nil, []jobs.Hint{suspect}, "[1]"},
-		"due later":         {nil, []jobs.Hint{later}, "[]"},
-		"not the first one": {[]jobs.Hint{lone}, []jobs.Hint{{ID: "zero", Queue: "a", RunAt: lone.RunAt}}, "[" + telling + " 1]"},
+		"alone":            {nil, []jobs.Hint{lone}, "[" + telling + "]"},
+		"beside a suspect": {[]jobs.Hint{suspect}, []jobs.Hint{lone}, "[1 " + telling + "]"},
+		"two":              {nil, []jobs.Hint{lone, other}, "[1 1]"},
+		"one due, one not": {nil, []jobs.Hint{lone, later}, "[1]"},
+		"a suspect":        {nil, []jobs.Hint{suspect}, "[1]"},
+		"due later":        {nil, []jobs.Hint{later}, "[]"},
+		"not the first one": {[]jobs.Hint{lone}, []jobs.Hint{{ID: "zero", Queue: "a", RunAt: lone.RunAt}},
+			"[" + telling + " 1]"},
 	} {
 		q.do("FLUSHDB")
 		for _, hints := range [][]jobs.Hint{c.before, c.push} {
@@ -269,7 +271,8 @@ func TestTokensAreBounded(t *testing.T) {
 func TestDeadMirror(t *testing.T) {
 	q := open(t, servers.Redis(t), rand.Text(), 100)
 	now := time.UnixMilli(1_772_600_767_890)
-	if err := q.SetDead(t.Context(), []queue.DeadID{{ID: "b", FinishedAt: now}, {ID: "a", FinishedAt: now.Add(-time.Second)}}); err != nil {
+	if err := q.SetDead(t.Context(), []queue.DeadID{{ID: "b", FinishedAt: now}, {ID: "a",
+		FinishedAt: now.Add(-time.Second)}}); err != nil {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(q.do("ZREVRANGE", q.key("dead"), 0, -1, "WITHSCORES"))

@@ -31,7 +31,8 @@ func strict(t *testing.T, url string) *redis.Queue {
 func hints(n int, change ...func(*jobs.Hint)) []jobs.Hint {
 	out := make([]jobs.Hint, n)
 	for i := range out {
-		out[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-0000-7000-8000-%012x", i), Queue: "a", RunAt: time.UnixMilli(1_772_600_767_890)}
+		out[i] = jobs.Hint{ID: fmt.Sprintf("019cb6a0-0000-7000-8000-%012x", i), Queue: "a",
+			RunAt: time.UnixMilli(1_772_600_767_890)}
 		for _, c := range change {
 			c(&out[i])
 		}

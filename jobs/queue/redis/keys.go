@@ -26,8 +26,8 @@ func (k keys) suspects(queue string) string { return k.prefix + "suspects:" + qu
 func (k keys) later(queue string) string    { return k.prefix + "later:" + queue }
 func (k keys) wakeOf(queue string) string   { return k.wake + ":" + queue }
 
-// band is the room that a priority has for times: run_at in milliseconds stays below it until the year 2286. The largest score
-// is below 2^53, which a double holds exactly.
+// band is the room that a priority has for times: run_at in milliseconds stays below it until the year 2286. The
+// largest score is below 2^53, which a double holds exactly.
 const band = 10_000_000_000_000
 
 // score is a hint's place in a ready set, and holds its priority and run_at as well.
@@ -48,8 +48,8 @@ func scored(text, queue string, suspect bool) (jobs.Hint, error) {
 	}, nil
 }
 
-// laterMember is a hint as a member of a later set: all that the ready set needs, and the same for the same id and run_at. The
-// digits are padded, so that ids which are due at one moment are in the order of their queue.
+// laterMember is a hint as a member of a later set: all that the ready set needs, and the same for the same id and
+// run_at. The digits are padded, so that ids which are due at one moment are in the order of their queue.
 func laterMember(h jobs.Hint) string {
 	kind := byte('r')
 	if h.Suspect {

@@ -87,10 +87,10 @@ func (q *Queue) take(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	return hints, nil
 }
 
-// token is what wakes a Pop up, and the list that it was in; none is the zero value.
+// token wakes up a Pop; list is where it came from. The zero value is no token.
 type token struct{ list, text string }
 
-// hint is what the token tells of the id behind it, if it does; see scripts/push.lua.
+// hint is the id that the token carries, if it carries one; see scripts/push.lua.
 func (t token) hint() (jobs.Hint, bool) {
 	score, rest, _ := strings.Cut(t.text, " ")
 	id, queue, ok := strings.Cut(rest, " ")
@@ -102,14 +102,15 @@ func (t token) hint() (jobs.Hint, bool) {
 	return h, err == nil
 }
 
-// remove takes an id that came with a token out of its set, without keeping its Pop waiting: should another have it by then, or should it stay,
-// then one of two claims fails.
+// remove removes an id that came with a token from its set. Its Pop does not wait for that. If another Pop has taken
+// the id by then, or if the removal fails, two workers claim the job, and one of the claims fails.
 func (q *Queue) remove(h jobs.Hint) {
 	q.spawn(func() { _ = q.client.ZRem(q.ended, q.keys.ready(h.Queue), h.ID).Err() })
 }
 
-// wait blocks until there is a token for one of the queues, or for any where none is named, or d is over. It returns an
-// error when ctx ends or Redis is out of reach. Whoever gets a token that tells of no id has to look for himself: it may be stale.
+// wait blocks until there is a token for one of the queues, or for any where none is named, or d is over. It returns
+// an error when ctx ends or Redis is out of reach. A token may be stale: after one without an id the caller has to
+// look for ids.
 func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (token, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -125,7 +126,8 @@ func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (tok
 		err   error
 	}
 	answers := make(chan answer)
-	// go-redis does not give up a read when its context ends: so the command has a goroutine, which may outlast us by one slice.
+	// go-redis does not end a read when its context ends. So the command has a goroutine, which may go on for one
+	// slice after this call.
 	spawned := q.spawn(func() {
 		defer func() { <-q.slots }()
 		t, err := q.block(queues, d)
@@ -169,11 +171,11 @@ func (q *Queue) block(queues []string, d time.Duration) (token, error) {
 	return token{popped[0], popped[1]}, nil
 }
 
-// giveBack returns a token that came for a Pop which has left, so that another wakes up.
+// giveBack returns the token of a Pop that has ended, so that another Pop wakes up.
 func (q *Queue) giveBack(t token) {
 	if t.list == "" {
 		return
 	}
-	// Where this fails the others find the id at the end of their slice.
+	// If this fails, the others find the id at the end of their slice.
 	_ = q.client.LPush(q.ended, t.list, t.text).Err()
 }

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	pushLimit    = 1000 // hints in one script call, which holds up Redis for about 2 ms
+	pushLimit    = 1000 // hints in one script call, which blocks Redis for about 2 ms
 	promoteLimit = 500  // ids moved by one Promote
-	deadLimit    = 1000 // ids in the mirror of dead jobs
+	deadLimit    = 1000 // ids in the list of dead jobs
 	tokenLimit   = 128  // tokens in a list: as many Pops may be woken by one Push
 )
 
-// Push adds hints; see queue.Queue. Up to 1,000 are one round trip, more are pushed thousand by thousand: where it fails on the
-// way, some are in.
+// Push adds hints; see queue.Queue. Each 1,000 hints are one round trip. After an error some of the hints may have
+// been pushed.
 func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	added := 0
 	for batch := range slices.Chunk(hints, pushLimit) {
@@ -32,7 +32,7 @@ func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	return added, nil
 }
 
-// pushKeys and pushArgs write the hints down as scripts/push.lua reads them. Both go through the queues in the same order.
+// pushKeys and pushArgs write the hints as scripts/push.lua reads them. Both list the queues in the same order.
 func (q *Queue) pushKeys(hints []jobs.Hint) []string {
 	names := queuesOf(hints)
 	list := make([]string, 0, 2+4*len(names))
@@ -94,7 +94,7 @@ func (q *Queue) Promote(ctx context.Context) (int, error) {
 	return moved, nil
 }
 
-// SetDead replaces the mirror of dead jobs; see queue.Queue.
+// SetDead replaces the list of dead jobs; see queue.Queue.
 func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	dead = dead[:min(len(dead), deadLimit)]
 	args := make([]any, 0, 2*len(dead))
@@ -107,8 +107,8 @@ func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held; see queue.Queue. The epoch changes as well when another server answers, be it the same one restarted
-// with its data or a replica that took over: nobody knows then what was lost.
+// Depths counts what is held; see queue.Queue. The epoch also changes when the server was restarted with its data,
+// and when a replica has taken over: it is not known then what was lost.
 func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
 	fields, err := depthsScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.dead, q.keys.epoch},
 		q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36)).Slice()

@@ -16,7 +16,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// patiently widens the time limits of a URL, for tests of what is right and not of how quickly it fails: the machine may be busy.
+// patiently widens the time limits of a URL, for tests of what is right and not of how quickly it fails: the machine
+// may be busy.
 func patiently(url string) string {
 	sign := "?"
 	if strings.Contains(url, "?") {

@@ -19,6 +19,7 @@ func (q *Queue) Register(ctx context.Context, installation string) (warning stri
 	if others == 0 {
 		return "", nil
 	}
-	return fmt.Sprintf("another installation of Windlass uses this Redis with the same prefix %q: each takes the other's hints, so "+
-		"jobs start up to two seconds late. Give each installation a REDIS_PREFIX of its own", q.prefix), nil
+	return fmt.Sprintf("another installation of Windlass uses this Redis with the same prefix %q: each takes the "+
+		"other's hints, so jobs start up to two seconds late. Give each installation a "+
+		"REDIS_PREFIX of its own", q.prefix), nil
 }

@@ -37,7 +37,8 @@ func TestSentinelFailover(t *testing.T) {
 		return err == nil && len(known) == 1 && known[0]["master-link-status"] == "ok"
 	})
 
-	q, err := redis.Open(ctx, redis.Options{URL: fmt.Sprintf("redis://%s/0?master_name=main&password=%s", sentinel, password)})
+	q, err := redis.Open(ctx, redis.Options{URL: fmt.Sprintf("redis://%s/0?master_name=main&password=%s", sentinel,
+		password)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,8 @@ func startSentinel(t *testing.T, host, port, password string) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	c := goredis.NewSentinelClient(&goredis.Options{Addr: addr.String(), Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+	c := goredis.NewSentinelClient(&goredis.Options{Addr: addr.String(), Protocol: 2, DisableIdentity: true,
+		MaxRetries: -1})
 	defer c.Close()
 	until(t, "an answer of Sentinel", func() bool { return c.Ping(t.Context()).Err() == nil })
 	return addr.String()

@@ -1,5 +1,6 @@
-// Package apicmd is the api as a function: it takes jobs in over HTTP and answers questions about them. It runs no jobs, but it does
-// its turn of the maintenance, so that nothing stays behind when every worker is gone. The commands `api` and `windlass api` call it.
+// Package apicmd is the api as a function: it takes jobs in over HTTP and answers questions about them. It runs no
+// jobs, but it does its turn of the maintenance, so that nothing stays behind when every worker is gone. The commands
+// `api` and `windlass api` call it.
 package apicmd
 
 import (
@@ -46,7 +47,8 @@ func Main(args []string) int {
 	return process.Main(settings.API, args, usage, serve)
 }
 
-const usage = "usage: api [openapi | healthcheck | migrate up | migrate status | migrate sql]\n\nWithout an argument it serves; the settings are environment variables."
+const usage = "usage: api [openapi | healthcheck | migrate up | migrate status | migrate sql]\n\n" +
+	"Without an argument it serves; the settings are environment variables."
 
 // serve answers until ctx ends, then finishes what has been begun.
 func serve(ctx context.Context, config settings.Config, log *slog.Logger) error {
@@ -55,7 +57,8 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 		return err
 	}
 	defer listener.Close()
-	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema, Application: "windlass-api", Log: log})
+	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema,
+		Application: "windlass-api", Log: log})
 	if err != nil {
 		return err
 	}

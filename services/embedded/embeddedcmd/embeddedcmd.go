@@ -1,5 +1,5 @@
-// Package embeddedcmd is all of Windlass in one process, as a function: the API on PORT, the UI on WEB_PORT, and a worker, on SQLite in
-// DATA_DIR. It needs no server. The commands `embedded` and `windlass dev` call it.
+// Package embeddedcmd is all of Windlass in one process, as a function: the API on PORT, the UI on WEB_PORT, and a
+// worker, on SQLite in DATA_DIR. It needs no server. The commands `embedded` and `windlass dev` call it.
 package embeddedcmd
 
 import (
@@ -99,7 +99,8 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(), "data", config.DataDir)
+	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(),
+		"data", config.DataDir)
 	return life.Run(ctx,
 		lifecycle.Server("api", httpapi.Server(api, log), apiListener, config.ShutdownTimeout, log),
 		lifecycle.Server("ui", httpapi.Server(site(beside, pages), log), webListener, config.ShutdownTimeout, log),

@@ -17,8 +17,9 @@ import (
 // healthWithin is how long a process may take to answer: longer than its own patience with the store.
 const healthWithin = 3 * time.Second
 
-// Healthcheck asks a process that runs with the settings in environ, on this machine, whether it is ready, writes one line that says
-// so or why not, and returns the exit code for it: 0 or 1. It is for container images, which hold nothing else that could ask.
+// Healthcheck asks a process that runs with the settings in environ, on this machine, whether it is ready, writes one
+// line that says so or why not, and returns the exit code for it: 0 or 1. It is for container images, which hold
+// nothing else that could ask.
 func Healthcheck(service settings.Service, environ []string, out io.Writer) int {
 	config, err := settings.Load(service, environ)
 	if err == nil {

@@ -18,7 +18,8 @@ var minimal = map[settings.Service][]string{
 	settings.Worker: {"DATABASE_URL=postgres://u:hush@db/w", "REDIS_URL=redis://:hush@cache:6379/0"},
 }
 
-// answering starts a server on host that answers /readyz with status, where the request is for the host name wanted. It returns the port.
+// answering starts a server on host that answers /readyz with status, where the request is for the host name wanted.
+// It returns the port.
 func answering(t *testing.T, host, wanted string, status int) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
@@ -58,15 +59,22 @@ func TestHealthcheck(t *testing.T) {
 		says    string
 	}{
 		{"ready", settings.API, "127.0.0.1", "localhost", 200, "PORT", nil, 0, "api is ready"},
-		{"embedded asks the API", settings.Embedded, "127.0.0.1", "localhost", 200, "PORT", []string{"WEB_PORT=0"}, 0, "embedded is ready"},
-		{"worker on its health port", settings.Worker, "127.0.0.1", "localhost", 200, "HEALTH_PORT", []string{"PORT=1"}, 0, "worker is ready"},
-		{"not ready", settings.Worker, "127.0.0.1", "localhost", 503, "HEALTH_PORT", nil, 1, "says 503 Service Unavailable {\"status\":; \"so\"}"},
+		{"embedded asks the API", settings.Embedded, "127.0.0.1", "localhost", 200, "PORT", []string{"WEB_PORT=0"}, 0,
+			"embedded is ready"},
+		{"worker on its health port", settings.Worker, "127.0.0.1", "localhost", 200, "HEALTH_PORT", []string{"PORT=1"},
+			0, "worker is ready"},
+		{"not ready", settings.Worker, "127.0.0.1", "localhost", 503, "HEALTH_PORT", nil, 1,
+			"says 503 Service Unavailable {\"status\":; \"so\"}"},
 		{"a redirect is no answer", settings.API, "127.0.0.1", "localhost", 302, "PORT", nil, 1, "says 302"},
-		{"listening everywhere", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"HOST=0.0.0.0", insecure}, 0, "api is ready"},
-		{"listening everywhere, IPv6", settings.API, "::1", "localhost", 200, "PORT", []string{"HOST=::", insecure}, 0, "api is ready"},
-		{"by a name that is let in", settings.API, "127.0.0.1", "jobs.example.com", 200, "PORT", []string{"ALLOWED_HOSTS=jobs.example.com"}, 0, "api is ready"},
+		{"listening everywhere", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"HOST=0.0.0.0", insecure},
+			0, "api is ready"},
+		{"listening everywhere, IPv6", settings.API, "::1", "localhost", 200, "PORT", []string{"HOST=::", insecure}, 0,
+			"api is ready"},
+		{"by a name that is let in", settings.API, "127.0.0.1", "jobs.example.com", 200, "PORT",
+			[]string{"ALLOWED_HOSTS=jobs.example.com"}, 0, "api is ready"},
 		{"no port", settings.Worker, "127.0.0.1", "localhost", 200, "PORT", []string{"HEALTH_PORT=0"}, 1, "HEALTH_PORT is 0"},
-		{"wrong settings", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"LEASE_TTL=soon", "LOG_FORMAT=xml"}, 1, "LEASE_TTL"},
+		{"wrong settings", settings.API, "127.0.0.1", "localhost", 200, "PORT", []string{"LEASE_TTL=soon",
+			"LOG_FORMAT=xml"}, 1, "LEASE_TTL"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,7 +103,8 @@ func TestHealthcheckNobodyListens(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	listener.Close()
 	var out bytes.Buffer
-	if code := Healthcheck(settings.API, append([]string{"PORT=" + port}, minimal[settings.API]...), &out); code != 1 || !strings.Contains(out.String(), "refused") {
+	if code := Healthcheck(settings.API, append([]string{"PORT=" + port}, minimal[settings.API]...),
+		&out); code != 1 || !strings.Contains(out.String(), "refused") {
 		t.Errorf("exit code %d and %q, want 1 and that the connection was refused", code, out.String())
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/windlass-jobs/windlass/services/internal/settings"
 )
 
-// Logger returns the logger that the settings ask for: one JSON object a line, or text for people, coloured on a terminal.
+// Logger returns the logger that the settings ask for: one JSON object a line, or text for people, coloured on a
+// terminal.
 func Logger(c settings.Config, out io.Writer) *slog.Logger {
 	format := c.LogFormat
 	if format == "" {

@@ -1,5 +1,5 @@
-// Package process is what the services have in common around their work: the logger, the signals that end them, the order of
-// starting and stopping, and the health check.
+// Package process is what the services have in common around their work: the logger, the signals that end them, the
+// order of starting and stopping, and the health check.
 package process
 
 import (
@@ -26,7 +26,8 @@ const (
 //	healthcheck    asks the one that runs with these settings whether it is ready
 //
 // usage is printed for anything else.
-func Main(service settings.Service, args []string, usage string, serve func(context.Context, settings.Config, *slog.Logger) error) int {
+func Main(service settings.Service, args []string, usage string, serve func(context.Context, settings.Config,
+	*slog.Logger) error) int {
 	switch {
 	case len(args) == 1 && args[0] == "healthcheck":
 		return Healthcheck(service, os.Environ(), os.Stdout)
@@ -53,9 +54,9 @@ func Main(service settings.Service, args []string, usage string, serve func(cont
 	return exitDone
 }
 
-// tune lets a garbage collection wait until the heap has grown fivefold, unless GOGC says otherwise. Little lives in these
-// processes, so this costs some tens of megabytes, and GOMEMLIMIT still holds. By Go's default a fifth of the CPU time of a busy
-// process goes into collections, and into growing the stacks again that they shrink.
+// tune lets the heap grow fivefold between two garbage collections, unless GOGC says otherwise. The processes hold
+// little, so this costs some tens of megabytes, and GOMEMLIMIT still holds. With Go's default a busy process spends a
+// fifth of its CPU time on collections, and on growing the stacks that they shrink.
 func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

@@ -24,7 +24,8 @@ const envChild = "WINDLASS_TEST_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(envChild) {
 	case "settings":
-		os.Exit(Main(settings.API, os.Args[1:], "usage: api", func(_ context.Context, config settings.Config, _ *slog.Logger) error {
+		os.Exit(Main(settings.API, os.Args[1:], "usage: api", func(_ context.Context, config settings.Config,
+			_ *slog.Logger) error {
 			fmt.Println("port", config.Port)
 			if config.Port == 82 {
 				return errors.New("taken")
@@ -74,7 +75,8 @@ func TestMainExitCodes(t *testing.T) {
 			cmd, stderr := child(t, "settings", append(minimal[settings.API], "PORT="+test.port)...)
 			cmd.Args = append(cmd.Args, test.args...)
 			out, _ := cmd.Output()
-			if code := cmd.ProcessState.ExitCode(); code != test.code || !strings.Contains(string(out), test.stdout) || stderr.String() != test.stderr {
+			if code := cmd.ProcessState.ExitCode(); code != test.code || !strings.Contains(string(out), test.stdout) ||
+				stderr.String() != test.stderr {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, out, stderr)
 			}
 			if strings.Contains(string(out), "hush") {

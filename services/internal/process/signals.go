@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// Signals returns a context that ends at the first SIGINT or SIGTERM, for an orderly shutdown. A second one ends the process at once, with
-// the exit code that a shell gives such a death: 130 or 143. stop gives the signals back and must be called.
+// Signals returns a context that ends at the first SIGINT or SIGTERM, for an orderly shutdown. A second one ends the
+// process at once, with the exit code that a shell reports for the signal: 130 or 143. stop must be called; it ends
+// the handling of the signals.
 func Signals(parent context.Context, log *slog.Logger) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)

@@ -26,14 +26,14 @@ const (
 	Migrate  Service = "migrate" // the command
 )
 
-// Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or empty has the default
-// in its envDefault tag. The for tag names the services that read it; in the Config of another service it is at its default.
-// Durations are written as in Go: 5s, 1m30s, 168h.
+// Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or
+// empty has the default in its envDefault tag. The for tag names the services that read it; in the Config of another
+// service it is at its default. Durations are written as in Go: 5s, 1m30s, 168h.
 type Config struct {
 	Service Service `env:"-"`
 
 	// Where to listen. Port 0 is any free one.
-	Host    string `env:"HOST" envDefault:"127.0.0.1" for:"api worker embedded"` // a name or an IP address, without brackets
+	Host    string `env:"HOST" envDefault:"127.0.0.1" for:"api worker embedded"` // a name or IP address, no brackets
 	Port    int    `env:"PORT" envDefault:"8000" for:"api embedded"`             // the API
 	WebPort int    `env:"WEB_PORT" envDefault:"3000" for:"embedded"`             // the UI, and the API under /api
 	// HealthPort serves a worker's /livez, /readyz and /metrics; 0: nothing does.
@@ -41,7 +41,8 @@ type Config struct {
 	// AllowedHosts are the names that a request's Host may have: lower case, without port, IPv6 addresses in brackets.
 	// The default is localhost, 127.0.0.1, [::1] and HOST.
 	AllowedHosts []string `env:"ALLOWED_HOSTS" for:"api embedded"`
-	// TrustedOrigins are the origins of web pages elsewhere that may send requests that change something, like https://jobs.example.com.
+	// TrustedOrigins are the origins of web pages elsewhere that may send requests that change something, like
+	// https://jobs.example.com.
 	TrustedOrigins []string `env:"TRUSTED_ORIGINS" for:"api embedded"`
 	// AllowInsecureNoAuth lets a process without access tokens listen beyond this machine.
 	AllowInsecureNoAuth bool `env:"ALLOW_INSECURE_NO_AUTH" envDefault:"false" for:"api worker embedded"`
@@ -50,38 +51,42 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true"` // postgres://…
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
 	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker migrate"`
-	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until somebody
-	// else has done so.
+	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until
+	// somebody else has done so.
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" for:"api worker"`
 	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"` // redis://…, rediss://…, valkey://…, valkeys://…
 	// RedisPrefix begins the names of all keys in Redis. Installations that share a Redis need one each.
 	RedisPrefix string `env:"REDIS_PREFIX" envDefault:"windlass" for:"api worker"`
-	// Files in PEM form for a REDIS_URL with TLS: who may have signed the server's certificate (the system's authorities if
-	// empty), and the certificate and key of this client (none if empty).
+	// Files in PEM form for a REDIS_URL with TLS: who may have signed the server's certificate (the system's
+	// authorities if empty), and the certificate and key of this client (none if empty).
 	RedisCAFile   string `env:"REDIS_CA_FILE" for:"api worker"`
 	RedisCertFile string `env:"REDIS_CERT_FILE" for:"api worker"`
 	RedisKeyFile  string `env:"REDIS_KEY_FILE" for:"api worker"`
 	DataDir       string `env:"DATA_DIR" envDefault:"./data" for:"embedded"`
 
-	// What a worker takes on.
-	WorkerConcurrency int                  `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"` // jobs at once, 1..10000
-	WorkerQueues      []engine.QueueWeight `env:"-" for:"worker embedded"`                                 // from WORKER_QUEUES; empty: all, alike
-	FailRate          float64              `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`        // of the built-in job types, 0..1
+	// WorkerConcurrency is how many jobs a worker runs at once, 1 to 10,000.
+	WorkerConcurrency int `env:"WORKER_CONCURRENCY" envDefault:"5" for:"worker embedded"`
+	// WorkerQueues are the queues of a worker, from WORKER_QUEUES. Empty: all, with the same weight.
+	WorkerQueues []engine.QueueWeight `env:"-" for:"worker embedded"`
+	// FailRate is how often the built-in job types fail, 0 to 1.
+	FailRate float64 `env:"FAIL_RATE" envDefault:"0.2" for:"worker embedded"`
 
 	// Limits in size and time.
-	MaxPayloadBytes    int           `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"` // of one job, 1 KiB..1 MiB
+	// MaxPayloadBytes is the limit of one job's payload, 1 KiB to 1 MiB.
+	MaxPayloadBytes    int           `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"`
 	RetentionCompleted time.Duration `env:"RETENTION_COMPLETED" envDefault:"168h" for:"api worker embedded"`
 	RetentionFailed    time.Duration `env:"RETENTION_FAILED" envDefault:"2160h" for:"api worker embedded"`
-	// LeaseTTL is how long a worker that says nothing keeps its jobs.
+	// LeaseTTL is how long a worker that sends no heartbeat keeps its jobs.
 	LeaseTTL time.Duration `env:"LEASE_TTL" envDefault:"30s" for:"api worker embedded"`
 	// ShutdownTimeout is how long running jobs and requests may take after the first signal.
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s" for:"api worker embedded"`
-	// ShutdownDelay is how long to go on as before after the signal, for a load balancer to take note.
+	// ShutdownDelay is how long to go on as before after the signal, so that load balancers notice it.
 	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" for:"api worker embedded"`
 
 	// What is logged, and how.
-	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" for:"api worker embedded"` // debug, info, warn, error
-	LogFormat string     `env:"LOG_FORMAT" for:"api worker embedded"`                  // json or text; default json, embedded on a terminal text
+	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info" for:"api worker embedded"` // debug, info, warn, error
+	// LogFormat is json or text. The default is json, and text for embedded on a terminal.
+	LogFormat string `env:"LOG_FORMAT" for:"api worker embedded"`
 }
 
 // envQueues is parsed by ParseQueues.
@@ -116,7 +121,8 @@ func Load(service Service, environ []string) (Config, error) {
 	return config, errors.Join(problems...)
 }
 
-// tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other settings.
+// tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other
+// settings.
 func (c *Config) tidy() {
 	c.DatabaseURL, c.RedisURL = tidyURL(c.DatabaseURL), tidyURL(c.RedisURL)
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
@@ -192,7 +198,8 @@ func settings() []setting {
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		f := t.Field(i)
-		s := setting{name: f.Tag.Get("env"), services: strings.Fields(f.Tag.Get("for")), secret: f.Tag.Get("secret") != "", index: i}
+		s := setting{name: f.Tag.Get("env"), services: strings.Fields(f.Tag.Get("for")),
+			secret: f.Tag.Get("secret") != "", index: i}
 		switch {
 		case f.Name == "WorkerQueues":
 			s.name = envQueues

@@ -61,14 +61,18 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "HOST=127.0.0.2", func(c *Config) {
 			c.Host, c.AllowedHosts = "127.0.0.2", []string{"localhost", "127.0.0.1", "[::1]", "127.0.0.2"}
 		}},
-		{API, "ALLOWED_HOSTS= Jobs.Example.com ,::1,", func(c *Config) { c.AllowedHosts = []string{"jobs.example.com", "[::1]"} }},
+		{API, "ALLOWED_HOSTS= Jobs.Example.com ,::1,", func(c *Config) {
+			c.AllowedHosts = []string{"jobs.example.com",
+				"[::1]"}
+		}},
 		{API, "TRUSTED_ORIGINS=https://a.example, http://b.example:81/", func(c *Config) {
 			c.TrustedOrigins = []string{"https://a.example", "http://b.example:81"}
 		}},
 		{Embedded, "DATA_DIR=/var/lib/windlass", func(c *Config) { c.DataDir = "/var/lib/windlass" }},
 		{Worker, "WORKER_CONCURRENCY=10000", func(c *Config) { c.WorkerConcurrency = 10_000 }},
 		{Worker, "WORKER_QUEUES=critical:6,default:3, low", func(c *Config) {
-			c.WorkerQueues = []engine.QueueWeight{{Name: "critical", Weight: 6}, {Name: "default", Weight: 3}, {Name: "low", Weight: 1}}
+			c.WorkerQueues = []engine.QueueWeight{{Name: "critical", Weight: 6}, {Name: "default", Weight: 3}, {Name: "low",
+				Weight: 1}}
 		}},
 		{Worker, "FAIL_RATE=0", func(c *Config) { c.FailRate = 0 }},
 		{API, "MAX_PAYLOAD_BYTES=1048576", func(c *Config) { c.MaxPayloadBytes = 1 << 20 }},
@@ -79,13 +83,15 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "SHUTDOWN_DELAY=5s", func(c *Config) { c.ShutdownDelay = 5 * time.Second }},
 		{API, "LOG_LEVEL=warn", func(c *Config) { c.LogLevel = slog.LevelWarn }},
 		{API, "LOG_FORMAT=TEXT", func(c *Config) { c.LogFormat = "text" }},
-		{API, "DATABASE_URL=postgresql://other/db?sslmode=require", func(c *Config) { c.DatabaseURL = "postgresql://other/db?sslmode=require" }},
+		{API, "DATABASE_URL=postgresql://other/db?sslmode=require",
+			func(c *Config) { c.DatabaseURL = "postgresql://other/db?sslmode=require" }},
 		{API, "REDIS_URL=rediss://sentinel:26379/0?master_name=m&addr=b:26379", func(c *Config) {
 			c.RedisURL = "rediss://sentinel:26379/0?master_name=m&addr=b:26379"
 		}},
 		{API, "DATABASE_SCHEMA=jobs_of_shop", func(c *Config) { c.DatabaseSchema = "jobs_of_shop" }},
 		{API, "DATABASE_URL= 'postgres://u:hush@db/w'\n", func(c *Config) { c.DatabaseURL = "postgres://u:hush@db/w" }},
-		{API, "REDIS_URL=\"valkeys://u:hush@cache:6379/0\"\r\n", func(c *Config) { c.RedisURL = "valkeys://u:hush@cache:6379/0" }},
+		{API, "REDIS_URL=\"valkeys://u:hush@cache:6379/0\"\r\n",
+			func(c *Config) { c.RedisURL = "valkeys://u:hush@cache:6379/0" }},
 		{API, "REDIS_PREFIX=shop-2.prod_a", func(c *Config) { c.RedisPrefix = "shop-2.prod_a" }},
 		{Worker, "AUTO_MIGRATE=false", func(c *Config) { c.AutoMigrate = false }},
 		{API, "PORT=", func(*Config) {}},                   // empty is unset
@@ -176,7 +182,8 @@ func TestLoadRefuses(t *testing.T) {
 			if strings.Contains(err.Error(), "hush") {
 				t.Errorf("the error tells a password: %v", err)
 			}
-			if name, _, _ := strings.Cut(test.set, "="); strings.Count(err.Error(), "\n") > 0 || !strings.HasPrefix(err.Error(), firstOf(name)) {
+			if name, _, _ := strings.Cut(test.set, "="); strings.Count(err.Error(), "\n") > 0 ||
+				!strings.HasPrefix(err.Error(), firstOf(name)) {
 				t.Errorf("error %q, want one line that begins with the variable", err)
 			}
 		})
@@ -208,7 +215,8 @@ func TestLoadTellsAllProblemsAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	want := "PORT must be a whole number\nDATABASE_URL is needed: postgres://user:password@host:5432/database\nLOG_FORMAT must be json or text"
+	want := "PORT must be a whole number\nDATABASE_URL is needed: postgres://user:password@host:5432/database\n" +
+		"LOG_FORMAT must be json or text"
 	if got := err.Error(); got != want {
 		t.Errorf("error:\n%s\nwant:\n%s", got, want)
 	}
@@ -248,7 +256,8 @@ func TestConfigIsLoggedWithoutSecrets(t *testing.T) {
 		t.Errorf("the log tells a secret: %s", text)
 	}
 	for _, want := range []string{
-		`"DATABASE_URL":"postgres://app:***@db:5432/w?sslmode=require&sslpassword=***"`, `"REDIS_URL":"redis://:***@cache:6379/0"`,
+		`"DATABASE_URL":"postgres://app:***@db:5432/w?sslmode=require&sslpassword=***"`,
+		`"REDIS_URL":"redis://:***@cache:6379/0"`,
 		`"WORKER_QUEUES":"a:2,b:1"`, `"LEASE_TTL":"30s"`, `"LOG_LEVEL":"INFO"`, `"HOST":"127.0.0.1"`,
 	} {
 		if !strings.Contains(strings.ReplaceAll(text, `\u0026`, "&"), want) {

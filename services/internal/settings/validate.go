@@ -100,10 +100,12 @@ func (c *Config) problems(known map[string]bool) []error {
 		"is %q, which others than this machine can reach, and nobody would have to log in. "+
 			"Use 127.0.0.1, or set ALLOW_INSECURE_NO_AUTH=true if something else keeps strangers away", c.Host)
 	for _, host := range c.AllowedHosts {
-		check(plainHost(host), "ALLOWED_HOSTS", "must be a list like localhost,jobs.example.com of names without scheme and port")
+		check(plainHost(host), "ALLOWED_HOSTS",
+			"must be a list like localhost,jobs.example.com of names without scheme and port")
 	}
 	for _, origin := range c.TrustedOrigins {
-		check(plainOrigin(origin), "TRUSTED_ORIGINS", "must be a list like https://jobs.example.com of origins: scheme, host and perhaps port")
+		check(plainOrigin(origin), "TRUSTED_ORIGINS",
+			"must be a list like https://jobs.example.com of origins: scheme, host and perhaps port")
 	}
 
 	check(c.DatabaseURL != "", "DATABASE_URL", "is needed: postgres://user:password@host:5432/database")
@@ -114,8 +116,10 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
 	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "valkey", "valkeys", "unix"), "REDIS_URL",
 		"must be a URL like redis://user:password@host:6379/0 (%s)", escapes)
-	check(prefixPattern.MatchString(c.RedisPrefix), "REDIS_PREFIX", "must be 1 to 64 letters, digits, dots, hyphens and underscores")
-	check((c.RedisCertFile == "") == (c.RedisKeyFile == ""), "REDIS_CERT_FILE", "and REDIS_KEY_FILE must be set both, or none")
+	check(prefixPattern.MatchString(c.RedisPrefix), "REDIS_PREFIX",
+		"must be 1 to 64 letters, digits, dots, hyphens and underscores")
+	check((c.RedisCertFile == "") == (c.RedisKeyFile == ""), "REDIS_CERT_FILE",
+		"and REDIS_KEY_FILE must be set both, or none")
 	files := c.RedisCAFile + c.RedisCertFile + c.RedisKeyFile
 	check(files == "" || c.RedisURL == "" || known["REDIS_URL"] || scheme(c.RedisURL, "rediss", "valkeys"), "REDIS_URL",
 		"must begin with rediss:// where REDIS_CA_FILE or REDIS_CERT_FILE is set")
@@ -166,15 +170,17 @@ func scheme(text string, allowed ...string) bool {
 	return err == nil && (u.Host != "" || u.Path != "") && !torn(u) && slices.Contains(allowed, u.Scheme)
 }
 
-// torn reports that a password with a slash, a question mark or a hash sign in it has been taken for the end of the host: an @
-// stands behind what looks like the host. Nothing of such a URL may be used or shown, for the host is part of the password.
+// torn reports that a password with a slash, a question mark or a hash sign in it has been taken for the end of the
+// host: an @ stands behind what looks like the host. Nothing of such a URL may be used or shown, for the host is part
+// of the password.
 func torn(u *url.URL) bool { return strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") }
 
 // secretParams are parts of a URL's query that must not be seen.
 var secretParams = []string{"password", "sslpassword", "sentinel_password", "passfile"}
 
-// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all. A user without
-// a password is a name for PostgreSQL, and is shown; for Redis it is most likely a password in the wrong place, and is not.
+// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all. A
+// user without a password is a name for PostgreSQL, and is shown; for Redis it is most likely a password in the wrong
+// place, and is not.
 func Masked(text string) string {
 	if text == "" {
 		return ""

@@ -16,7 +16,8 @@ import (
 )
 
 // healthServer answers until everything else has stopped, so that an operator can watch a worker drain.
-func healthServer(listener net.Listener, life *lifecycle.Process, worker *engine.Worker, log *slog.Logger) lifecycle.Part {
+func healthServer(listener net.Listener, life *lifecycle.Process, worker *engine.Worker,
+	log *slog.Logger) lifecycle.Part {
 	server := &http.Server{
 		Handler: health(life, worker), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
 	}
@@ -64,11 +65,17 @@ func metrics(worker *engine.Worker) *prometheus.Registry {
 	}
 	gauge("slots", "Jobs that this worker runs at once.", func(s engine.WorkerStats) float64 { return float64(s.Slots) })
 	gauge("running", "Slots that are taken.", func(s engine.WorkerStats) float64 { return float64(s.Running) })
-	gauge("stuck", "Slots held by handlers that ignore the end of their context.", func(s engine.WorkerStats) float64 { return float64(s.Stuck) })
-	counter("jobs_completed_total", "Jobs that this worker completed.", func(s engine.WorkerStats) int64 { return s.Completed })
-	counter("attempts_failed_total", "Attempts that failed, timed out or were cancelled.", func(s engine.WorkerStats) int64 { return s.Failed })
-	counter("stale_results_total", "Results dropped because another worker had taken over.", func(s engine.WorkerStats) int64 { return s.Stale })
-	counter("leases_lost_total", "Attempts cut off because the worker lost touch with the store.", func(s engine.WorkerStats) int64 { return s.LeasesLost })
-	counter("phantoms_released_total", "Jobs handed back because the answer to their claim was lost.", func(s engine.WorkerStats) int64 { return s.Phantoms })
+	gauge("stuck", "Slots held by handlers that ignore the end of their context.",
+		func(s engine.WorkerStats) float64 { return float64(s.Stuck) })
+	counter("jobs_completed_total", "Jobs that this worker completed.",
+		func(s engine.WorkerStats) int64 { return s.Completed })
+	counter("attempts_failed_total", "Attempts that failed, timed out or were cancelled.",
+		func(s engine.WorkerStats) int64 { return s.Failed })
+	counter("stale_results_total", "Results dropped because another worker had taken over.",
+		func(s engine.WorkerStats) int64 { return s.Stale })
+	counter("leases_lost_total", "Attempts cut off because the worker lost touch with the store.",
+		func(s engine.WorkerStats) int64 { return s.LeasesLost })
+	counter("phantoms_released_total", "Jobs handed back because the answer to their claim was lost.",
+		func(s engine.WorkerStats) int64 { return s.Phantoms })
 	return registry
 }

@@ -28,7 +28,8 @@ const usage = "usage: worker [healthcheck]\n\nWithout an argument it works; the 
 
 // work runs jobs until ctx ends, then lets those that run come to an end.
 func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
-	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema, Application: "windlass-worker", Log: log})
+	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema,
+		Application: "windlass-worker", Log: log})
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,12 @@
 -- KEYS[1]   queues: the set of queue names
 -- KEYS[2]   dead: the mirror of dead jobs
 -- KEYS[3]   epoch: a random value that is set by whoever looks first after everything was lost
--- ARGV[1]   the prefix of the other keys: <prefix>ready:<queue>, suspects:<queue>, later:<queue>, wake:<queue> (all in the slot of KEYS)
+-- ARGV[1]   the prefix of the other keys: ready:<queue>, suspects:<queue>, later:<queue>, wake:<queue>; all in one slot
 -- ARGV[2]   a value for the epoch where there is none
 -- returns   {epoch, the server's run id or '', dead, queue, ready, suspects, later, queue, …}
 --
--- The run id tells a restart, and a replica that took over, from the server that was there before, though it may have the same
--- epoch in its copy of the data. INFO may be denied to us; then the epoch alone has to do.
+-- The run id tells a restart, and a replica that took over, from the server that was there before, though it may have
+-- the same epoch in its copy of the data. INFO may be denied to us; then the epoch alone has to do.
 
 local prefix = ARGV[1]
 redis.call('SET', KEYS[3], ARGV[2], 'NX')

@@ -1,18 +1,20 @@
 #!lua flags=allow-oom
--- pop takes ready ids away, queue after queue: of each its suspects first, as far as they are wanted, then the others.
+-- pop removes ready ids and returns them, queue after queue: of each its suspects first, as many as are wanted, then
+-- the others.
 --
 -- KEYS[1]   queues: the set of queue names
 -- KEYS[2]   wake: the tokens for those who wait for any queue
--- ARGV[1]   the prefix of the other keys: <prefix>ready:<queue>, suspects:<queue>, wake:<queue> (all in the slot of KEYS)
+-- ARGV[1]   the prefix of the other keys: ready:<queue>, suspects:<queue>, wake:<queue>; all in the slot of KEYS
 -- ARGV[2]   how many ids to take at most
 -- ARGV[3]   how many of them may be suspects
 -- ARGV[4]   a random number, for the order of queues that were not named
 -- ARGV[5..] the queues to look at, in this order; none: all, in random order
--- returns   {queue, suspects, others, …}, where suspects and others are {score of the first, ids} or {}; queues without any are left out
+-- returns   {queue, suspects, others, …}, where suspects and others are
+--           {score of the first, ids} or {}; queues without any are left out
 --
--- Of the scores only the first is read, for Redis 7.0 takes longer to write one down than to take its id out.
+-- Only the first score of a set is returned: Redis 7.0 needs more time to write a score than to remove its id.
 --
--- It must work in a full Redis, or nothing could be drained: hence allow-oom.
+-- It has allow-oom: it must work in a full Redis, or nothing could be removed.
 
 local prefix, left, suspects = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local names, all = {}, #ARGV < 5
@@ -57,7 +59,8 @@ for _, queue in ipairs(names) do
   if left <= 0 then
     return found
   end
-  -- Nothing more is ready here. Tokens would only wake somebody in vain, unless suspects are left that another may want.
+  -- Nothing more is ready here. Tokens would wake Pops for nothing, unless suspects are left that another Pop may
+  -- take.
   if redis.call('EXISTS', prefix .. 'suspects:' .. queue) == 0 then
     redis.call('DEL', prefix .. 'wake:' .. queue)
   else

@@ -1,18 +1,19 @@
 #!lua flags=allow-oom
--- promote moves ids whose time has come from the later sets to the ready sets, and wakes those who wait for them.
+-- promote moves ids that have become due from the later sets to the ready sets, and wakes the Pops that wait for
+-- them.
 --
 -- KEYS[1]   queues: the set of queue names
 -- KEYS[2]   wake: the tokens for those who wait for any queue
--- ARGV[1]   the prefix of the other keys: <prefix>later:<queue>, ready:<queue>, suspects:<queue>, wake:<queue> (all in the slot of KEYS)
+-- ARGV[1]   the prefix of the other keys: later:<queue>, ready:<queue>, suspects:<queue>, wake:<queue>; all in one slot
 -- ARGV[2]   how many ids to move at most
 -- ARGV[3]   the most ids that a set keeps
 -- ARGV[4]   the most tokens that a list keeps
 -- ARGV[5]   a random number, for the order of the queues
 -- returns   how many ids were moved
 --
--- A member of a later set is a letter (r: ready, s: suspects), the score in the ready set as digits, a colon and the id.
--- Each id is added to its new set before it leaves the old one. It must work in a full Redis, where what it adds is
--- less than what it removes: hence allow-oom.
+-- A member of a later set is a letter (r: ready, s: suspects), the score in the ready set as digits, a colon and the
+-- id. Each id is added to its new set before it leaves the old one. It has allow-oom: it must work in a full Redis,
+-- and it removes more than it adds.
 
 local prefix, left, cap, bound = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -45,7 +46,7 @@ for _, queue in ipairs(names) do
     local added = 0
     for _, member in ipairs(due) do
       local kind, score, id = string.match(member, '^([rs])(%d+):(.+)$')
-      if kind then -- anything else was put here by a stranger, and goes
+      if kind then -- anything else was put here by another program, and is removed
         added = added + redis.call('ZADD', sets[kind], 'NX', score, id)
       end
     end

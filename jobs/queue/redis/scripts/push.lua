@@ -1,5 +1,5 @@
 #!lua
--- push adds hints to the sets of their queues and wakes those who wait for them.
+-- push adds hints to the sets of their queues and wakes the Pops that wait for them.
 --
 -- KEYS[1]        queues: the set of queue names
 -- KEYS[2]        wake: the tokens for those who wait for any queue
@@ -10,13 +10,13 @@
 --                ready (score, id), suspects (score, id), later (milliseconds from now, member)
 -- returns        how many ids became ready that were not before
 --
--- It has no allow-oom: a full Redis refuses it before its first write. Members that are there already stay as they are.
+-- It has no allow-oom: a full Redis refuses it before its first write. Members that are already there do not change.
 
 local cap, bound = tonumber(ARGV[1]), tonumber(ARGV[2])
 local queues, wake = KEYS[1], KEYS[2]
 
--- A token tells nothing, or all of the id behind it where that comes by itself into an empty ready set (its group is 1, score, id): then
--- who wakes up has it already.
+-- A token is "1", or carries the id where a single id comes into an empty ready set (its group is 1, score, id): then
+-- the Pop that wakes up has the id already.
 local token = '1'
 if #ARGV == 8 and ARGV[4] == '1' and redis.call('EXISTS', KEYS[3]) == 0 then
   token = table.concat({ ARGV[5], ARGV[6], ARGV[3] }, ' ')
@@ -31,13 +31,14 @@ local function fill(key, at, n)
   if there + n <= cap then
     return redis.call('ZADD', key, 'NX', unpack(ARGV, at, at + 2 * n - 1))
   end
-  -- What comes after the last one of a full set would go at once: a large backlog that grows costs next to nothing here.
+  -- An id that sorts after the last one of a full set would be dropped at once. It is skipped, so a large backlog
+  -- that grows costs very little here.
   local last, score = nil, nil
   if there >= cap then
     last, score = unpack(redis.call('ZRANGE', key, cap - 1, cap - 1, 'WITHSCORES'))
     score = tonumber(score)
   end
-  -- Some may have to go, new ones among them: only what was new and stays counts.
+  -- Some ids are dropped now, perhaps new ones: only new ids that stay are counted.
   local fresh, added = {}, 0
   for i = at, at + 2 * n - 1, 2 do
     local this = last and tonumber(ARGV[i])
@@ -72,7 +73,7 @@ local function schedule(key, at, n)
   redis.call('ZREMRANGEBYRANK', key, cap, -1)
 end
 
--- ring leaves n tokens for those who wait, as far as the list has room.
+-- ring adds n tokens to a list, as far as it has room.
 local function ring(key, n)
   n = math.min(n, bound - redis.call('LLEN', key))
   if n > 0 then

@@ -6,8 +6,8 @@
 -- ARGV[2]   how long it counts as present, in milliseconds
 -- returns   how many others have registered since this one did the last time
 --
--- An installation that is gone, because its database moved to another server for example, does not register again: so it is not
--- counted. Neither is any at the first call.
+-- An installation that is gone, because its database moved to another server for example, does not register again: so
+-- it is not counted. Neither is any at the first call.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
