@@ -1,16 +1,16 @@
 #!/bin/sh
-# Installs what `make test` needs besides Go and Node and is not there yet: the server programs of PostgreSQL and Redis, PgBouncer, a C compiler
-# for the race detector, libfaketime, and Chromium (CHROMIUM names another one); and the programs that its arguments name. NO_INSTALL=1 prints the
-# command and fails instead.
+# Installs what `make test` needs besides Go and Node and what is missing: the server programs of PostgreSQL and Redis,
+# PgBouncer, a C compiler for the race detector, libfaketime, and Chromium (or the browser in CHROMIUM). It also
+# installs the programs in its arguments. With NO_INSTALL=1 it only prints the command and fails.
 #
-# Some systems (Debian, Ubuntu) start a freshly installed server as a service on its usual port. The tests do not mind and do not
-# use it: they start servers of their own, on other ports, and stop them.
+# Some systems (Debian, Ubuntu) start a newly installed server as a service on its usual port. The tests do not use it:
+# they start and stop their own servers on other ports.
 set -eu
 cd "$(dirname "$0")/.."
 
-# Where servers may hide outside of PATH is written down once, in tests/servers/find.go.
+# tests/servers/find.go knows where servers are outside of PATH.
 missing=$(CGO_ENABLED=0 go run ./tests/servers/cmd/with-servers -missing)
-if [ "$(uname -s)" != Darwin ]; then # there the race detector does without
+if [ "$(uname -s)" != Darwin ]; then # on macOS the race detector needs no C compiler
     compiler=$(go env CC)
     command -v "${compiler%% *}" >/dev/null || missing="$missing cc"
     command -v faketime >/dev/null || missing="$missing faketime" # moves PostgreSQL's clock
@@ -22,7 +22,7 @@ done
 [ -n "$missing" ] || exit 0
 missing=$(echo $missing) # on one line
 
-# name_in MANAGER THING: the packages that hold it.
+# name_in MANAGER THING: the names of its packages.
 name_in() {
     case "$1/$2" in
         apt-get/redis) echo redis-server ;;
@@ -45,7 +45,7 @@ for m in apt-get dnf apk pacman brew; do
     fi
 done
 if [ -z "$manager" ]; then
-    echo "The tests need: $missing. Found no package manager that I know (apt-get, dnf, apk, pacman, brew): please install them." >&2
+    echo "The tests need: $missing. Please install them: there is no apt-get, dnf, apk, pacman or brew here." >&2
     exit 1
 fi
 
@@ -59,7 +59,10 @@ if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
     sudo="sudo "
 fi
 case $manager in
-    apt-get) command="${sudo}apt-get update && ${sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends$packages" ;;
+    apt-get)
+        install="apt-get install -y --no-install-recommends$packages"
+        command="${sudo}apt-get update && ${sudo}env DEBIAN_FRONTEND=noninteractive $install"
+        ;;
     dnf) command="${sudo}dnf install -y$packages" ;;
     apk) command="${sudo}apk add$packages" ;;
     pacman) command="${sudo}pacman -S --needed --noconfirm$packages" ;;
@@ -69,11 +72,11 @@ esac
 echo "The tests need: $missing. To install:" >&2
 echo "    $command" >&2
 if [ "${NO_INSTALL:-}" = 1 ]; then
-    echo "NO_INSTALL=1 is set: please run it yourself, then \`make test\` again." >&2
+    echo "NO_INSTALL=1 is set: please run this command, then \`make test\` again." >&2
     exit 1
 fi
 if [ -n "$sudo" ] && ! command -v sudo >/dev/null; then
-    echo "There is no sudo here: please run it as root, then \`make test\` again." >&2
+    echo "There is no sudo here: please run this command as root, then \`make test\` again." >&2
     exit 1
 fi
 sh -c "$command" </dev/null
