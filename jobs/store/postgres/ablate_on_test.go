@@ -10,7 +10,8 @@ import (
 // A guard whose text has changed could no longer be taken out, and its ablation would prove nothing.
 func TestGuardsAreThere(t *testing.T) {
 	for guard, held := range map[string][]string{
-		"claim guard": {claimQuickly, claimByID}, "fence in the result": {completeAlike, completeJobs, endAttempts}, "guard in the reaper": {takeBack},
+		"claim guard": {claimQuickly, claimByID}, "fence in the result": {completeAlike, completeJobs, endAttempts},
+		"guard in the reaper": {takeBack},
 	} {
 		for _, sql := range held {
 			there := false

@@ -10,31 +10,34 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// oldTables are the tables of an installation from before there was a schema of our own, with their columns in the order of the
-// alphabet. They were made in the connection's default schema, beside the application's tables.
+// oldTables are the tables of an installation from before there was a schema of our own, with their columns in the
+// order of the alphabet. They were made in the connection's default schema, beside the application's tables.
 var oldTables = map[string]string{
-	"jobs": "attempts,cancel_requested_at,created_at,deadline_at,error_message,failure_kind,fence,finished_at,id,lease_losses," +
-		"max_attempts,payload,priority,progress_at,progress_message,progress_percent,queue,redrives,releases,result,run_at,started_at," +
-		"status,timeout_seconds,type,updated_at,worker_id",
-	"job_attempts":        "attempt,error,fence,finished_at,job_id,outcome,started_at,worker_id",
-	"job_types":           "description,example,max_attempts,name,queue,schema,seen_at,timeout_seconds",
-	"worker_sessions":     "beat_at,ended_at,expires_at,hostname,id,last_completion_at,pid,queues,running,slots,started_at,state,types,version",
+	"jobs": "attempts,cancel_requested_at,created_at,deadline_at,error_message,failure_kind,fence,finished_at,id," +
+		"lease_losses,max_attempts,payload,priority,progress_at,progress_message,progress_percent,queue,redrives," +
+		"releases,result,run_at,started_at,status,timeout_seconds,type,updated_at,worker_id",
+	"job_attempts": "attempt,error,fence,finished_at,job_id,outcome,started_at,worker_id",
+	"job_types":    "description,example,max_attempts,name,queue,schema,seen_at,timeout_seconds",
+	"worker_sessions": "beat_at,ended_at,expires_at,hostname,id,last_completion_at,pid,queues,running," +
+		"slots,started_at,state,types,version",
 	"idempotency_keys":    "created_at,expires_at,fingerprint,job_ids,key,scope",
 	"leases":              "expires_at,holder,role",
 	"tally":               "at,backend,completed,deleted",
 	"windlass_migrations": "id,is_applied,tstamp,version_id",
 }
 
-const columnsOf = `WITH c AS (SELECT string_to_array($1::text, ',') || current_schemas(false)::text[] || $2::text AS schemas)
-	SELECT n.nspname::text, t.relname::text, string_agg(a.attname::text, ',' ORDER BY a.attname::text COLLATE "C")
+const columnsOf = `WITH c AS (
+		SELECT string_to_array($1::text, ',') || current_schemas(false)::text[] || $2::text AS schemas
+	) SELECT n.nspname::text, t.relname::text, string_agg(a.attname::text, ',' ORDER BY a.attname::text COLLATE "C")
 	FROM c CROSS JOIN pg_catalog.pg_namespace n
 	JOIN pg_catalog.pg_class t ON t.relnamespace = n.oid AND t.relkind = 'r'
 	JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 	WHERE n.nspname::text = ANY (c.schemas)
 	GROUP BY c.schemas, n.nspname, t.relname ORDER BY array_position(c.schemas, n.nspname::text)`
 
-// findOld names the schema that holds the tables of an older installation; empty: none. It looks where the connection would have put
-// them, in this order, and takes tables for ours only where all of them are there with exactly the columns that they had.
+// findOld names the schema that holds the tables of an older installation; empty: none. It looks where the connection
+// would have put them, in this order, and takes tables for ours only where all of them are there with exactly the
+// columns that they had.
 func (s *Store) findOld(ctx context.Context, q querier) (found string, err error) {
 	rows, _ := q.Query(ctx, columnsOf, s.searchPath, s.schema.name) // its error is in rows too
 	ours := map[string]int{}

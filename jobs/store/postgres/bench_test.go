@@ -49,10 +49,12 @@ func report(b *testing.B, s *Store, jobs int, before spent) {
 	b.ReportMetric(float64((after.server-before.server).Nanoseconds())/1000/float64(jobs), "server-us/job")
 }
 
-// backends is the CPU time of the server's processes that serve this database: 0 where they run on another machine, or not on Linux.
+// backends is the CPU time of the server's processes that serve this database: 0 where they run on another machine, or
+// not on Linux.
 func backends(b *testing.B, s *Store) (sum time.Duration) {
 	b.Helper()
-	rows, err := s.maintenance.Query(b.Context(), `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`)
+	rows, err := s.maintenance.Query(b.Context(), `SELECT pid FROM pg_stat_activity
+		WHERE datname = current_database() AND backend_type = 'client backend'`)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,7 +82,7 @@ func batchOf(n int) []jobs.Submission {
 	subs := make([]jobs.Submission, n)
 	for i := range subs {
 		job := newJob()
-		job.Payload = []byte(`{"to":"ada@example.com","subject":"hello","body":"some hundred bytes of text, as in a typical message"}`)
+		job.Payload = []byte(`{"to":"ada@example.com","subject":"hello","body":"some hundred bytes, as in a typical message"}`)
 		subs[i].Jobs = []jobs.New{job}
 	}
 	return subs

@@ -26,14 +26,17 @@ const (
 )
 
 const (
-	aliveSession = `EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive' AND w.expires_at > now())`
+	aliveSession = `EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = $1::uuid AND w.state = 'alive'
+		AND w.expires_at > now())`
 
 	// fitting is the condition for a job to be claimed.
 	fitting = `j.status = 'pending' AND j.run_at <= now() AND j.type = ANY ($2::text[]) AND j.attempts < j.max_attempts`
 
 	moveToProcessing = `
-	UPDATE windlass.jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1, worker_id = $1::uuid,
-		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second', updated_at = now(), -- 30: see grace
+	UPDATE windlass.jobs j SET status = 'processing', attempts = j.attempts + 1, fence = j.fence + 1,
+		worker_id = $1::uuid,
+		started_at = now(), deadline_at = now() + (j.timeout_seconds + 30) * interval '1 second',
+			updated_at = now(), -- 30: see grace
 		progress_at = NULL, progress_percent = NULL, progress_message = NULL`
 
 	// shortLockTimeout sets 20 ms, for this transaction.
@@ -70,15 +73,18 @@ var (
 	// and through the priorities of each queue. So future rows of an urgent priority are not read.
 	claimNext = `WITH RECURSIVE ` + pendingQueues + `, q AS MATERIALIZED (
 		SELECT n.name, n.nth FROM unnest($5::text[]) WITH ORDINALITY AS n (name, nth)
-		UNION ALL (SELECT a.name, 0 FROM all_queues a WHERE cardinality($5::text[]) = 0 AND a.name IS NOT NULL ORDER BY random())
+		UNION ALL (SELECT a.name, 0 FROM all_queues a WHERE cardinality($5::text[]) = 0 AND a.name IS NOT NULL
+			ORDER BY random())
 	), l AS MATERIALIZED (
 		SELECT d.id, d.suspect, true AS fits
 		FROM q CROSS JOIN LATERAL (
 			SELECT e.id, e.suspect
 			FROM generate_series(10, -10, -1) AS s (priority) CROSS JOIN LATERAL (
 				SELECT j.id, j.lease_losses > 0 AS suspect FROM windlass.jobs j
-				WHERE j.status = 'pending' AND j.queue = q.name AND j.priority = s.priority::smallint AND j.run_at <= now()
-					AND (j.type = ANY ($2::text[])) IS TRUE AND j.attempts < j.max_attempts AND (j.lease_losses = 0 OR $3::int > 0)
+				WHERE j.status = 'pending' AND j.queue = q.name AND j.priority = s.priority::smallint
+					AND j.run_at <= now()
+					AND (j.type = ANY ($2::text[])) IS TRUE AND j.attempts < j.max_attempts
+						AND (j.lease_losses = 0 OR $3::int > 0)
 				ORDER BY j.run_at, j.id LIMIT $4::int FOR UPDATE SKIP LOCKED
 			) AS e LIMIT $4::int -- this limit also keeps the order of the loops
 		) AS d
@@ -120,7 +126,8 @@ func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, 
 	clock := statement{"SELECT now()", nil, one(&now)}
 	if len(ids) == 0 {
 		return s.work.write(ctx, "claim", clock, statement{
-			claimNext, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), min(c.Next, 1000), notNil(c.Queues)}, scan,
+			claimNext, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), min(c.Next, 1000), notNil(c.Queues)},
+			scan,
 		})
 	}
 	if c.Suspects <= 0 && time.Since(s.opened) >= time.Duration(s.lockedUntil.Load()) {
@@ -132,7 +139,8 @@ func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, 
 		*list = (*list)[:0] // rows that arrived before the locked one
 		s.lockedUntil.Store(int64(time.Since(s.opened) + lockedFor))
 	}
-	return s.work.write(ctx, "claim", clock, statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects, 0)), ids}, scan})
+	return s.work.write(ctx, "claim", clock, statement{claimByID, []any{session, notNil(c.Types), int32(max(c.Suspects,
+		0)), ids}, scan})
 }
 
 // unserved: no session that is still alive lists the type of the job.
@@ -144,7 +152,8 @@ const unserved = `j.type <> ALL (ARRAY(
 const leftBehind = `
 	WITH v AS MATERIALIZED (
 		SELECT j.id FROM windlass.jobs j
-		WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND j.type <> ALL ($2::text[])
+		WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.run_at <= now()
+			AND j.type <> ALL ($2::text[])
 			AND ` + unserved + ` AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
 	), u AS (
@@ -200,7 +209,8 @@ const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
 		SELECT j.id FROM windlass.jobs j
 		WHERE j.id = ANY (ARRAY(
 			SELECT h.id FROM all_queues a CROSS JOIN LATERAL (
-				SELECT j.id FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue = a.name ORDER BY j.priority DESC, j.run_at, j.id LIMIT 1000
+				SELECT j.id FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue = a.name
+					ORDER BY j.priority DESC, j.run_at, j.id LIMIT 1000
 			) AS h WHERE a.name = ANY ($3::text[]) OR cardinality($3::text[]) = 0 LIMIT 5000
 		)) AND (j.status = 'pending') IS TRUE AND j.run_at <= now() AND ` + unserved + ` AND ` + aliveSession + `
 		ORDER BY j.id FOR UPDATE SKIP LOCKED
@@ -211,5 +221,6 @@ const putOffHead = `WITH RECURSIVE ` + pendingQueues + `, v AS MATERIALIZED (
 // parkHead puts off due jobs of types that no worker serves at the head of the queues. Otherwise each claim of the next
 // jobs would have to pass over them. It looks at 1,000 rows of a queue and at 5,000 in all.
 func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string) error {
-	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor), notNil(queues)}, nil})
+	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor),
+		notNil(queues)}, nil})
 }

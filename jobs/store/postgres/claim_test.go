@@ -8,8 +8,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// A row that somebody has locked, by hand perhaps and for long, must hold up no claim: neither the one that meets it, which tries the
-// quick way, nor those that come after. Connections have no lock_timeout of their own here: a claim that relies on that one fails.
+// A row that somebody has locked, by hand perhaps and for long, must hold up no claim: neither the one that meets it,
+// which tries the quick way, nor those that come after. Connections have no lock_timeout of their own here: a claim
+// that relies on that one fails.
 func TestClaimPassesOverLockedRows(t *testing.T) {
 	ours := slices.Index(settings, [2]string{"lock_timeout", lockTimeout})
 	defer func(was string) { settings[ours][1], lockTimeout = was, was }(lockTimeout)
@@ -25,8 +26,10 @@ func TestClaimPassesOverLockedRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = locked.Rollback(context.Background()) }) // where the test ends early, the Store could not close
-		if _, err := locked.Exec(t.Context(), `SELECT FROM windlass.jobs WHERE id = $1 FOR UPDATE`, ids[1]); err != nil {
+		// Where the test ends early, Close would wait for this connection.
+		t.Cleanup(func() { _ = locked.Rollback(context.Background()) })
+		if _, err := locked.Exec(t.Context(), `SELECT FROM windlass.jobs WHERE id = $1
+			FOR UPDATE`, ids[1]); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: ids})

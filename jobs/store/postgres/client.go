@@ -51,10 +51,12 @@ func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 
 const (
 	deleteJob = `WITH d AS (
-			DELETE FROM windlass.jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE RETURNING j.id, j.status
+			DELETE FROM windlass.jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE
+				RETURNING j.id, j.status
 		), a AS (
 			DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
-		), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, 1 FROM d WHERE d.status = 'completed' ` + mergeCounts + `)
+		), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, 1 FROM d
+			WHERE d.status = 'completed' ` + mergeCounts + `)
 		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM windlass.jobs j WHERE j.id = $1::uuid)`
 
 	// The parts of a statement that adds to completed_counts. A backend runs one transaction at a time, so no two

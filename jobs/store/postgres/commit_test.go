@@ -9,8 +9,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// cutAtCommit makes the server end the next session that commits a change of a job, at that commit: the rows of its statement
-// have been sent by then, and the change is rolled back.
+// cutAtCommit makes the server end the next session that commits a change of a job, at that commit: the rows of its
+// statement have been sent by then, and the change is rolled back.
 const cutAtCommit = `
 	CREATE SEQUENCE once;
 	CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -18,7 +18,8 @@ const cutAtCommit = `
 		IF nextval('once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
 		RETURN NULL;
 	END $$;
-	CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()`
+	CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION cut()`
 
 // A claim that is cut off at its commit must not hand out a job twice: once as it was rolled back, and once as it was
 // claimed by another try. The torture found it with seed 1, as a job that ran twice with one fence.

@@ -20,7 +20,8 @@ func TestCountsAgreeWithTheTable(t *testing.T) {
 			for range 10 {
 				var outcomes []store.Outcome
 				for _, j := range claim(t, s, w, submit(t, s, 20)...) {
-					outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: store.VerbComplete})
+					outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w,
+						Verb: store.VerbComplete})
 				}
 				if _, err := s.Settle(t.Context(), outcomes); err != nil {
 					t.Error(err)
@@ -47,7 +48,8 @@ func TestCountsAgreeWithTheTable(t *testing.T) {
 		stats, err := s.Stats(t.Context())
 		rows := value[int64](t, s, "SELECT count(*) FROM windlass.jobs WHERE status = 'completed'")
 		if err != nil || rows != want || stats.Completed != want || stats.Total != want {
-			t.Errorf("completed: %d rows, counted %d of %d, want %d; error %v", rows, stats.Completed, stats.Total, want, err)
+			t.Errorf("completed: %d rows, counted %d of %d, want %d; error %v", rows, stats.Completed, stats.Total,
+				want, err)
 		}
 	}
 	agree(760)

@@ -22,17 +22,17 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 	ctx, id := t.Context(), newJobID()
 	last := func(_ any, err error) error { return err }
 	return map[string]func() error{
-		"Insert":   func() error { return last(s.Insert(ctx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}})) },
-		"Get":      func() error { _, _, err := s.Get(ctx, id); return err },
-		"List":     func() error { return last(s.List(ctx, store.ListQuery{Limit: 1})) },
-		"Stats":    func() error { return last(s.Stats(ctx)) },
-		"Redrive":  func() error { return last(s.Redrive(ctx, store.Redrive{Limit: 1})) },
-		"Cancel":   func() error { return last(s.Cancel(ctx, id)) },
-		"Delete":   func() error { return s.Delete(ctx, id) },
-		"Types":    func() error { return last(s.Types(ctx)) },
-		"Register": func() error { return s.Register(ctx, store.Session{ID: newJobID()}, nil, time.Minute) },
-		"Beat":     func() error { return last(s.Heartbeat(ctx, store.Heartbeat{Session: id, TTL: time.Minute})) },
-		"Claim":    func() error { return last(s.Claim(ctx, store.Claim{Session: id, IDs: []string{id}})) },
+		"Insert":    func() error { return last(s.Insert(ctx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}})) },
+		"Get":       func() error { _, _, err := s.Get(ctx, id); return err },
+		"List":      func() error { return last(s.List(ctx, store.ListQuery{Limit: 1})) },
+		"Stats":     func() error { return last(s.Stats(ctx)) },
+		"Redrive":   func() error { return last(s.Redrive(ctx, store.Redrive{Limit: 1})) },
+		"Cancel":    func() error { return last(s.Cancel(ctx, id)) },
+		"Delete":    func() error { return s.Delete(ctx, id) },
+		"Types":     func() error { return last(s.Types(ctx)) },
+		"Register":  func() error { return s.Register(ctx, store.Session{ID: newJobID()}, nil, time.Minute) },
+		"Heartbeat": func() error { return last(s.Heartbeat(ctx, store.Heartbeat{Session: id, TTL: time.Minute})) },
+		"Claim":     func() error { return last(s.Claim(ctx, store.Claim{Session: id, IDs: []string{id}})) },
 		"Settle": func() error {
 			return last(s.Settle(ctx, []store.Outcome{{ID: id, Session: id, Verb: store.VerbComplete}}))
 		},
@@ -42,6 +42,7 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 		"Reap":     func() error { return last(s.Reap(ctx, time.Now(), 1)) },
 		"Prune":    func() error { return last(s.Prune(ctx, store.Prune{Limit: 1})) },
 		"Lead":     func() error { return last(s.Lead(ctx, "role", "holder", time.Minute)) },
+		"Led":      func() error { return last(s.Led(ctx, "role")) },
 		"Sessions": func() error { return last(s.Sessions(ctx)) },
 		"Ping":     func() error { return s.Ping(ctx) },
 	}
@@ -172,7 +173,8 @@ func TestLostAnswerIsOutcomeUnknown(t *testing.T) {
 	submit(t, s, 1) // so that the statement is prepared, and the next answer is that to the insert itself
 	job := newJob()
 	p.cut.Store(true)
-	if _, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{job}}}); !errors.Is(err, jobs.ErrOutcomeUnknown) {
+	if _, err := s.Insert(t.Context(), []jobs.Submission{{Jobs: []jobs.New{job}}}); !errors.Is(err,
+		jobs.ErrOutcomeUnknown) {
 		t.Errorf("insert: %v, want ErrOutcomeUnknown", err)
 	}
 	if _, _, err := s.Get(t.Context(), job.ID); err != nil {
@@ -218,8 +220,10 @@ func TestFailedCommitIsNoClaim(t *testing.T) {
 		t.Run(params, func(t *testing.T) {
 			s := open(t, params)
 			id, w := submit(t, s, 1)[0], session(t, s)
-			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END';
-				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+				AS 'BEGIN RAISE EXCEPTION ''not today''; END';
+				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED
+					FOR EACH ROW EXECUTE FUNCTION refuse()`)
 			got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
 			if err == nil || len(got.Jobs) > 0 {
 				t.Errorf("claim: %+v, error %v", got, err)
@@ -260,9 +264,10 @@ func TestValuesThatCannotBeStored(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for want, codes := range map[error][]string{
-		jobs.ErrRejected:       {"22P02", "22P05", "22003", "22021", "23505", "23514", "54001", "54000", "21000"},
-		jobs.ErrBusy:           {"55P03", "40P01", "40001"},
-		jobs.ErrUnavailable:    {"57P01", "57P02", "57P03", "57014", "53300", "53100", "53200", "25006", "42P01", "XX000", ""},
+		jobs.ErrRejected: {"22P02", "22P05", "22003", "22021", "23505", "23514", "54001", "54000", "21000"},
+		jobs.ErrBusy:     {"55P03", "40P01", "40001"},
+		jobs.ErrUnavailable: {"57P01", "57P02", "57P03", "57014", "53300", "53100", "53200", "25006", "42P01",
+			"XX000", ""},
 		jobs.ErrOutcomeUnknown: {"40003", "08007"},
 	} {
 		for _, code := range codes {
@@ -287,7 +292,7 @@ func TestPanicLeavesTheOutcomeUnknown(t *testing.T) {
 	}
 }
 
-// A caller whose patience ends while it waits for a connection has stored nothing.
+// A caller whose context ends while it waits for a connection has stored nothing.
 func TestExhaustedPoolIsUnavailable(t *testing.T) {
 	s := open(t, "pool_max_conns=1")
 	taken, err := s.work.Acquire(t.Context())

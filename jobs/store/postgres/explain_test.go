@@ -12,22 +12,25 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// history fills the table with completed jobs, and with some of each other status, analysed: the state in which planners
-// go astray.
+// history fills the table with completed jobs, and with some of each other status, analysed: the state in which
+// planners go astray.
 func history(t testing.TB, s *Store, completed int) {
 	t.Helper()
 	exec(t, s, `SET LOCAL session_replication_role = replica; -- the trigger would take most of the time
-		INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at, created_at, status,
+		INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at,
+			created_at, status,
 			attempts, fence, worker_id, started_at, finished_at, deadline_at, failure_kind, error_message)
-		SELECT ('01900000' || lpad(to_hex(n), 8, '0') || '7000800000000000')::uuid, 'email', 'default', '{"to": "ada"}', n % 3, 5, 60,
-			now() - interval '1 hour', now() - interval '1 day', status, (status <> 'pending')::int, (status <> 'pending')::int,
+		SELECT ('01900000' || lpad(to_hex(n), 8, '0') || '7000800000000000')::uuid, 'email', 'default',
+			'{"to": "ada"}', n % 3, 5, 60, now() - interval '1 hour', now() - interval '1 day', status, 
+			(status <> 'pending')::int, (status <> 'pending')::int,
 			CASE WHEN status <> 'pending' THEN gen_random_uuid() END, CASE WHEN status <> 'pending' THEN now() END,
 			CASE WHEN status IN ('completed', 'failed') THEN now() - interval '10 minutes' END,
 			CASE WHEN status = 'processing' THEN now() + interval '1 hour' END,
 			CASE WHEN status = 'failed' THEN 'error' END, CASE WHEN status = 'failed' THEN 'it broke' END
 		FROM (SELECT n, CASE n % 100 WHEN 1 THEN 'failed' WHEN 2 THEN 'pending' ELSE 'completed' END AS status
 			FROM generate_series(1, `+fmt.Sprint(completed)+`) AS n) AS all_of_them`)
-	exec(t, s, `INSERT INTO windlass.completed_counts SELECT '-infinity', 0, count(*), 0 FROM windlass.jobs WHERE status = 'completed'`)
+	exec(t, s, `INSERT INTO windlass.completed_counts SELECT '-infinity', 0, count(*), 0 FROM windlass.jobs
+		WHERE status = 'completed'`)
 	exec(t, s, "VACUUM (ANALYZE) windlass.jobs")
 }
 
@@ -43,7 +46,8 @@ type plan struct {
 	Plans    []plan
 }
 
-// explain runs a statement under the plan that the pool has the server make, and returns the plan's nodes. It is rolled back.
+// explain runs a statement under the plan that the pool has the server make, and returns the plan's nodes. It is rolled
+// back.
 func explain(t *testing.T, s *Store, st statement) []plan {
 	t.Helper()
 	tx, err := s.work.Begin(t.Context())
@@ -112,7 +116,8 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	for _, j := range claim(t, s, w, running...) {
 		id, _ := parseID(j.ID)
 		g.add(id, &store.Outcome{ID: j.ID, Fence: j.Fence, Session: w})
-		blank, verbs, errors, delays = append(blank, ""), append(verbs, "retry"), append(errors, "it broke"), append(delays, 1000)
+		blank, verbs, errors, delays = append(blank, ""), append(verbs, "retry"), append(errors, "it broke"),
+			append(delays, 1000)
 	}
 	types := []string{"email"}
 	hot := map[string]statement{
@@ -129,7 +134,8 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	for name, st := range hot {
 		nodes := explain(t, s, st)
 		rows, indexes := touched(nodes, "jobs")
-		if strings.Contains(indexes, "jobs_due") || strings.Contains(indexes, "jobs_owner") || strings.Contains(indexes, "Seq Scan") {
+		if strings.Contains(indexes, "jobs_due") || strings.Contains(indexes, "jobs_owner") ||
+			strings.Contains(indexes, "Seq Scan") {
 			t.Errorf("%s uses %s", name, indexes)
 		}
 		if rows == 0 || rows > 4*n {
@@ -148,7 +154,8 @@ func TestReadsAreBounded(t *testing.T) {
 	s := open(t)
 	history(t, s, 60_000) // 600 pending, 600 failed
 	exec(t, s, `INSERT INTO windlass.jobs (id, type, queue, payload, priority, max_attempts, timeout_seconds, run_at)
-		SELECT gen_random_uuid(), 'email', 'default', '{}', 10, 5, 60, now() + interval '1 day' FROM generate_series(1, 20000)`)
+		SELECT gen_random_uuid(), 'email', 'default', '{}', 10, 5, 60, now() + interval '1 day'
+			FROM generate_series(1, 20000)`)
 	exec(t, s, "VACUUM (ANALYZE) windlass.jobs")
 	w := session(t, s)
 	owner, _ := parseID(w)
@@ -159,15 +166,17 @@ func TestReadsAreBounded(t *testing.T) {
 		statement
 		most float64
 	}{
-		"due":          {statement{dueJobs, []any{"default", int32(11), past, after, int64(0), int32(100)}, nil}, 150},
-		"queues":       {statement{nameQueues, nil, nil}, 10},
-		"claim next":   {statement{claimNext, []any{owner, []string{"email"}, int32(1), 100, []string{"default"}}, nil}, 450},
+		"due":    {statement{dueJobs, []any{"default", int32(11), past, after, int64(0), int32(100)}, nil}, 150},
+		"queues": {statement{nameQueues, nil, nil}, 10},
+		"claim next": {statement{claimNext, []any{owner, []string{"email"}, int32(1), 100, []string{"default"}},
+			nil}, 450},
 		"count":        {statement{countAll, nil, nil}, 22_500},
 		"reap":         {statement{takeBack, []any{int32(500), int32(3), time.Now()}, nil}, 10},
 		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
 		"prune":        {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},
-		"list":         {statement{`SELECT ` + listed + ` FROM windlass.jobs j WHERE j.id < $1::uuid ORDER BY j.id DESC LIMIT 50`, []any{top}, nil}, 60},
+		"list": {statement{`SELECT ` + listed + ` FROM windlass.jobs j WHERE j.id < $1::uuid
+			ORDER BY j.id DESC LIMIT 50`, []any{top}, nil}, 60},
 	}
 	for name, r := range reads {
 		rows, indexes := touched(explain(t, s, r.statement), "jobs")

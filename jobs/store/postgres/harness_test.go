@@ -97,7 +97,8 @@ func value[T any](t testing.TB, s *Store, sql string, args ...any) T {
 // TestAgingKnowsEveryTime.
 var aging = map[string][]string{
 	"jobs": {
-		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at", "progress_at",
+		"run_at", "created_at", "updated_at", "started_at", "deadline_at", "finished_at", "cancel_requested_at",
+		"progress_at",
 	},
 	"job_attempts":     {"started_at", "finished_at"},
 	"job_types":        {"seen_at"},
@@ -107,7 +108,8 @@ var aging = map[string][]string{
 	"completed_counts": {"at"},
 }
 
-// makeOlder is what lets time pass in the conformance kit. It is no change that a Store makes, so the trigger is off for it.
+// makeOlder is what lets time pass in the conformance kit. It is no change that a Store makes, so the trigger is off
+// for it.
 func makeOlder(t testing.TB, s *Store, d time.Duration) {
 	t.Helper()
 	sql := []string{"SET LOCAL session_replication_role = replica"}
@@ -153,7 +155,8 @@ func watch() string {
 		END IF;
 		RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 	END $$;
-	CREATE OR REPLACE TRIGGER watch_jobs BEFORE INSERT OR UPDATE OR DELETE ON windlass.jobs FOR EACH ROW EXECUTE FUNCTION windlass.watch_jobs()`
+	CREATE OR REPLACE TRIGGER watch_jobs BEFORE INSERT OR UPDATE OR DELETE ON windlass.jobs
+		FOR EACH ROW EXECUTE FUNCTION windlass.watch_jobs()`
 }
 
 // newJobID is a UUIDv7.
@@ -162,7 +165,8 @@ func newJobID() string { return uuid.Must(uuid.NewV7()).String() }
 // newJob is a job to be.
 func newJob() jobs.New {
 	return jobs.New{
-		ID: newJobID(), Type: "email", Queue: "default", Payload: []byte(`{"to":"ada"}`), MaxAttempts: 5, Timeout: time.Minute,
+		ID: newJobID(), Type: "email", Queue: "default", Payload: []byte(`{"to":"ada"}`), MaxAttempts: 5,
+		Timeout: time.Minute,
 	}
 }
 
@@ -184,7 +188,8 @@ func submit(t testing.TB, s *Store, n int) []string {
 func session(t testing.TB, s *Store) string {
 	t.Helper()
 	id := uuid.NewString()
-	if err := s.Register(t.Context(), store.Session{ID: id, Hostname: "host", Types: []string{"email"}}, nil, time.Hour); err != nil {
+	if err := s.Register(t.Context(), store.Session{ID: id, Hostname: "host", Types: []string{"email"}}, nil,
+		time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	return id

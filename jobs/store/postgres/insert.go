@@ -29,7 +29,8 @@ var newJobs, newCols, insertJobs = func() (from, names, insert string) {
 		columns, stored = append(columns, c.name), append(stored, cmp.Or(c.value, "n."+c.name))
 	}
 	names = strings.Join(columns, ", ")
-	return "unnest(" + strings.Join(arrays, ", "), "n (" + names, "INSERT INTO windlass.jobs (" + names + ")\n\t\tSELECT " + strings.Join(stored, ", ")
+	return "unnest(" + strings.Join(arrays, ", "), "n (" + names, "INSERT INTO windlass.jobs (" + names +
+		")\n\t\tSELECT " + strings.Join(stored, ", ")
 }()
 
 // param is a parameter that follows the arrays; the first one has the number 1.
@@ -48,7 +49,8 @@ var insertAlike = func() string {
 		}
 		from, names = append(from, fmt.Sprintf("$%d::%s[]", i+1, c.array)), append(names, c.name)
 	}
-	return `WITH i AS (` + insertJobs + ` FROM (SELECT ` + strings.Join(common, ", ") + `, u.* FROM unnest(` + strings.Join(from, ", ") +
+	return `WITH i AS (` + insertJobs + ` FROM (SELECT ` + strings.Join(common, ", ") + `, u.*
+		FROM unnest(` + strings.Join(from, ", ") +
 		`) AS u (` + strings.Join(names, ", ") + `)) AS n) SELECT now()`
 }()
 
@@ -150,8 +152,10 @@ func created(subs []jobs.Submission, now time.Time, won func(*jobs.Submission) b
 var insertWithKeys = `
 	WITH k AS (
 		INSERT INTO windlass.idempotency_keys AS held (scope, key, fingerprint, job_ids, created_at, expires_at)
-		SELECT n.scope, n.key, n.fingerprint, n.job_ids::uuid[], now(), now() + ` + param(6) + `::bigint * interval '1 microsecond'
-		FROM unnest(` + param(2) + `::text[], ` + param(3) + `::text[], ` + param(4) + `::bytea[], ` + param(5) + `::text[]) AS n (scope, key, fingerprint, job_ids)
+		SELECT n.scope, n.key, n.fingerprint, n.job_ids::uuid[], now(), now() + ` + param(6) +
+	`::bigint * interval '1 microsecond'
+		FROM unnest(` + param(2) + `::text[], ` + param(3) + `::text[], ` + param(4) + `::bytea[], ` + param(5) +
+	`::text[]) AS n (scope, key, fingerprint, job_ids)
 		ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_ids = excluded.job_ids,
 			created_at = excluded.created_at, expires_at = excluded.expires_at
 		WHERE held.expires_at <= now()
@@ -267,23 +271,24 @@ func (s *Store) replay(ctx context.Context, on runner, subs []jobs.Submission, r
 	}
 	var held []heldKey
 	var wanted uuids
-	err := on.read(ctx, "look up idempotency keys", statement{heldKeys, []any{scopes, keys}, each(func(rows results) error {
-		var nth int
-		var fingerprint []byte
-		var array string
-		if err := rows.Scan(&nth, &fingerprint, &array); err != nil {
-			return err
-		}
-		i := losers[nth-1]
-		if !bytes.Equal(fingerprint, subs[i].Key.Fingerprint[:]) {
-			receipts[i].Err = fmt.Errorf("insert: %w", jobs.ErrKeyReused)
+	err := on.read(ctx, "look up idempotency keys", statement{heldKeys, []any{scopes, keys},
+		each(func(rows results) error {
+			var nth int
+			var fingerprint []byte
+			var array string
+			if err := rows.Scan(&nth, &fingerprint, &array); err != nil {
+				return err
+			}
+			i := losers[nth-1]
+			if !bytes.Equal(fingerprint, subs[i].Key.Fingerprint[:]) {
+				receipts[i].Err = fmt.Errorf("insert: %w", jobs.ErrKeyReused)
+				return nil
+			}
+			ids := parseIDs(strings.Split(strings.Trim(array, "{}"), ","))
+			held = append(held, heldKey{&receipts[i], ids})
+			wanted = append(wanted, ids...)
 			return nil
-		}
-		ids := parseIDs(strings.Split(strings.Trim(array, "{}"), ","))
-		held = append(held, heldKey{&receipts[i], ids})
-		wanted = append(wanted, ids...)
-		return nil
-	})})
+		})})
 	found := map[string]jobs.Job{}
 	if err == nil && len(held) > 0 {
 		row := newJobRow(inJob)

@@ -95,7 +95,8 @@ func (s *Store) route(ctx context.Context, status jobs.Status) (route, error) {
 	is := fmt.Sprintf("j.status = '%s'", status)
 	var few bool
 	err := s.work.read(ctx, "list jobs", statement{
-		sql:  fmt.Sprintf(`SELECT count(*) <= %d FROM (SELECT FROM windlass.jobs j WHERE %s LIMIT %d) AS n`, walked, is, walked+1),
+		sql: fmt.Sprintf(`SELECT count(*) <= %d FROM (SELECT FROM windlass.jobs j
+			WHERE %s LIMIT %d) AS n`, walked, is, walked+1),
 		scan: one(&few),
 	})
 	if few {
@@ -116,7 +117,8 @@ func (s *Store) page(
 		// A filter passes over rows, so the walk needs an end. This statement finds it by the index alone. If that row
 		// is deleted before the next statement, the walk is shorter.
 		err := s.work.read(ctx, "list jobs", statement{
-			sql: fmt.Sprintf(`SELECT j.id::text FROM windlass.jobs j WHERE j.id < $1::uuid AND %s ORDER BY j.id DESC OFFSET %d LIMIT 1`,
+			sql: fmt.Sprintf(`SELECT j.id::text FROM windlass.jobs j WHERE j.id < $1::uuid AND %s
+				ORDER BY j.id DESC OFFSET %d LIMIT 1`,
 				way.where, walked-1),
 			args: []any{before},
 			scan: each(func(rows results) error { return rows.Scan(&bound) }),

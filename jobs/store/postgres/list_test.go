@@ -65,11 +65,15 @@ func TestListWalksOn(t *testing.T) {
 	} {
 		q.Limit = 200
 		got, calls := everyPage(t, s, q)
-		if len(got) != 350 || calls != 2 || !slices.IsSortedFunc(got, func(a, b string) int { return cmp.Compare(b, a) }) {
+		if len(got) != 350 || calls != 2 || !slices.IsSortedFunc(got, func(a, b string) int {
+			return cmp.Compare(b,
+				a)
+		}) {
 			t.Errorf("%s: %d jobs in %d calls, want 350 in 2, newest first", name, len(got), calls)
 		}
 	}
-	if got, calls := everyPage(t, s, store.ListQuery{State: jobs.StateCancelled, Limit: 200}); len(got) != 0 || calls != 1 {
+	if got, calls := everyPage(t, s, store.ListQuery{State: jobs.StateCancelled, Limit: 200}); len(got) != 0 ||
+		calls != 1 {
 		t.Errorf("cancelled: %d jobs in %d calls, want none in 1", len(got), calls)
 	}
 }

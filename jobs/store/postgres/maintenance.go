@@ -15,11 +15,13 @@ import (
 const pendingQueues = `all_queues AS (
 		(SELECT j.queue AS name FROM windlass.jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
 		UNION ALL
-		SELECT (SELECT j.queue FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue > a.name ORDER BY j.queue LIMIT 1)
+		SELECT (SELECT j.queue FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue > a.name
+			ORDER BY j.queue LIMIT 1)
 		FROM all_queues a WHERE a.name IS NOT NULL
 	)`
 
-const nameQueues = `WITH RECURSIVE ` + pendingQueues + ` SELECT a.name FROM all_queues a WHERE a.name IS NOT NULL ORDER BY a.name`
+const nameQueues = `WITH RECURSIVE ` + pendingQueues + ` SELECT a.name FROM all_queues a WHERE a.name IS NOT NULL
+	ORDER BY a.name`
 
 // Queues names the queues that have pending jobs.
 func (s *Store) Queues(ctx context.Context) ([]string, error) {
@@ -71,22 +73,26 @@ const (
 	askLead = `WITH u AS (
 			INSERT INTO windlass.leases AS l (role, holder, expires_at)
 			SELECT $1::text, $2::text, clock_timestamp() + $3::bigint * interval '1 microsecond'
-			WHERE NOT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.holder <> $2::text AND l.expires_at > clock_timestamp())
+			WHERE NOT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.holder <> $2::text
+				AND l.expires_at > clock_timestamp())
 			ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
 			WHERE l.holder = excluded.holder OR l.expires_at <= clock_timestamp()
 			RETURNING true
 		) SELECT EXISTS (SELECT FROM u), ` + serverClock
 
-	leaveLead = `WITH d AS (DELETE FROM windlass.leases l WHERE l.role = $1::text AND l.holder = $2::text) SELECT false, ` + serverClock
+	leaveLead = `WITH d AS (DELETE FROM windlass.leases l WHERE l.role = $1::text AND l.holder = $2::text)
+		SELECT false, ` + serverClock
 
 	// clock_timestamp, not now: a statement that has waited for a lock must not return an old time.
-	serverClock = `clock_timestamp(), (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000000)::bigint`
+	serverClock = `clock_timestamp(),
+		(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000000)::bigint`
 )
 
 // Led reports whether somebody has the lease on a role.
 func (s *Store) Led(ctx context.Context, role string) (held bool, err error) {
 	err = s.work.read(ctx, "look for role "+role, statement{
-		`SELECT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
+		`SELECT EXISTS (SELECT FROM windlass.leases l WHERE l.role = $1::text
+			AND l.expires_at > clock_timestamp())`, []any{role}, one(&held),
 	})
 	return held, err
 }
@@ -116,7 +122,8 @@ func (s *Store) Shared() bool { return true }
 var (
 	endSessions = `UPDATE windlass.worker_sessions w SET state = 'dead', ended_at = now()
 		WHERE w.id = ANY (ARRAY(
-			SELECT w.id FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
+			SELECT w.id FROM windlass.worker_sessions w WHERE w.state <> 'dead'
+				AND w.expires_at < least($1::timestamptz, now()) ORDER BY w.id FOR UPDATE SKIP LOCKED
 		))`
 
 	takeBack = `
@@ -124,7 +131,8 @@ var (
 		SELECT j.id, j.worker_id, j.fence, j.attempts, j.started_at, CASE
 				WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
 				WHEN j.attempts >= j.max_attempts OR j.lease_losses + 1 >= $2::int THEN 'worker_lost' END AS failure,
-			CASE WHEN j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds' THEN 'the worker did not report back before the deadline'
+			CASE WHEN j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds'
+				THEN 'the worker did not report back before the deadline'
 				ELSE 'the worker was lost' END AS error
 		FROM windlass.jobs j
 		WHERE j.status = 'processing' AND (j.deadline_at < least($3::timestamptz, now()) - interval '5 seconds'
@@ -137,7 +145,8 @@ var (
 			finished_at = CASE WHEN v.failure IS NOT NULL THEN now() END,
 			run_at = CASE WHEN v.failure IS NOT NULL THEN j.run_at ELSE
 				now() + least(power(2, least(j.attempts, 12)) * (1 + random() * 0.1), 3600) * interval '1 second' END,
-			fence = j.fence + 1, lease_losses = j.lease_losses + 1, error_message = v.error, deadline_at = NULL, updated_at = now()
+			fence = j.fence + 1, lease_losses = j.lease_losses + 1, error_message = v.error, deadline_at = NULL,
+				updated_at = now()
 		FROM v WHERE j.id = v.id AND j.id = ANY (ARRAY(SELECT v.id FROM v))
 		RETURNING ` + listed + `, ` + dueIn + ` AS due_in
 	), h AS (
@@ -154,17 +163,18 @@ func (s *Store) Reap(ctx context.Context, asOf time.Time, limit int) ([]store.Re
 	row := newJobRow(inList, &due)
 	err := s.maintenance.write(ctx, "reap",
 		statement{endSessions, []any{asOf}, nil},
-		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf}, each(func(rows results) error {
-			j, err := row.scan(rows)
-			r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session of the last attempt
-			if j.Status == jobs.Pending {
-				h := j.Hint()
-				h.In = time.Duration(due) * time.Microsecond
-				r.Hint = &h
-			}
-			reaped = append(reaped, r)
-			return err
-		})})
+		statement{takeBack, []any{int32(max(limit, 0)), int32(jobs.MaxLeaseLosses), asOf},
+			each(func(rows results) error {
+				j, err := row.scan(rows)
+				r := store.Reaped{Job: j, From: j.WorkerID} // the row keeps the session of the last attempt
+				if j.Status == jobs.Pending {
+					h := j.Hint()
+					h.In = time.Duration(due) * time.Microsecond
+					r.Hint = &h
+				}
+				reaped = append(reaped, r)
+				return err
+			})})
 	if err != nil {
 		return nil, err
 	}

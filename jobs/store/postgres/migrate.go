@@ -16,7 +16,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// The files are named VERSION_NAME.sql, versions from 1 without a gap. They name the schema "windlass"; another name is put in its place.
+// The files are named VERSION_NAME.sql, versions from 1 without a gap. They name the schema "windlass"; another name is
+// put in its place.
 //
 //go:embed migrations/*.sql
 var files embed.FS
@@ -53,8 +54,8 @@ func readMigrations() []migration {
 // migrationLock is the key of the advisory lock that each migration takes.
 const migrationLock = 0x77696e646c617373 // "windlass"
 
-// MigrationError says that a migration cannot succeed until somebody changes something: a right is missing, or the schema holds what
-// is not ours. It is not jobs.ErrUnavailable, so there is no point in trying again and again.
+// MigrationError says that a migration cannot succeed until somebody changes something: a right is missing, or the
+// schema holds what is not ours. It is not jobs.ErrUnavailable, so there is no point in trying again and again.
 type MigrationError struct {
 	Migration string // the name of the migration that failed; empty where the schema could not even be read
 	WayOut    string // what to do about it, in a sentence
@@ -78,11 +79,13 @@ func (e *MigrationError) Permanent() bool { return true }
 
 var _ store.Migrator = (*Store)(nil)
 
-// Migrate applies the pending migrations. See store.Migrator; an error that is not jobs.ErrUnavailable is a *MigrationError.
+// Migrate applies the pending migrations. See store.Migrator; an error that is not jobs.ErrUnavailable is a
+// *MigrationError.
 //
-// It uses one connection, of the pool for chores. Each migration is a transaction that first takes an advisory lock, which ends with the
-// transaction: so it works through PgBouncer in transaction mode, even with a single server connection, and a process that dies leaves no
-// lock behind. Those who waited for the lock look again at what is pending.
+// It uses one connection, of the pool for chores. Each migration is a transaction that first takes an advisory lock,
+// which ends with the transaction: so it works through PgBouncer in transaction mode, even with a single server
+// connection, and a process that dies leaves no lock behind. Those who waited for the lock look again at what is
+// pending.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -98,7 +101,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 				return s.explained(step.name, err)
 			}
 			if step.name != "" {
-				s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms", time.Since(begun).Milliseconds())
+				s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms",
+					time.Since(begun).Milliseconds())
 			}
 		}
 	})
@@ -126,8 +130,8 @@ func (s *Store) SQL(ctx context.Context) (string, error) {
 	return text.String(), err
 }
 
-// onConnection calls f with a connection of the pool for chores. The error is the *MigrationError that f returned, or jobs.ErrUnavailable:
-// each migration is a transaction that can be repeated, so no outcome is unknown.
+// onConnection calls f with a connection of the pool for chores. The error is the *MigrationError that f returned, or
+// jobs.ErrUnavailable: each migration is a transaction that can be repeated, so no outcome is unknown.
 func (s *Store) onConnection(ctx context.Context, what string, f func(*pgx.Conn) error) error {
 	for try := 1; ; try++ {
 		err := s.maintenance.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return f(conn.Conn()) })
@@ -158,7 +162,8 @@ type querier interface {
 }
 
 const (
-	tableThere = `SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1::text AND tablename = 'schema_version'),
+	tableThere = `SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1::text
+		AND tablename = 'schema_version'),
 		EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text)`
 
 	appliedVersions = `SELECT version, name, applied_at FROM windlass.schema_version ORDER BY version`
@@ -212,8 +217,8 @@ func recorded(version int64, name string) string {
 	return fmt.Sprintf("\nINSERT INTO windlass.schema_version (version, name) VALUES (%d, '%s');\n", version, name)
 }
 
-// begin is the first step of all: it makes the schema and the table of versions, and moves the tables of an older installation there.
-// A schema that is there already need not be made: the right to make one is often missing then.
+// begin is the first step of all: it makes the schema and the table of versions, and moves the tables of an older
+// installation there. A schema that is there already need not be made: the right to make one is often missing then.
 func (s *Store) begin(ctx context.Context, q querier, hasSchema bool) (step, []store.Migration, error) {
 	text := makeVersionTable
 	if !hasSchema {
@@ -234,7 +239,8 @@ const migrating = `SELECT set_config('statement_timeout', '0', true), set_config
 
 // applyFirst applies the first pending step. It is empty where another process was quicker.
 func (s *Store) applyFirst(ctx context.Context, conn *pgx.Conn) (first step, err error) {
-	// In any other isolation level the statements would not see what another process did while this one waited for the lock.
+	// In any other isolation level the statements would not see what another process did while this one waited for the
+	// lock.
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return first, err
@@ -267,13 +273,16 @@ func (s *Store) explained(name string, err error) error {
 	way := ""
 	switch class := refused.Code[:2]; {
 	case refused.Code == "42501":
-		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema %[3]q is to be made, `+
-			`or run "windlass migrate up" as the owner of the schema; for a role that only uses it, GRANT USAGE ON SCHEMA %[3]q and see `+
+		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema %[3]q is to `+
+			`be made, or run "windlass migrate up" as the owner of the schema; for a role that only uses it, `+
+			`GRANT USAGE ON SCHEMA %[3]q and see `+
 			`docs/operations.md.`, config.User, config.Database, s.schema.name)
 	case refused.Code == "42P07" || refused.Code == "42710":
-		way = fmt.Sprintf("The schema %q holds objects that are not of Windlass: choose another schema (DATABASE_SCHEMA), or move them away.", s.schema.name)
+		way = fmt.Sprintf("The schema %q holds objects that are not of Windlass: choose another schema (DATABASE_SCHEMA), "+
+			"or move them away.", s.schema.name)
 	case class == "42" || class == "3F" || class == "0A" || class == "22" || class == "23" || class == "2B":
-		way = fmt.Sprintf(`It will fail again: look at the schema %q; "windlass migrate sql" prints the statements.`, s.schema.name)
+		way = fmt.Sprintf(`It will fail again: look at the schema %q; "windlass migrate sql" prints the statements.`,
+			s.schema.name)
 	default:
 		return err
 	}

@@ -11,6 +11,10 @@ import (
 // Every process migrates at its start, and they start together.
 func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 	url := servers.Postgres(t)
+	// With this default a statement would not see what was committed while it waited for the lock.
+	exec(t, openPlain(t, url), `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+	END $$`)
 	var all sync.WaitGroup
 	for range 8 {
 		s := openPlain(t, url)

@@ -15,7 +15,7 @@ import (
 const (
 	lockWithin    = 2 * time.Second         // waiting for a lock
 	executeWithin = 4 * time.Second         // a statement
-	answerWithin  = 4800 * time.Millisecond // a call, with the wait for a connection: a dead server is noticed within 5 s
+	answerWithin  = 4800 * time.Millisecond // a call and the wait for its connection: a dead server is noticed within 5 s
 	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
 
 	idleInTransaction = 10 * time.Second
@@ -57,7 +57,9 @@ func newPool(config *pgxpool.Config, in *schema, size int, ownMode bool) (*pool,
 	config.PingTimeout = connectWithin
 	// An idle connection may be broken without notice. A statement that is sent on it would have an unknown outcome; a
 	// ping has none.
-	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool { return idle.IdleDuration >= pingAfter }
+	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool {
+		return idle.IdleDuration >= pingAfter
+	}
 	config.BeforeConnect = p.pooler.beforeConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		// For connections that do not ask the server for the types of parameters.

@@ -11,8 +11,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// A pooler shows itself by refusing our settings, or it swallows them. In both cases they travel with each call, and stay
-// with none.
+// A pooler shows itself by refusing our settings, or it swallows them. In both cases they travel with each call, and
+// stay with none.
 func TestSettingsHoldBehindPoolers(t *testing.T) {
 	for _, refuses := range []bool{true, false} {
 		name := map[bool]string{true: "Refusing", false: "Swallowing"}[refuses]
@@ -23,7 +23,8 @@ func TestSettingsHoldBehindPoolers(t *testing.T) {
 			s := openURL(t, url)
 
 			var inCall string
-			err := s.work.read(t.Context(), "look", statement{sql: "SELECT current_setting('lock_timeout')", scan: one(&inCall)})
+			err := s.work.read(t.Context(), "look", statement{sql: "SELECT current_setting('lock_timeout')",
+				scan: one(&inCall)})
 			if err != nil || inCall != "2s" {
 				t.Errorf("lock_timeout within a call: %q, error %v", inCall, err)
 			}
@@ -35,7 +36,8 @@ func TestSettingsHoldBehindPoolers(t *testing.T) {
 			w := session(t, s)
 			var outcomes []store.Outcome
 			for _, j := range claim(t, s, w, ids...) {
-				outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w, Verb: store.VerbComplete})
+				outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: w,
+					Verb: store.VerbComplete})
 			}
 			if settled, err := s.Settle(t.Context(), outcomes); err != nil || settled[19].Result != store.Recorded {
 				t.Errorf("settle: %+v, error %v", settled, err)
@@ -75,17 +77,20 @@ func TestURLDecidesPoolSizes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if work, maintenance := s.work.Stat().MaxConns(), s.maintenance.Stat().MaxConns(); work != c.work || maintenance != c.maintenance {
+		if work, maintenance := s.work.Stat().MaxConns(), s.maintenance.Stat().MaxConns(); work != c.work ||
+			maintenance != c.maintenance {
 			t.Errorf("%+v: pools of %d and %d, want %d and %d", c.options, work, maintenance, c.work, c.maintenance)
 		}
 		s.Close()
 	}
-	if _, err := Open(t.Context(), Options{URL: "postgres://localhost:port/"}); err == nil || errors.Is(err, jobs.ErrUnavailable) {
+	if _, err := Open(t.Context(), Options{URL: "postgres://localhost:port/"}); err == nil || errors.Is(err,
+		jobs.ErrUnavailable) {
 		t.Errorf("a URL that makes no sense: error %v", err)
 	}
 }
 
-// PgBouncer itself, in transaction mode and with a single server connection: several processes start at once, and 500 jobs go through.
+// PgBouncer itself, in transaction mode and with a single server connection: several processes start at once, and 500
+// jobs go through.
 func TestPgBouncerWithOneServerConnection(t *testing.T) {
 	direct := servers.Postgres(t)
 	target := servers.PgBouncer(t, direct, 1)
@@ -132,10 +137,12 @@ func TestPgBouncerWithOneServerConnection(t *testing.T) {
 				}
 				outcomes := make([]store.Outcome, len(got.Jobs))
 				for k, j := range got.Jobs {
-					outcomes[k] = store.Outcome{ID: j.ID, Fence: j.Fence, Session: workers[i], Verb: store.VerbComplete, Result: []byte(`{"n":1}`)}
+					outcomes[k] = store.Outcome{ID: j.ID, Fence: j.Fence, Session: workers[i],
+						Verb: store.VerbComplete, Result: []byte(`{"n":1}`)}
 				}
 				settled, err := s.Settle(t.Context(), outcomes)
-				if err != nil || slices.ContainsFunc(settled, func(s store.Settled) bool { return s.Result != store.Recorded }) {
+				if err != nil || slices.ContainsFunc(settled,
+					func(s store.Settled) bool { return s.Result != store.Recorded }) {
 					t.Errorf("settled %+v: %v", settled, err)
 					return
 				}
@@ -157,7 +164,7 @@ func TestRoleWithFewConnections(t *testing.T) {
 	target := servers.Postgres(t)
 	admin := openPlain(t, target)
 	name, as := role(t, admin, target, "CONNECTION LIMIT 2")
-	exec(t, admin, `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO `+name+`', current_database()); END $$`)
+	mayMakeSchemas(t, admin, name)
 	s := openWith(t, Options{URL: as, Conns: 1, MaintenanceConns: 1})
 	migrate(t, s)
 	works(t, s)

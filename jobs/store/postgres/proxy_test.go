@@ -103,8 +103,8 @@ func (p *proxy) pass(from, to net.Conn, answers bool) {
 	}
 }
 
-// startup reads the client's first message: length, version, then names and values, each ended by a zero byte. It returns
-// what to send on, or nil where the client was refused.
+// startup reads the client's first message: length, version, then names and values, each ended by a zero byte. It
+// returns what to send on, or nil where the client was refused.
 func (p *proxy) startup(client net.Conn) ([]byte, error) {
 	head := make([]byte, 8)
 	if _, err := io.ReadFull(client, head); err != nil {

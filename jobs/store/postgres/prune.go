@@ -18,7 +18,8 @@ const (
 			(j.status = 'completed' AND j.finished_at < now() - $2::bigint * interval '1 microsecond') IS TRUE AS past
 		FROM windlass.jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
 	), d AS (
-		DELETE FROM windlass.jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past)) AND (j.status = 'completed') IS TRUE RETURNING j.id
+		DELETE FROM windlass.jobs j WHERE j.id = ANY (ARRAY(SELECT w.id FROM w WHERE w.past))
+			AND (j.status = 'completed') IS TRUE RETURNING j.id
 	), a AS (
 		DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
 	), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, count(*) FROM d HAVING count(*) > 0 ` + mergeCounts + `)
@@ -30,7 +31,8 @@ const (
 	pruneFailed = `
 	WITH d AS (
 		DELETE FROM windlass.jobs j WHERE j.id = ANY (ARRAY(
-			SELECT j.id FROM windlass.jobs j WHERE j.status = 'failed' AND j.finished_at < now() - $1::bigint * interval '1 microsecond'
+			SELECT j.id FROM windlass.jobs j WHERE j.status = 'failed'
+				AND j.finished_at < now() - $1::bigint * interval '1 microsecond'
 			ORDER BY j.finished_at, j.id LIMIT $2::int FOR UPDATE SKIP LOCKED
 		)) RETURNING j.id
 	), a AS (
@@ -41,7 +43,8 @@ const (
 	pruneKeys = `
 	WITH d AS (
 		DELETE FROM windlass.idempotency_keys k WHERE k.ctid = ANY (ARRAY( -- locked rows keep their ctid
-			SELECT e.ctid FROM windlass.idempotency_keys e WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+			SELECT e.ctid FROM windlass.idempotency_keys e WHERE e.expires_at <= now()
+				ORDER BY e.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
 		)) RETURNING 1
 	)
 	SELECT count(*) FROM d`
@@ -49,7 +52,8 @@ const (
 	pruneSessions = `
 	WITH d AS (
 		DELETE FROM windlass.worker_sessions w WHERE w.id = ANY (ARRAY(
-			SELECT w.id FROM windlass.worker_sessions w WHERE w.state = 'dead' AND w.ended_at < now() - $1::bigint * interval '1 microsecond'
+			SELECT w.id FROM windlass.worker_sessions w WHERE w.state = 'dead'
+				AND w.ended_at < now() - $1::bigint * interval '1 microsecond'
 			LIMIT $2::int FOR UPDATE SKIP LOCKED
 		)) RETURNING 1
 	)
@@ -65,7 +69,8 @@ const (
 			WHERE c.at < now() - interval '2 minutes' AND c.at > '-infinity' FOR UPDATE SKIP LOCKED
 		)) RETURNING t.completed, t.deleted
 	)
-	` + addToCounts + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old HAVING count(*) > 0 ` + mergeCounts
+	` + addToCounts + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old
+		HAVING count(*) > 0 ` + mergeCounts
 )
 
 // Prune removes what is past its retention. Its statements are one transaction.

@@ -21,16 +21,18 @@ const (
 	inList  reads = 1 << iota // lists, and jobs that were taken back from their workers
 	inJob                     // a whole job
 	inClaim                   // claims; what they do not read follows from the claim
+
+	everywhere = inList | inJob | inClaim
 )
 
-// column is a column of windlass.jobs, as this driver reads and writes it. A new field of a submission is one entry in columns, and a
-// migration.
+// column is a column of windlass.jobs, as this driver reads and writes it. A new field of a submission is one entry in
+// columns, and a migration.
 type column struct {
 	name string
 	in   reads
 
-	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the job after each
-	// row. Rows of pgx and of database/sql must be able to fill dest.
+	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the
+	// job after each row. Rows of pgx and of database/sql must be able to fill dest.
 	read func(j *jobs.Job) (dest any, take func())
 
 	// The rest is for columns that Insert writes; the others begin with their defaults.
@@ -50,31 +52,32 @@ type writer struct {
 // columns are in the order in which rows are scanned.
 var columns = append([]column{
 	{
-		name: "id", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.ID }),
+		name: "id", in: everywhere, read: direct(func(j *jobs.Job) any { return &j.ID }),
 		array: "uuid", write: idsOf, keep: func(j *jobs.Job, n *jobs.New) { j.ID = n.ID },
 	},
 	{
-		name: "type", in: inList | inJob | inClaim, read: repeatedText(func(j *jobs.Job) *string { return &j.Type }),
+		name: "type", in: everywhere, read: repeatedText(func(j *jobs.Job) *string { return &j.Type }),
 		array: "text", write: values(func(n *jobs.New) string { return n.Type }),
 		keep: func(j *jobs.Job, n *jobs.New) { j.Type = n.Type },
 	},
 	{
-		name: "queue", in: inList | inJob | inClaim, read: repeatedText(func(j *jobs.Job) *string { return &j.Queue }),
+		name: "queue", in: everywhere, read: repeatedText(func(j *jobs.Job) *string { return &j.Queue }),
 		array: "text", write: values(func(n *jobs.New) string { return n.Queue }),
 		keep: func(j *jobs.Job, n *jobs.New) { j.Queue = n.Queue },
 	},
 	{
-		name: "priority", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Priority }),
+		name: "priority", in: everywhere, read: direct(func(j *jobs.Job) any { return &j.Priority }),
 		array: "int", write: values(func(n *jobs.New) int32 { return int32(n.Priority) }),
 		keep: func(j *jobs.Job, n *jobs.New) { j.Priority = n.Priority },
 	},
 	{
-		name: "max_attempts", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.MaxAttempts }),
+		name: "max_attempts", in: everywhere,
+		read:  direct(func(j *jobs.Job) any { return &j.MaxAttempts }),
 		array: "int", write: values(func(n *jobs.New) int32 { return int32(n.MaxAttempts) }),
 		keep: func(j *jobs.Job, n *jobs.New) { j.MaxAttempts = n.MaxAttempts },
 	},
 	{
-		name: "timeout_seconds", in: inList | inJob | inClaim,
+		name: "timeout_seconds", in: everywhere,
 		read: func(j *jobs.Job) (any, func()) {
 			var seconds int64
 			return &seconds, func() { j.Timeout = time.Duration(seconds) * time.Second }
@@ -83,8 +86,9 @@ var columns = append([]column{
 		keep: func(j *jobs.Job, n *jobs.New) { j.Timeout = n.Timeout.Truncate(time.Second) },
 	},
 	{
-		// One number says both: microseconds since 1970 where RunAt is set, and else microseconds from now, negative or 0.
-		name: "run_at", in: inList | inJob | inClaim, read: moment(func(j *jobs.Job) *time.Time { return &j.RunAt }),
+		// One number says both: microseconds since 1970 where RunAt is set, and else microseconds from now, negative or
+		// 0.
+		name: "run_at", in: everywhere, read: moment(func(j *jobs.Job) *time.Time { return &j.RunAt }),
 		array: "bigint", write: values(func(n *jobs.New) int64 {
 			if n.RunAt.IsZero() {
 				return -micros(n.Delay)
@@ -104,11 +108,12 @@ var columns = append([]column{
 			}
 		},
 	},
-	{name: "created_at", in: inList | inJob | inClaim, read: moment(func(j *jobs.Job) *time.Time { return &j.CreatedAt })},
-	{name: "attempts", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Attempts })},
-	{name: "fence", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.Fence })},
-	{name: "lease_losses", in: inList | inJob | inClaim, read: direct(func(j *jobs.Job) any { return &j.LeaseLosses })},
-	{name: "error_message", in: inList | inJob | inClaim, read: optionalText(func(j *jobs.Job) *string { return &j.Error })},
+	{name: "created_at", in: everywhere, read: moment(func(j *jobs.Job) *time.Time { return &j.CreatedAt })},
+	{name: "attempts", in: everywhere, read: direct(func(j *jobs.Job) any { return &j.Attempts })},
+	{name: "fence", in: everywhere, read: direct(func(j *jobs.Job) any { return &j.Fence })},
+	{name: "lease_losses", in: everywhere, read: direct(func(j *jobs.Job) any { return &j.LeaseLosses })},
+	{name: "error_message", in: everywhere,
+		read: optionalText(func(j *jobs.Job) *string { return &j.Error })},
 	{name: "status", in: inList | inJob, read: direct(func(j *jobs.Job) any { return &j.Status })},
 	{name: "failure_kind", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
 		var kind pgtype.Text
@@ -116,10 +121,22 @@ var columns = append([]column{
 	}},
 	{name: "worker_id", in: inList | inJob, read: optionalText(func(j *jobs.Job) *string { return &j.WorkerID })},
 	{name: "updated_at", in: inList | inJob, read: moment(func(j *jobs.Job) *time.Time { return &j.UpdatedAt })},
-	{name: "cancel_requested_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.CancelRequestedAt })},
-	{name: "started_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.StartedAt })},
-	{name: "deadline_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt })},
-	{name: "finished_at", in: inList | inJob, read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.FinishedAt })},
+	{
+		name: "cancel_requested_at", in: inList | inJob,
+		read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.CancelRequestedAt }),
+	},
+	{
+		name: "started_at", in: inList | inJob,
+		read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.StartedAt }),
+	},
+	{
+		name: "deadline_at", in: inList | inJob,
+		read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.DeadlineAt }),
+	},
+	{
+		name: "finished_at", in: inList | inJob,
+		read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.FinishedAt }),
+	},
 	// The progress is there where its time is; the other two columns add to it.
 	{name: "progress_at", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
 		var at pgtype.Timestamptz
@@ -148,8 +165,9 @@ var columns = append([]column{
 	}},
 	{
 		name: "payload", in: inJob | inClaim, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Payload }),
-		array: "text", write: distinct(func(n *jobs.New) string { return string(n.Payload) }), value: "n.payload::jsonb",
-		keep: func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
+		array: "text", write: distinct(func(n *jobs.New) string { return string(n.Payload) }),
+		value: "n.payload::jsonb",
+		keep:  func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
 	},
 	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
 }, pairsColumns()...)

@@ -10,8 +10,9 @@ import (
 // DefaultSchema is the schema that holds all objects unless Options.Schema names another one.
 const DefaultSchema = "windlass"
 
-// schema puts its name into statements. They are written with the default schema, as "windlass.jobs". For another schema each text is
-// rewritten when it is first used, and kept: statements are constants, or one of the few variants of List, so the map stays small.
+// schema puts its name into statements. They are written with the default schema, as "windlass.jobs". For another
+// schema each text is rewritten when it is first used, and kept: statements are constants, or one of the few variants
+// of List, so the map stays small.
 type schema struct {
 	name   string
 	prefix string // what replaces "windlass."; empty for the default schema

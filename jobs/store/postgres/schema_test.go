@@ -20,8 +20,10 @@ import (
 )
 
 func TestSchemaNames(t *testing.T) {
-	for _, name := range []string{"Windlass", "1st", "a-b", `a"b`, "a.b", "pg_mine", "information_schema", strings.Repeat("a", 64), "ä", " "} {
-		if s, err := Open(t.Context(), Options{URL: "postgres://localhost:1/none", Schema: name}); err == nil || errors.Is(err, jobs.ErrUnavailable) {
+	for _, name := range []string{"Windlass", "1st", "a-b", `a"b`, "a.b", "pg_mine", "information_schema",
+		strings.Repeat("a", 64), "ä", " "} {
+		if s, err := Open(t.Context(), Options{URL: "postgres://localhost:1/none", Schema: name}); err == nil ||
+			errors.Is(err, jobs.ErrUnavailable) {
 			t.Errorf("schema %q: error %v", name, err)
 			if s != nil {
 				s.Close()
@@ -69,19 +71,23 @@ func TestTwoSchemasInOneDatabase(t *testing.T) {
 	}
 }
 
-// An application's own tables and types with our names stay as they are, and are not in the way, whatever the search_path.
+// An application's own tables and types with our names stay as they are, and are not in the way, whatever the
+// search_path.
 func TestForeignTablesOfTheSameNames(t *testing.T) {
 	target := servers.Postgres(t)
 	outside := openPlain(t, target)
 	exec(t, outside, `
-		CREATE TABLE jobs (id bigserial PRIMARY KEY, queue text, payload text, attempts int, available_at int); -- Laravel's
-		CREATE TABLE leases (id int); CREATE TABLE worker_sessions (id int); CREATE TABLE completed_counts (n int); CREATE TABLE tally (n int);
+		CREATE TABLE jobs (id bigserial PRIMARY KEY, queue text, payload text, attempts int,
+			available_at int); -- Laravel's
+		CREATE TABLE leases (id int); CREATE TABLE worker_sessions (id int);
+		CREATE TABLE completed_counts (n int); CREATE TABLE tally (n int);
 		CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean, tstamp timestamp);
 		CREATE TABLE windlass_migrations (version_id bigint); CREATE TABLE schema_version (version text);
 		CREATE DOMAIN job_payload AS int;
 		INSERT INTO jobs (queue, payload, attempts) VALUES ('default', 'mine', 255); INSERT INTO leases VALUES (1)`)
 	foreign := func() string {
-		return value[string](t, outside, `SELECT string_agg(table_name || '.' || column_name || ' ' || data_type, ', ' ORDER BY 1)
+		return value[string](t, outside, `
+			SELECT string_agg(table_name || '.' || column_name || ' ' || data_type, ', ' ORDER BY 1)
 			FROM information_schema.columns WHERE table_schema = 'public'`) +
 			value[string](t, outside, `SELECT jobs::text || leases::text FROM public.jobs, public.leases`)
 	}
@@ -158,7 +164,8 @@ func TestOlderTablesMoveIntoTheSchema(t *testing.T) {
 			if diff := cmp.Diff(before, rowsOf(t, s, c.to)); diff != "" {
 				t.Errorf("rows have changed: %s", diff)
 			}
-			left := value[int](t, s, `SELECT count(*) FROM pg_class WHERE relnamespace = $1::text::regnamespace`, c.from)
+			left := value[int](t, s, `SELECT count(*) FROM pg_class
+				WHERE relnamespace = $1::text::regnamespace`, c.from)
 			if c.from != c.to && left != 0 {
 				t.Errorf("%d objects were left behind", left)
 			}
@@ -179,13 +186,16 @@ func TestOlderTablesMoveIntoTheSchema(t *testing.T) {
 func objects(t *testing.T, s *Store) string {
 	t.Helper()
 	return value[string](t, s, `SELECT string_agg(d, E'\n' ORDER BY d) FROM (
-		SELECT table_name || '.' || column_name || ' ' || ordinal_position || ' ' || coalesce(domain_name, data_type) || ' '
+		SELECT table_name || '.' || column_name || ' ' || ordinal_position || ' ' || coalesce(domain_name,
+			data_type) || ' '
 			|| is_nullable || ' ' || coalesce(column_default, '') || ' ' || coalesce(collation_name, '') AS d
 			FROM information_schema.columns WHERE table_schema = $1
 		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = $1
-		UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || translate(pg_get_constraintdef(oid), '()', '') -- a dump changes them
+		UNION ALL SELECT conrelid::regclass || ' ' || conname || ' '
+			|| translate(pg_get_constraintdef(oid), '()', '') -- a dump changes them
 			FROM pg_constraint WHERE connamespace = $1::text::regnamespace
-		UNION ALL SELECT relname || ' ' || array_to_string(reloptions, ' ') FROM pg_class WHERE relnamespace = $1::text::regnamespace
+		UNION ALL SELECT relname || ' ' || array_to_string(reloptions, ' ') FROM pg_class
+			WHERE relnamespace = $1::text::regnamespace
 	) AS all_of_them`, s.schema.name)
 }
 
@@ -194,14 +204,17 @@ func goesOn(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	again := jobs.Submission{
-		Jobs: []jobs.New{newJob(), newJob()}, Key: &jobs.Key{Scope: "scope", Key: "order-1", Fingerprint: [32]byte{1, 2, 3}},
+		Jobs: []jobs.New{newJob(), newJob()}, Key: &jobs.Key{Scope: "scope", Key: "order-1", Fingerprint: [32]byte{1,
+			2, 3}},
 	}
 	receipts, err := s.Insert(ctx, []jobs.Submission{again})
-	if err != nil || receipts[0].Err != nil || !receipts[0].Replayed || receipts[0].Jobs[0].ID != "01a21f3d-d662-7f3a-b988-8921fe64a4c6" {
+	if err != nil || receipts[0].Err != nil || !receipts[0].Replayed ||
+		receipts[0].Jobs[0].ID != "01a21f3d-d662-7f3a-b988-8921fe64a4c6" {
 		t.Errorf("a repeat of an old key: %+v, error %v", receipts, err)
 	}
 	stats, err := s.Stats(ctx)
-	if err != nil || stats.Total != 15 || stats.Completed != 2 || stats.Failed != 3 || stats.Cancelled != 1 || stats.Processing != 2 {
+	if err != nil || stats.Total != 15 || stats.Completed != 2 || stats.Failed != 3 || stats.Cancelled != 1 ||
+		stats.Processing != 2 {
 		t.Errorf("stats %+v, error %v", stats, err)
 	}
 	hints, err := s.Redrive(ctx, store.Redrive{DeadOnly: true, Limit: 10})
@@ -241,7 +254,8 @@ func TestTablesThatAreNotQuiteOursAreNotMoved(t *testing.T) {
 	}
 }
 
-// role makes a role that may connect to the database of a URL, with the same password as the URL's user, and returns a URL for it.
+// role makes a role that may connect to the database of a URL, with the same password as the URL's user, and returns a
+// URL for it.
 func role(t *testing.T, admin *Store, target, options string) (name, as string) {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -252,10 +266,16 @@ func role(t *testing.T, admin *Store, target, options string) (name, as string) 
 	name = "app_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:12]
 	exec(t, admin, `CREATE ROLE `+name+` LOGIN PASSWORD '`+password+`' `+options)
 	t.Cleanup(func() {
-		_, _ = admin.maintenance.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY `+name+` CASCADE; DROP ROLE `+name)
+		_, _ = admin.maintenance.Exec(context.WithoutCancel(t.Context()),
+			`DROP OWNED BY `+name+` CASCADE; DROP ROLE `+name)
 	})
 	u.User = url.UserPassword(name, password)
 	return name, u.String()
+}
+
+func mayMakeSchemas(t *testing.T, admin *Store, role string) {
+	t.Helper()
+	exec(t, admin, `GRANT CREATE ON DATABASE `+value[string](t, admin, "SELECT quote_ident(current_database())")+` TO `+role)
 }
 
 // What can never succeed is said once, with the way out, and is not ErrUnavailable.
@@ -282,7 +302,7 @@ func TestMigrationThatCannotSucceed(t *testing.T) {
 		name, as := role(t, admin, target, "")
 		s := openPlain(t, as)
 		refused(t, s, "permission denied", "GRANT CREATE ON DATABASE", name, "windlass migrate up")
-		exec(t, admin, `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO `+name+`', current_database()); END $$`)
+		mayMakeSchemas(t, admin, name)
 		migrate(t, s)
 	})
 	t.Run("MayNotMakeTables", func(t *testing.T) {
@@ -299,7 +319,8 @@ func TestMigrationThatCannotSucceed(t *testing.T) {
 		s := open0(t)
 		exec(t, s, `CREATE SCHEMA windlass; CREATE TABLE windlass.job_attempts (id int)`)
 		refused(t, s, "already exists", "DATABASE_SCHEMA")
-		if n := value[int](t, s, `SELECT count(*) FROM pg_tables WHERE schemaname = 'windlass' AND tablename = 'jobs'`); n != 0 {
+		if n := value[int](t, s, `SELECT count(*) FROM pg_tables WHERE schemaname = 'windlass'
+			AND tablename = 'jobs'`); n != 0 {
 			t.Error("half of a migration was kept")
 		}
 	})
@@ -321,7 +342,8 @@ func migrate(t testing.TB, s *Store) {
 	}
 }
 
-// The grants in docs/operations.md are enough: for a role that owns the tables and migrates, and for one that only works with them.
+// The grants in docs/operations.md are enough: for a role that owns the tables and migrates, and for one that only
+// works with them.
 func TestRolesOfTheManual(t *testing.T) {
 	manual, err := os.ReadFile("../../../docs/operations.md")
 	if err != nil {
@@ -339,7 +361,8 @@ func TestRolesOfTheManual(t *testing.T) {
 	owner, asOwner := role(t, admin, target, "")
 	app, asApp := role(t, admin, target, "")
 	names := strings.NewReplacer(
-		"windlass_owner", owner, "windlass_app", app, "DATABASE shop", "DATABASE "+value[string](t, admin, "SELECT quote_ident(current_database())"))
+		"windlass_owner", owner, "windlass_app", app, "DATABASE shop", "DATABASE "+value[string](t, admin,
+			"SELECT quote_ident(current_database())"))
 	statements := func(text string) string { // those that make the roles are ours above
 		var kept []string
 		for line := range strings.Lines(names.Replace(text)) {
@@ -362,6 +385,11 @@ func TestRolesOfTheManual(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	tx := beginPgx(t, asApp)
+	if _, err := s.InsertTx(t.Context(), tx.tx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}}); err != nil {
+		t.Errorf("insert in a transaction: %v", err)
+	}
+	_ = tx.rollback()
 	// The tables of a later migration are granted too.
 	exec(t, o, `CREATE TABLE windlass.of_the_future (id int)`)
 	value[int](t, s, `SELECT count(*) FROM windlass.of_the_future`)

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	announceTypes = `INSERT INTO windlass.job_types AS t (name, description, queue, max_attempts, timeout_seconds, schema, example, seen_at)
+	announceTypes = `INSERT INTO windlass.job_types AS t (name, description, queue, max_attempts,
+		timeout_seconds, schema, example, seen_at)
 		SELECT n.name, n.description, n.queue, n.max_attempts, n.timeout_seconds,
 			nullif(n.schema, '')::json, nullif(n.example, '')::json, now()
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
@@ -46,7 +47,8 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 	var names, descriptions, queues, schemas, examples []string
 	var attempts, timeouts []int32
 	for _, t := range types {
-		names, descriptions, queues = append(names, t.Name), append(descriptions, t.Description), append(queues, t.Queue)
+		names, descriptions, queues = append(names, t.Name), append(descriptions, t.Description), append(queues,
+			t.Queue)
 		attempts, timeouts = append(attempts, int32(t.MaxAttempts)), append(timeouts, int32(t.Timeout/time.Second))
 		schemas, examples = append(schemas, string(t.Schema)), append(examples, string(t.Example))
 	}
@@ -55,7 +57,8 @@ func (s *Store) Register(ctx context.Context, w store.Session, types []jobs.Type
 		statement{announceTypes, []any{names, descriptions, queues, attempts, timeouts, schemas, examples}, nil},
 		statement{
 			openSession,
-			[]any{id, w.Hostname, int32(w.PID), w.Version, int32(w.Slots), notNil(w.Types), notNil(w.Queues), micros(ttl)},
+			[]any{id, w.Hostname, int32(w.PID), w.Version, int32(w.Slots), notNil(w.Types), notNil(w.Queues),
+				micros(ttl)},
 			each(func(rows results) error { return rows.Scan(&opened) }),
 		})
 	if err == nil && !opened {
@@ -79,7 +82,8 @@ const renewSession = `
 		UPDATE windlass.worker_sessions w SET state = $2::text, beat_at = now(), running = $3::int,
 			expires_at = CASE WHEN $2::text = 'dead' THEN now() ELSE now() + $4::bigint * interval '1 microsecond' END,
 			ended_at = CASE WHEN $2::text = 'dead' THEN now() END,
-			last_completion_at = CASE WHEN $5::bigint >= 0 THEN now() - $5::bigint * interval '1 microsecond' ELSE w.last_completion_at END
+			last_completion_at = CASE WHEN $5::bigint >= 0 THEN now() - $5::bigint * interval '1 microsecond'
+				ELSE w.last_completion_at END
 		WHERE w.id = $1::uuid AND w.state <> 'dead' RETURNING w.id
 	)
 	SELECT j.id, j.fence, j.cancel_requested_at IS NOT NULL
@@ -131,7 +135,8 @@ func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {
 		var completion pgtype.Timestamptz
 		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,
 			&w.StartedAt, &w.BeatAt, &w.ExpiresAt, &completion)
-		w.StartedAt, w.BeatAt, w.ExpiresAt, w.LastCompletionAt = w.StartedAt.UTC(), w.BeatAt.UTC(), w.ExpiresAt.UTC(), utc(completion)
+		w.StartedAt, w.BeatAt, w.ExpiresAt, w.LastCompletionAt = w.StartedAt.UTC(), w.BeatAt.UTC(), w.ExpiresAt.UTC(),
+			utc(completion)
 		list = append(list, w)
 		return err
 	})})

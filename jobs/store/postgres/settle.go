@@ -17,9 +17,11 @@ import (
 const owned = `j.id = o.id AND j.fence = o.fence AND j.worker_id = o.session AND (j.status = 'processing') IS TRUE`
 
 const (
-	toCompleted = `UPDATE windlass.jobs j SET status = 'completed', finished_at = now(), updated_at = now(), deadline_at = NULL, error_message = NULL,
+	toCompleted = `UPDATE windlass.jobs j SET status = 'completed', finished_at = now(), updated_at = now(),
+		deadline_at = NULL, error_message = NULL,
 		lease_losses = 0, result = `
-	countCompleted = `, t AS (` + addToCounts + ` SELECT ` + countsRow + `, count(*), 0 FROM u HAVING count(*) > 0 ` + mergeCounts + `)
+	countCompleted = `, t AS (` + addToCounts + ` SELECT ` + countsRow + `, count(*), 0 FROM u
+		HAVING count(*) > 0 ` + mergeCounts + `)
 	`
 
 	completeJobs = `WITH u AS (` + toCompleted + `nullif(o.result, '')::jsonb
@@ -32,7 +34,8 @@ const (
 	// has completed all of them, and with their ids where it has not.
 	completeAlike = `WITH u AS (` + toCompleted + `NULL
 		WHERE j.id = ANY ($1::uuid[]) AND ` + ownedAlike + ` RETURNING j.id
-	), n AS (SELECT count(*) = cardinality($1::uuid[]) AS whole FROM u)` + countCompleted + `SELECT n.whole, u.id FROM n LEFT JOIN u ON NOT n.whole`
+	), n AS (SELECT count(*) = cardinality($1::uuid[]) AS whole FROM u)` + countCompleted + `SELECT n.whole, u.id
+		FROM n LEFT JOIN u ON NOT n.whole`
 
 	ownedAlike = `j.fence = $2::bigint AND j.worker_id = $3::uuid AND (j.status = 'processing') IS TRUE`
 )
@@ -100,31 +103,34 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 	alike, done, ended := sortOut(outcomes)
 	var statements []statement
 	if len(alike.ids) > 0 {
-		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]}, each(func(rows results) error {
-			var whole bool
-			var id pgtype.UUID
-			err := rows.Scan(&whole, &id)
-			switch {
-			case whole:
-				for _, i := range alike.of {
-					complete(i)
+		statements = append(statements, statement{completeAlike, []any{alike.ids, alike.fences[0], alike.sessions[0]},
+			each(func(rows results) error {
+				var whole bool
+				var id pgtype.UUID
+				err := rows.Scan(&whole, &id)
+				switch {
+				case whole:
+					for _, i := range alike.of {
+						complete(i)
+					}
+				case id.Valid:
+					complete(at.of(id))
 				}
-			case id.Valid:
-				complete(at.of(id))
-			}
-			return err
-		})})
+				return err
+			})})
 	}
 	if len(done.ids) > 0 {
-		statements = append(statements, statement{completeJobs, append(done.args(), done.results), each(func(rows results) error {
-			var id pgtype.UUID
-			err := rows.Scan(&id)
-			complete(at.of(id))
-			return err
-		})})
+		statements = append(statements, statement{completeJobs, append(done.args(), done.results),
+			each(func(rows results) error {
+				var id pgtype.UUID
+				err := rows.Scan(&id)
+				complete(at.of(id))
+				return err
+			})})
 	}
 	if len(ended.ids) > 0 {
-		args := append(ended.args(), ended.verbs, ended.attempts, ended.kinds, ended.errors, ended.delays, int32(jobs.MaxReleases))
+		args := append(ended.args(), ended.verbs, ended.attempts, ended.kinds, ended.errors, ended.delays,
+			int32(jobs.MaxReleases))
 		statements = append(statements, statement{endAttempts, args, func(rows results) error {
 			n, err := scanEnded(rows, &at, settled, store.Recorded)
 			recorded += n
@@ -256,7 +262,8 @@ type guarded struct {
 }
 
 func (g *guarded) grow(n int) {
-	g.ids, g.fences, g.sessions, g.of = slices.Grow(g.ids, n), slices.Grow(g.fences, n), slices.Grow(g.sessions, n), slices.Grow(g.of, n)
+	g.ids, g.fences, g.sessions, g.of = slices.Grow(g.ids, n), slices.Grow(g.fences, n), slices.Grow(g.sessions, n),
+		slices.Grow(g.of, n)
 }
 
 func (g *guarded) add(id pgtype.UUID, o *store.Outcome) {
@@ -266,7 +273,8 @@ func (g *guarded) add(id pgtype.UUID, o *store.Outcome) {
 	} else {
 		session, _ = parseID(o.Session) // NULL where it is no UUID: no row matches
 	}
-	g.ids, g.fences, g.sessions, g.last = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session), o.Session
+	g.ids, g.fences, g.sessions, g.last = append(g.ids, id), append(g.fences, o.Fence), append(g.sessions, session),
+		o.Session
 }
 
 func (g *guarded) args() []any { return []any{g.ids, g.fences, g.sessions} }
@@ -298,7 +306,8 @@ func scanEnded(rows results, at *places, settled []store.Settled, result store.S
 const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
 	CROSS JOIN LATERAL (
-		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind FROM windlass.jobs j
+		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind
+			FROM windlass.jobs j
 		WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0
 	) AS j
 	WHERE j.fence = o.fence OR (j.fence = o.fence + 1 AND (
@@ -329,10 +338,12 @@ func (s *Store) recognise(ctx context.Context, outcomes []store.Outcome, settled
 const noteProgress = `
 	WITH l AS MATERIALIZED (
 		SELECT j.id, o.percent, o.message
-		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::float8[], $5::text[]) AS o (id, fence, session, percent, message)
+		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::float8[], $5::text[])
+			AS o (id, fence, session, percent, message)
 		CROSS JOIN LATERAL (SELECT j.id FROM windlass.jobs j WHERE ` + owned + ` FOR UPDATE SKIP LOCKED) AS j
 	)
-	UPDATE windlass.jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(), updated_at = now()
+	UPDATE windlass.jobs j SET progress_percent = l.percent, progress_message = l.message, progress_at = now(),
+		updated_at = now()
 	FROM l WHERE j.id = l.id AND j.id = ANY (ARRAY(SELECT l.id FROM l))`
 
 // Progress records how far jobs are. A locked job is skipped: most likely its outcome is being recorded.

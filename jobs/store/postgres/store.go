@@ -120,7 +120,8 @@ func (s *Store) Close() {
 	s.maintenance.Close()
 }
 
-const readiness = `SELECT current_setting('transaction_read_only') = 'on', coalesce((SELECT max(v.version) FROM windlass.schema_version v), 0)`
+const readiness = `SELECT current_setting('transaction_read_only') = 'on', coalesce((SELECT max(v.version)
+	FROM windlass.schema_version v), 0)`
 
 // Ping reports whether a job could be accepted now: the server answers and takes writes, and all migrations of this
 // binary are applied. A schema that a newer binary has migrated is fine. The error is jobs.ErrUnavailable and says what
@@ -132,13 +133,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &refused) && refused.Code == "42P01":
-		return fmt.Errorf("ping: the schema %q has no tables yet, it needs a migration: %w: %w", s.schema.name, jobs.ErrUnavailable, err)
+		return fmt.Errorf("ping: the schema %q has no tables yet, it needs a migration: %w: %w", s.schema.name,
+			jobs.ErrUnavailable, err)
 	case err != nil:
 		return err
 	case readOnly:
 		return fmt.Errorf("ping: the database is read-only: %w", jobs.ErrUnavailable)
 	case version < newest:
-		return fmt.Errorf("ping: the schema %q is at version %d and needs a migration to %d: %w", s.schema.name, version, newest, jobs.ErrUnavailable)
+		return fmt.Errorf("ping: the schema %q is at version %d and needs a migration to %d: %w", s.schema.name,
+			version, newest, jobs.ErrUnavailable)
 	}
 	return nil
 }

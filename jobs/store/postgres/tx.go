@@ -22,8 +22,8 @@ import (
 
 var _ store.Transactional = (*Store)(nil)
 
-// callersTx is a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver. Statements are the same as elsewhere; their
-// arrays travel as text, which every driver can send.
+// callersTx is a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver. Statements are the same
+// as elsewhere; their arrays travel as text, which every driver can send.
 type callersTx struct {
 	schema *schema
 	query  func(ctx context.Context, sql string, args []any) (results, func(), error)
@@ -35,10 +35,11 @@ type callersTx struct {
 // txOver are the errors of a transaction that was committed or rolled back.
 var txOver = []error{pgx.ErrTxClosed, sql.ErrTxDone}
 
-// InsertTx stores submissions in a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver, on the Store's own database.
-// See store.Transactional. It takes two round trips, with a key three.
+// InsertTx stores submissions in a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver, on the
+// Store's own database. See store.Transactional. It takes two round trips, with a key three.
 //
-// Where another transaction holds one of the keys, it waits for that one's end, up to the transaction's lock_timeout; where none is set, 2 s.
+// Where another transaction holds one of the keys, it waits for that one's end, up to the transaction's lock_timeout;
+// where none is set, 2 s.
 func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	waits := false
 	for i := range subs {
@@ -55,14 +56,15 @@ func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([
 	return receipts, t.giveBack(ctx)
 }
 
-// CompleteTx completes a job in a transaction of the caller's, which is the same as for InsertTx. A result of more than jobs.MaxResultBytes is
-// jobs.ErrRejected, and nothing is sent then. It takes three round trips.
+// CompleteTx completes a job in a transaction of the caller's, which is the same as for InsertTx. A result of more than
+// jobs.MaxResultBytes is jobs.ErrRejected, and nothing is sent then. It takes three round trips.
 func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
 	switch {
 	case o.Verb != store.VerbComplete:
 		return fmt.Errorf("complete in a transaction: the verb is %q: %w", o.Verb, jobs.ErrRejected)
 	case len(o.Result) > jobs.MaxResultBytes:
-		return fmt.Errorf("complete in a transaction: the result has more than %d bytes: %w", jobs.MaxResultBytes, jobs.ErrRejected)
+		return fmt.Errorf("complete in a transaction: the result has more than %d bytes: %w", jobs.MaxResultBytes,
+			jobs.ErrRejected)
 	}
 	id, ok := parseID(o.ID)
 	if !ok {
@@ -75,7 +77,8 @@ func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
 	var done guarded
 	done.add(id, &o)
 	completed := 0
-	err = t.write(ctx, "complete in a transaction", statement{completeJobs, append(done.args(), []string{string(o.Result)}), each(func(results) error {
+	err = t.write(ctx, "complete in a transaction", statement{completeJobs, append(done.args(),
+		[]string{string(o.Result)}), each(func(results) error {
 		completed++
 		return nil
 	})})
@@ -91,12 +94,14 @@ func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
 	return nil
 }
 
-const committedJobs = `SELECT ` + hinted + ` FROM windlass.jobs j WHERE j.id = ANY ($1::uuid[]) AND (j.status = 'pending') IS TRUE`
+const committedJobs = `SELECT ` + hinted + ` FROM windlass.jobs j WHERE j.id = ANY ($1::uuid[])
+	AND (j.status = 'pending') IS TRUE`
 
 // Committed returns hints for those of the ids that are pending.
 func (s *Store) Committed(ctx context.Context, ids []string) ([]jobs.Hint, error) {
 	var hints []jobs.Hint
-	err := s.work.read(ctx, "look for committed jobs", statement{committedJobs, []any{parseIDs(ids)}, (&hintRow{}).into(&hints)})
+	err := s.work.read(ctx, "look for committed jobs", statement{committedJobs, []any{parseIDs(ids)},
+		(&hintRow{}).into(&hints)})
 	return hints, err
 }
 
@@ -109,18 +114,23 @@ type database struct {
 const thisDatabase = `(SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
 	(SELECT d.oid::bigint FROM pg_catalog.pg_database d WHERE d.datname = current_database())`
 
-// lookAround sees whether a transaction can be written in, before anything is. It asks the catalogue, for a statement that names a missing
-// table would abort the transaction. rights is NULL where the table is missing. Where the caller does not bound how long statements wait for
-// locks, and asked to, it sets our own time-out, and answers with what to set later.
+// lookAround sees whether a transaction can be written in, before anything is. It asks the catalogue, for a statement
+// that names a missing table would abort the transaction. rights is NULL where the table is missing. Where the caller
+// does not bound how long statements wait for locks, and asked to, it sets our own time-out, and answers with what to
+// set later.
 const lookAround = `SELECT ` + thisDatabase + `, (
-		SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(t.oid, 'INSERT') AND has_table_privilege(t.oid, 'UPDATE')
-		FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = $1::text AND t.relname = 'jobs'
+		SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(t.oid, 'INSERT')
+			AND has_table_privilege(t.oid, 'UPDATE')
+		FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+			WHERE n.nspname = $1::text AND t.relname = 'jobs'
 	), current_setting('transaction_read_only') = 'on', current_setting('lock_timeout') = '0' AND $2::bool,
-	CASE WHEN current_setting('lock_timeout') = '0' AND $2::bool THEN set_config('lock_timeout', '` + callersLockTimeout + `', true) END`
+	CASE WHEN current_setting('lock_timeout') = '0' AND $2::bool
+		THEN set_config('lock_timeout', '` + callersLockTimeout + `', true) END`
 
 const callersLockTimeout = "2s"
 
-// within prepares to write in a transaction of the caller's, or says why it is none of ours. waits: the statements may wait for locks.
+// within prepares to write in a transaction of the caller's, or says why it is none of ours. waits: the statements may
+// wait for locks.
 func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, error) {
 	t := &callersTx{schema: s.schema}
 	if v := reflect.ValueOf(tx); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
@@ -154,7 +164,8 @@ func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, err
 	var rights *bool
 	var readOnly, limited bool
 	var limit *string
-	err = t.exchange(ctx, statement{lookAround, []any{s.schema.name, waits}, one(&theirs.server, &theirs.oid, &rights, &readOnly, &limited, &limit)})
+	err = t.exchange(ctx, statement{lookAround, []any{s.schema.name, waits}, one(&theirs.server, &theirs.oid, &rights,
+		&readOnly, &limited, &limit)})
 	switch {
 	case err != nil:
 		return nil, notOurs(err)
@@ -186,7 +197,8 @@ func (s *Store) database(ctx context.Context) (database, error) {
 	return d, err
 }
 
-// notOurs says what an error of the first statement means: nothing was written, and the transaction is as usable as before.
+// notOurs says what an error of the first statement means: nothing was written, and the transaction is as usable as
+// before.
 func notOurs(err error) error {
 	state, refused := stateOf(err)
 	switch {
@@ -212,16 +224,20 @@ func stateOf(err error) (string, bool) {
 // lost reports whether the connection broke, or the time was up.
 func lost(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err,
+		net.ErrClosed) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.Canceled) || errors.Is(err,
+		context.DeadlineExceeded)
 }
 
-// giveBack sets the transaction's lock_timeout to what it was. Where a statement has failed, the end of the transaction does so.
+// giveBack sets the transaction's lock_timeout to what it was. Where a statement has failed, the end of the transaction
+// does so.
 func (t *callersTx) giveBack(ctx context.Context) error {
 	if t.restore == "" {
 		return nil
 	}
-	return t.write(ctx, "restore lock_timeout", statement{`SELECT set_config('lock_timeout', $1::text, true)`, []any{t.restore}, nil})
+	return t.write(ctx, "restore lock_timeout", statement{`SELECT set_config('lock_timeout', $1::text, true)`,
+		[]any{t.restore}, nil})
 }
 
 // write runs statements in the transaction. Whatever goes wrong, nothing is committed, so no outcome is unknown.
@@ -270,7 +286,8 @@ func (t *callersTx) exchange(ctx context.Context, st statement) error {
 	return err
 }
 
-// portable turns an argument into what every driver takes. An array becomes its text: statements say of which type it is.
+// portable turns an argument into what every driver takes. An array becomes its text: statements say of which type it
+// is.
 func portable(arg any) any {
 	switch v := arg.(type) {
 	case uuids:
@@ -283,7 +300,10 @@ func portable(arg any) any {
 	case []string:
 		return array(v, appendQuoted)
 	case [][]byte:
-		return array(v, func(text, b []byte) []byte { return append(hex.AppendEncode(append(text, `"\\x`...), b), '"') })
+		return array(v, func(text, b []byte) []byte {
+			return append(hex.AppendEncode(append(text, `"\\x`...), b),
+				'"')
+		})
 	case []int32:
 		return array(v, func(text []byte, n int32) []byte { return strconv.AppendInt(text, int64(n), 10) })
 	case []int64:

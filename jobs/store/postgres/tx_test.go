@@ -101,7 +101,8 @@ func (c callers) usable(t *testing.T) {
 	}
 }
 
-// forEachDriver runs a test with every kind of transaction, straight and through PgBouncer, in a schema that is not the default.
+// forEachDriver runs a test with every kind of transaction, straight and through PgBouncer, in a schema that is not the
+// default.
 func forEachDriver(t *testing.T, test func(t *testing.T, s *Store, begin func() callers)) {
 	direct := servers.Postgres(t)
 	pooled := servers.PgBouncer(t, direct, 4)
@@ -182,9 +183,11 @@ func TestInsertTx(t *testing.T) {
 	})
 }
 
-// compactJSON keeps what was read where it says the same: jsonb orders and writes a payload in its own way, and this one is not canonical.
+// compactJSON keeps what was read where it says the same: jsonb orders and writes a payload in its own way, and this
+// one is not canonical.
 func compactJSON(sent, read []byte) []byte {
-	if strings.Contains(string(sent), "quote") && strings.Contains(string(read), `quote \" backslash \\ comma, brace { } null NULL`) {
+	if strings.Contains(string(sent), "quote") && strings.Contains(string(read),
+		`quote \" backslash \\ comma, brace { } null NULL`) {
 		return read
 	}
 	return sent
@@ -195,7 +198,8 @@ func TestInsertTxWithKeys(t *testing.T) {
 		ctx := t.Context()
 		sub := func(mark byte) []jobs.Submission {
 			return []jobs.Submission{{
-				Jobs: []jobs.New{newJob(), newJob()}, Key: &jobs.Key{Scope: `s"c\o,pe`, Key: "order-1", Fingerprint: [32]byte{mark, 0xff}},
+				Jobs: []jobs.New{newJob(), newJob()}, Key: &jobs.Key{Scope: `s"c\o,pe`, Key: "order-1",
+					Fingerprint: [32]byte{mark, 0xff}},
 			}}
 		}
 		tx := begin()
@@ -217,7 +221,8 @@ func TestInsertTxWithKeys(t *testing.T) {
 		if err != nil || !errors.Is(other[0].Err, jobs.ErrKeyReused) {
 			t.Errorf("another request with the key: %+v, error %v", other, err)
 		}
-		if strings.Contains(t.Name(), "Direct") && (strings.Contains(t.Name(), "/pgx/") || strings.Contains(t.Name(), "/sql-pq/")) {
+		if strings.Contains(t.Name(), "Direct") && (strings.Contains(t.Name(), "/pgx/") || strings.Contains(t.Name(),
+			"/sql-pq/")) {
 			keyIsBusy(t, s, begin(), sub)
 		}
 		if err := tx.commit(); err != nil {
@@ -237,7 +242,8 @@ func keyIsBusy(t *testing.T, s *Store, second callers, sub func(mark byte) []job
 		t.Errorf("the key while the transaction is open: %v after %s, want ErrBusy after 2 s", err, time.Since(begun))
 	}
 	begun = time.Now()
-	if _, err := s.InsertTx(ctx, second.tx, sub(1)); !errors.Is(err, jobs.ErrBusy) || time.Since(begun) > 4*time.Second {
+	if _, err := s.InsertTx(ctx, second.tx, sub(1)); !errors.Is(err, jobs.ErrBusy) ||
+		time.Since(begun) > 4*time.Second {
 		t.Errorf("the key in two transactions: %v after %s, want ErrBusy after 2 s", err, time.Since(begun))
 	}
 	if _, err := s.InsertTx(ctx, second.tx, sub(1)); !errors.Is(err, store.ErrForeignTx) {
@@ -271,7 +277,8 @@ func TestCompleteTx(t *testing.T) {
 		w, ids := session(t, s), submit(t, s, 4)
 		claim(t, s, w, ids...)
 		outcome := func(i int) store.Outcome {
-			return store.Outcome{ID: ids[i], Fence: 1, Session: w, Verb: store.VerbComplete, Result: []byte(`{"say":"\"ü\", {\\}"}`)}
+			return store.Outcome{ID: ids[i], Fence: 1, Session: w, Verb: store.VerbComplete,
+				Result: []byte(`{"say":"\"ü\", {\\}"}`)}
 		}
 		status := func(i int, want jobs.Status) jobs.Job {
 			t.Helper()
@@ -299,7 +306,8 @@ func TestCompleteTx(t *testing.T) {
 		if job := status(0, jobs.Completed); string(job.Result) != `{"say":"\"ü\", {\\}"}` {
 			t.Errorf("result %s", job.Result)
 		}
-		settled, err := s.Settle(ctx, []store.Outcome{{ID: ids[0], Fence: 1, Session: w, Verb: store.VerbRetry, Error: "it broke", Attempt: jobs.AttemptFailed}})
+		settled, err := s.Settle(ctx, []store.Outcome{{ID: ids[0], Fence: 1, Session: w, Verb: store.VerbRetry,
+			Error: "it broke", Attempt: jobs.AttemptFailed}})
 		if err != nil || settled[0].Result != store.Already || settled[0].Status != jobs.Completed {
 			t.Errorf("settle after the commit: %+v, error %v, want Already", settled, err)
 		}
@@ -361,7 +369,8 @@ func TestCompleteTxAgainstTheReaper(t *testing.T) {
 		both.Go(func() {
 			err := tx.query(`INSERT INTO effects VALUES ('`+ids[0]+`')`, nil)
 			if err == nil {
-				err = s.CompleteTx(t.Context(), tx.tx, store.Outcome{ID: ids[0], Fence: 1, Session: w, Verb: store.VerbComplete})
+				err = s.CompleteTx(t.Context(), tx.tx, store.Outcome{ID: ids[0], Fence: 1, Session: w,
+					Verb: store.VerbComplete})
 			}
 			switch {
 			case err == nil:
@@ -376,12 +385,52 @@ func TestCompleteTxAgainstTheReaper(t *testing.T) {
 		both.Wait()
 	}
 	effects := value[int64](t, s, `SELECT count(*) FROM effects`)
-	both := value[int64](t, s, `SELECT count(*) FROM effects e JOIN windlass.jobs j ON j.id = e.job AND j.status = 'completed'`)
+	both := value[int64](t, s, `SELECT count(*) FROM effects e JOIN windlass.jobs j ON j.id = e.job
+		AND j.status = 'completed'`)
 	stats, err := s.Stats(t.Context())
 	if err != nil || both != effects || stats.Completed != effects {
-		t.Errorf("%d effects, %d of them of completed jobs, %d completed; error %v", effects, both, stats.Completed, err)
+		t.Errorf("%d effects, %d of them of completed jobs, %d completed; error %v", effects, both, stats.Completed,
+			err)
 	}
 	t.Logf("the worker was quicker %d times of %d", effects, duels)
+}
+
+// A process that dies with an open transaction leaves no effect, and the job is taken back.
+func TestCompleteTxAndCrash(t *testing.T) {
+	s := open(t)
+	exec(t, s, `CREATE TABLE effects (job uuid)`)
+	o, _ := opened.Load(s)
+	w, ids := session(t, s), submit(t, s, 1)
+	claim(t, s, w, ids...)
+	tx := beginPgx(t, o.(Options).URL)
+	if err := tx.query(`INSERT INTO effects VALUES ('`+ids[0]+`')`, nil); err != nil {
+		t.Fatal(err)
+	}
+	outcome := store.Outcome{ID: ids[0], Fence: 1, Session: w, Verb: store.VerbComplete}
+	if err := s.CompleteTx(t.Context(), tx.tx, outcome); err != nil {
+		t.Fatal(err)
+	}
+	socket := tx.tx.(pgx.Tx).Conn().PgConn().Conn()
+	if err := socket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CompleteTx(t.Context(), tx.tx, outcome); err == nil || errors.Is(err, jobs.ErrStale) {
+		t.Errorf("complete over a broken connection: %v", err)
+	}
+	if _, err := s.Heartbeat(t.Context(), store.Heartbeat{Session: w, State: store.SessionDead}); err != nil {
+		t.Fatal(err)
+	}
+	// The server rolls back as soon as it notices that the client is gone.
+	var reaped []store.Reaped
+	for deadline := time.Now().Add(10 * time.Second); len(reaped) == 0; {
+		var err error
+		if reaped, err = s.Reap(t.Context(), time.Now(), 10); err != nil || time.Now().After(deadline) {
+			t.Fatalf("the job was not taken back: %v", err)
+		}
+	}
+	if n := value[int](t, s, `SELECT count(*) FROM effects`); n != 0 {
+		t.Errorf("%d effects of a transaction that was not committed", n)
+	}
 }
 
 // What is no transaction of ours is refused before anything is written, and stays usable.
@@ -439,13 +488,15 @@ func TestForeignTransactions(t *testing.T) {
 	// The same database, but a schema without tables: not migrated, say.
 	other := openWith(t, Options{URL: target, Schema: "not_there"})
 	tx := beginPgx(t, target)
-	if _, err := other.InsertTx(ctx, tx.tx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}}); !errors.Is(err, store.ErrForeignTx) {
+	if _, err := other.InsertTx(ctx, tx.tx, []jobs.Submission{{Jobs: []jobs.New{newJob()}}}); !errors.Is(err,
+		store.ErrForeignTx) {
 		t.Errorf("a missing schema: %v, want ErrForeignTx", err)
 	}
 	tx.usable(t)
 
 	// A result that cannot be stored is refused before the transaction is looked at.
-	large := store.Outcome{ID: newJobID(), Session: newJobID(), Verb: store.VerbComplete, Result: make([]byte, jobs.MaxResultBytes+1)}
+	large := store.Outcome{ID: newJobID(), Session: newJobID(), Verb: store.VerbComplete, Result: make([]byte,
+		jobs.MaxResultBytes+1)}
 	if err := s.CompleteTx(ctx, nil, large); !errors.Is(err, jobs.ErrRejected) {
 		t.Errorf("a large result: %v, want ErrRejected", err)
 	}
@@ -460,7 +511,8 @@ func TestTransactionsKeepTheirLockTimeout(t *testing.T) {
 		if err := tx.query("SET LOCAL lock_timeout = '"+own+"'", nil); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.InsertTx(t.Context(), tx.tx, []jobs.Submission{{Jobs: []jobs.New{newJob()}, Key: &jobs.Key{Key: own}}})
+		_, err := s.InsertTx(t.Context(), tx.tx, []jobs.Submission{{Jobs: []jobs.New{newJob()},
+			Key: &jobs.Key{Key: own}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -472,19 +524,22 @@ func TestTransactionsKeepTheirLockTimeout(t *testing.T) {
 	}
 }
 
-// A long transaction of an application keeps a row of the counts locked. Prune does not wait for it, and merges the row later.
+// A long transaction of an application keeps a row of the counts locked. Prune does not wait for it, and merges the row
+// later.
 func TestPruneDoesNotWaitForCounts(t *testing.T) {
 	s := open(t)
 	w := session(t, s)
 	for _, j := range claim(t, s, w, submit(t, s, 2)...) {
-		if _, err := s.Settle(t.Context(), []store.Outcome{{ID: j.ID, Fence: j.Fence, Session: w, Verb: store.VerbComplete}}); err != nil {
+		if _, err := s.Settle(t.Context(), []store.Outcome{{ID: j.ID, Fence: j.Fence, Session: w,
+			Verb: store.VerbComplete}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	makeOlder(t, s, 10*time.Minute)
 	o, _ := opened.Load(s)
 	tx := beginPgx(t, o.(Options).URL)
-	if err := tx.query("SELECT count(*) FROM (SELECT FROM windlass.completed_counts FOR UPDATE) AS n", new(int)); err != nil {
+	if err := tx.query("SELECT count(*) FROM (SELECT FROM windlass.completed_counts FOR UPDATE) AS n",
+		new(int)); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
