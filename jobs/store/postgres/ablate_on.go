@@ -16,7 +16,8 @@ var guards = []struct{ name, sql, without string }{
 	{"fence in the result", `j.fence = $2::bigint AND j.worker_id = $3::uuid AND `,
 		`$2::bigint > 0 AND $3::uuid IS NOT NULL AND `},
 	{"guard in the reaper",
-		`OR NOT EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead')`, `OR true`},
+		`OR NOT EXISTS (SELECT FROM windlass.worker_sessions w WHERE w.id = j.worker_id AND w.state <> 'dead')`,
+		`OR true`},
 }
 
 // ablated removes the guard that the environment names.

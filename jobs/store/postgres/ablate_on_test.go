@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A guard whose text has changed could no longer be taken out, and its ablation would prove nothing.
+// The text of each guard must be found in the SQL, or its removal would prove nothing.
 func TestGuardsAreThere(t *testing.T) {
 	for guard, held := range map[string][]string{
 		"claim guard": {claimQuickly, claimByID}, "fence in the result": {completeAlike, completeJobs, endAttempts},

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// oldTables are the tables of an installation from before there was a schema of our own, with their columns in the
-// order of the alphabet. They were made in the connection's default schema, beside the application's tables.
+// oldTables are the tables of older installations, with their columns in alphabetical order. They were in the default
+// schema of the connection, beside tables of the application.
 var oldTables = map[string]string{
 	"jobs": "attempts,cancel_requested_at,created_at,deadline_at,error_message,failure_kind,fence,finished_at,id," +
 		"lease_losses,max_attempts,payload,priority,progress_at,progress_message,progress_percent,queue,redrives," +
@@ -35,9 +35,9 @@ const columnsOf = `WITH c AS (
 	WHERE n.nspname::text = ANY (c.schemas)
 	GROUP BY c.schemas, n.nspname, t.relname ORDER BY array_position(c.schemas, n.nspname::text)`
 
-// findOld names the schema that holds the tables of an older installation; empty: none. It looks where the connection
-// would have put them, in this order, and takes tables for ours only where all of them are there with exactly the
-// columns that they had.
+// findOld returns the schema that holds the tables of an older installation; empty: there are none. It looks into the
+// schemas where the connection would have put them, in their order. Tables are ours only if all of them are there with
+// exactly these columns.
 func (s *Store) findOld(ctx context.Context, q querier) (found string, err error) {
 	rows, _ := q.Query(ctx, columnsOf, s.searchPath, s.schema.name) // its error is in rows too
 	ours := map[string]int{}
@@ -54,7 +54,7 @@ func (s *Store) findOld(ctx context.Context, q querier) (found string, err error
 	return found, err
 }
 
-// moveOld returns the statements that move the tables. Indexes, constraints and sequences move along with them.
+// moveOld returns the statements that move the tables. Indexes, constraints and sequences move with their tables.
 func moveOld(from, to string) string {
 	var text strings.Builder
 	text.WriteString("\n")

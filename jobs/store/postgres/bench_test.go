@@ -32,7 +32,7 @@ func bare(b *testing.B) *Store {
 	return s
 }
 
-// spent is what a benchmark has used so far: CPU of this process, and of the backends that serve the Store.
+// spent is the CPU time of this process, and of the backends of the Store.
 type spent struct{ client, server time.Duration }
 
 func spentBy(b *testing.B, s *Store) spent {
@@ -40,7 +40,7 @@ func spentBy(b *testing.B, s *Store) spent {
 	return spent{cpu(), backends(b, s)}
 }
 
-// report tells the rate, and what this process and the server spent on a job.
+// report adds the rate, and the CPU time of client and server for each job.
 func report(b *testing.B, s *Store, jobs int, before spent) {
 	b.Helper()
 	after := spentBy(b, s)
@@ -49,8 +49,8 @@ func report(b *testing.B, s *Store, jobs int, before spent) {
 	b.ReportMetric(float64((after.server-before.server).Nanoseconds())/1000/float64(jobs), "server-us/job")
 }
 
-// backends is the CPU time of the server's processes that serve this database: 0 where they run on another machine, or
-// not on Linux.
+// backends is the CPU time of the backends of this database. It is 0 where they run on another machine, or not on
+// Linux.
 func backends(b *testing.B, s *Store) (sum time.Duration) {
 	b.Helper()
 	rows, err := s.maintenance.Query(b.Context(), `SELECT pid FROM pg_stat_activity
@@ -82,7 +82,7 @@ func batchOf(n int) []jobs.Submission {
 	subs := make([]jobs.Submission, n)
 	for i := range subs {
 		job := newJob()
-		job.Payload = []byte(`{"to":"ada@example.com","subject":"hello","body":"some hundred bytes, as in a typical message"}`)
+		job.Payload = []byte(`{"to":"ada@example.com","subject":"hello","body":"some hundred bytes, as is typical"}`)
 		subs[i].Jobs = []jobs.New{job}
 	}
 	return subs
@@ -170,7 +170,7 @@ func BenchmarkDrain(b *testing.B) {
 	report(b, s, b.N*size, before)
 }
 
-// BenchmarkSchemaName is what another schema than the default costs a statement, once its text was rewritten.
+// BenchmarkSchemaName measures what a schema that is not the default costs for each statement.
 func BenchmarkSchemaName(b *testing.B) {
 	for _, name := range []string{DefaultSchema, "other"} {
 		b.Run(name, func(b *testing.B) {

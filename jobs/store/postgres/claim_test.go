@@ -8,9 +8,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// A row that somebody has locked, by hand perhaps and for long, must hold up no claim: neither the one that meets it,
-// which tries the quick way, nor those that come after. Connections have no lock_timeout of their own here: a claim
-// that relies on that one fails.
+// A row that is locked for long must not hold up claims: neither the claim that finds it locked, nor later ones.
+// Connections have no lock_timeout here, so a claim that relies on it fails.
 func TestClaimPassesOverLockedRows(t *testing.T) {
 	ours := slices.Index(settings, [2]string{"lock_timeout", lockTimeout})
 	defer func(was string) { settings[ours][1], lockTimeout = was, was }(lockTimeout)

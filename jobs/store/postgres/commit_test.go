@@ -9,7 +9,7 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// cutAtCommit makes the server end the next session that commits a change of a job, at that commit: the rows of its
+// cutAtCommit makes the server end the session that next commits a change of a job, at that commit. The rows of its
 // statement have been sent by then, and the change is rolled back.
 const cutAtCommit = `
 	CREATE SEQUENCE once;
@@ -21,8 +21,8 @@ const cutAtCommit = `
 	CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED
 		FOR EACH ROW EXECUTE FUNCTION cut()`
 
-// A claim that is cut off at its commit must not hand out a job twice: once as it was rolled back, and once as it was
-// claimed by another try. The torture found it with seed 1, as a job that ran twice with one fence.
+// A claim whose session ends at the commit must not return a job twice: from the transaction that was rolled back, and
+// from the second try. The torture found this with seed 1: a job ran twice with one fence.
 func TestClaimCutOffAtItsCommit(t *testing.T) {
 	s := open(t)
 	ids, worker := submit(t, s, 3), session(t, s)
@@ -52,7 +52,7 @@ func TestClaimCutOffAtItsCommit(t *testing.T) {
 	}
 }
 
-// What was read before a session was cut off is not counted twice either.
+// Rows that were read before the session ended are not counted twice either.
 func TestReapCutOffAtItsCommit(t *testing.T) {
 	s := open(t)
 	worker := session(t, s)

@@ -10,7 +10,8 @@ import (
 
 var hourly = store.Prune{Completed: time.Hour, Failed: time.Hour, Sessions: time.Hour, Limit: 100}
 
-// The number of completed jobs is kept beside the jobs. Whatever happens at once, the two agree.
+// The number of completed jobs is kept in a table of its own. It agrees with the jobs whatever happens at the same
+// time.
 func TestCountsAgreeWithTheTable(t *testing.T) {
 	s := open(t)
 	w := session(t, s)

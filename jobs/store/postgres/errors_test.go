@@ -16,7 +16,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// everyCall is each method once, by name, with what it takes to come to the server.
+// everyCall has each method once, with arguments that make it ask the server.
 func everyCall(t *testing.T, s *Store) map[string]func() error {
 	t.Helper()
 	ctx, id := t.Context(), newJobID()
@@ -48,7 +48,7 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 	}
 }
 
-// A server that is gone is told as such, and nobody has to do anything when it is back.
+// A server that is down is jobs.ErrUnavailable. When it is back, all methods work again without further calls.
 func TestServerStopsAndComesBack(t *testing.T) {
 	server := servers.StartPostgres(t)
 	s := openURL(t, server.Database(t))
@@ -95,7 +95,7 @@ func TestOpenBeforeTheServerIsThere(t *testing.T) {
 	submit(t, s, 1)
 }
 
-// waiting returns the backend that waits for a lock with a statement of ours.
+// waiting returns the backend that waits for a lock with a statement like this one.
 func waiting(t *testing.T, watcher *Store, like string) int {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -110,7 +110,8 @@ func waiting(t *testing.T, watcher *Store, like string) int {
 	return 0
 }
 
-// A connection that the server cuts off has rolled back, so the call goes on with another one, unseen by the caller.
+// A backend that is terminated has rolled back, so the call is repeated on another connection. The caller does not
+// notice.
 func TestTerminatedBackendIsReplaced(t *testing.T) {
 	s := open(t)
 	id := submit(t, s, 1)[0]
@@ -143,7 +144,7 @@ func TestTerminatedBackendIsReplaced(t *testing.T) {
 	}
 }
 
-// A lock that is not to be had in time is ErrBusy, and the row is as it was.
+// A lock that is not granted in time is ErrBusy, and the row has not changed.
 func TestLockedRowIsBusy(t *testing.T) {
 	s := open(t)
 	id := submit(t, s, 1)[0]
@@ -166,7 +167,7 @@ func TestLockedRowIsBusy(t *testing.T) {
 	}
 }
 
-// The answer to a commit gets lost: it may be stored, and here it is.
+// The answer to a commit is lost: the job may be stored, and here it is.
 func TestLostAnswerIsOutcomeUnknown(t *testing.T) {
 	p, url := between(t, servers.Postgres(t))
 	s := openURL(t, url, "pool_max_conns=1")
@@ -186,7 +187,7 @@ func TestLostAnswerIsOutcomeUnknown(t *testing.T) {
 	}
 }
 
-// A connection that ended while it rested is not used for an insert, whose outcome would be unknown then.
+// A connection that was closed while it was idle is not used for an insert, whose outcome would be unknown.
 func TestConnectionEndsWhileItRests(t *testing.T) {
 	p, url := between(t, servers.Postgres(t))
 	s := openURL(t, url, "pool_max_conns=1")
@@ -237,6 +238,12 @@ func TestFailedCommitIsNoClaim(t *testing.T) {
 
 func TestValuesThatCannotBeStored(t *testing.T) {
 	s := open(t)
+	if receipts, err := s.Insert(t.Context(), nil); err != nil || len(receipts) != 0 {
+		t.Errorf("no submission at all: %+v, error %v", receipts, err)
+	}
+	if _, err := s.Insert(t.Context(), []jobs.Submission{{}}); !errors.Is(err, jobs.ErrRejected) {
+		t.Errorf("a submission without a job: %v, want ErrRejected", err)
+	}
 	taken := submit(t, s, 1)[0]
 	for name, edit := range map[string]func(*jobs.New){
 		"NUL in the payload":       func(n *jobs.New) { n.Payload = []byte(`{"a":"\u0000"}`) },
@@ -278,7 +285,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A server that panics at a commit (a full disk under its log) may find the commit in what it wrote when it comes back.
+// A server may panic at a commit, with a full disk for instance, and find that commit in its log when it recovers.
 func TestPanicLeavesTheOutcomeUnknown(t *testing.T) {
 	panicked := &pgconn.PgError{SeverityUnlocalized: "PANIC", Code: "53100", Message: "could not write to file"}
 	if got := meaning(panicked, true, true); got != jobs.ErrOutcomeUnknown {

@@ -12,8 +12,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// history fills the table with completed jobs, and with some of each other status, analysed: the state in which
-// planners go astray.
+// history fills the table with many completed jobs and a few of each other status, and analyses it. In this state the
+// planner chooses badly unless it is guided.
 func history(t testing.TB, s *Store, completed int) {
 	t.Helper()
 	exec(t, s, `SET LOCAL session_replication_role = replica; -- the trigger would take most of the time
@@ -46,8 +46,8 @@ type plan struct {
 	Plans    []plan
 }
 
-// explain runs a statement under the plan that the pool has the server make, and returns the plan's nodes. It is rolled
-// back.
+// explain runs a statement with the generic plan that the settings of the pool ask for, returns the nodes of the plan,
+// and rolls back.
 func explain(t *testing.T, s *Store, st statement) []plan {
 	t.Helper()
 	tx, err := s.work.Begin(t.Context())
@@ -55,7 +55,7 @@ func explain(t *testing.T, s *Store, st statement) []plan {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	// EXPLAIN of the statement itself would be planned for the arguments at hand.
+	// EXPLAIN of the statement itself would make a plan for these arguments.
 	if _, err := tx.Exec(t.Context(), "PREPARE explained AS "+st.sql); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func flatten(p plan) []plan {
 	return all
 }
 
-// touched is how many rows of a table the scans of a plan have looked at, and by which indexes.
+// touched returns how many rows of a table the scans of a plan have read, and by which indexes.
 func touched(nodes []plan, table string) (rows float64, indexes string) {
 	var names []string
 	for _, n := range nodes {
@@ -100,7 +100,7 @@ func touched(nodes []plan, table string) (rows float64, indexes string) {
 	return rows, strings.Join(names, ", ")
 }
 
-// What a worker and a client do by id has to cost the same whatever lies around.
+// Statements by id must cost the same, however many other jobs there are.
 func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	s := open(t)
 	history(t, s, 60_000)
@@ -149,7 +149,7 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 	}
 }
 
-// What chores and lists do must not depend on how much is finished, or is due later.
+// Chores and lists must not depend on how many jobs are finished, or due later.
 func TestReadsAreBounded(t *testing.T) {
 	s := open(t)
 	history(t, s, 60_000) // 600 pending, 600 failed

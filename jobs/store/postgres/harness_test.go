@@ -27,7 +27,7 @@ func open(t testing.TB, params ...string) *Store {
 	return openURL(t, servers.Postgres(t), params...)
 }
 
-// openURL is open for a database that is there. params are appended to its URL.
+// openURL is open for an existing database. params are appended to its URL.
 func openURL(t testing.TB, url string, params ...string) *Store {
 	t.Helper()
 	for _, p := range params {
@@ -75,7 +75,7 @@ func second(t testing.TB, s *Store) *Store {
 	return openWith(t, o.(Options))
 }
 
-// exec runs SQL beside the Store. The default schema in it stands for that of the Store.
+// exec runs SQL on a connection of the Store. "windlass." in it is replaced by the schema of the Store.
 func exec(t testing.TB, s *Store, sql string, args ...any) {
 	t.Helper()
 	if _, err := s.maintenance.Exec(context.WithoutCancel(t.Context()), s.schema.in(sql), args...); err != nil {
@@ -83,7 +83,7 @@ func exec(t testing.TB, s *Store, sql string, args ...any) {
 	}
 }
 
-// value reads one value beside the Store.
+// value reads one value in the same way.
 func value[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	t.Helper()
 	var v T
@@ -108,8 +108,7 @@ var aging = map[string][]string{
 	"completed_counts": {"at"},
 }
 
-// makeOlder is what lets time pass in the conformance kit. It is no change that a Store makes, so the trigger is off
-// for it.
+// makeOlder lets time pass for the conformance suite. A Store never makes such a change, so the trigger is off.
 func makeOlder(t testing.TB, s *Store, d time.Duration) {
 	t.Helper()
 	sql := []string{"SET LOCAL session_replication_role = replica"}
@@ -123,7 +122,7 @@ func makeOlder(t testing.TB, s *Store, d time.Duration) {
 	exec(t, s, "BEGIN; "+strings.Join(sql, "; ")+"; COMMIT")
 }
 
-// watch installs a trigger that lets only legal moves through. It is made from the one table of transitions.
+// watch returns SQL for a trigger that only allows legal transitions. It is made from jobs.Transitions.
 func watch() string {
 	var moves []string
 	for _, m := range jobs.Transitions {

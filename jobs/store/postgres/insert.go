@@ -110,6 +110,9 @@ func (s *Store) insert(ctx context.Context, on runner, subs []jobs.Submission) (
 		}
 		n += len(subs[i].Jobs)
 	}
+	if n == 0 {
+		return nil, nil
+	}
 	if slices.ContainsFunc(subs, func(sub jobs.Submission) bool { return sub.Key != nil }) {
 		return s.insertKeyed(ctx, on, subs)
 	}

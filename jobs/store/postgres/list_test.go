@@ -32,7 +32,7 @@ func everyPage(t *testing.T, s *Store, q store.ListQuery) (ids []string, calls i
 	}
 }
 
-// A filter that matches next to nothing gives short pages, each for a bounded walk, and misses nothing.
+// A filter that matches few jobs gives short pages, each after a bounded walk, and misses none.
 func TestListWalksOn(t *testing.T) {
 	s := open(t)
 	history(t, s, 35_000) // 350 pending, 350 failed
@@ -58,7 +58,7 @@ func TestListWalksOn(t *testing.T) {
 			t.Errorf("%s: %d calls for 35,000 rows of which each walks past %d", name, calls, walked)
 		}
 	}
-	// What has an index of its own is found at once, however deep it lies.
+	// Jobs of a status with an index are found at once, wherever they are.
 	for name, q := range map[string]store.ListQuery{
 		"pending": {Status: jobs.Pending}, "waiting": {State: jobs.StateWaiting},
 		"failed": {Status: jobs.Failed}, "dead": {State: jobs.StateDead},
@@ -78,7 +78,7 @@ func TestListWalksOn(t *testing.T) {
 	}
 }
 
-// Many pending jobs are met on the way, so they are walked like everything else.
+// Many pending jobs are found often enough on the walk along the primary key.
 func TestListOfManyPending(t *testing.T) {
 	s := open(t)
 	var want []string

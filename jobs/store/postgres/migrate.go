@@ -33,7 +33,7 @@ type migration struct {
 	sql string
 }
 
-// readMigrations panics at the start of the program where a file is not named as it should be.
+// readMigrations panics when the program starts if the name of a file is wrong.
 func readMigrations() []migration {
 	entries, err := files.ReadDir("migrations")
 	if err != nil {
@@ -54,8 +54,8 @@ func readMigrations() []migration {
 // migrationLock is the key of the advisory lock that each migration takes.
 const migrationLock = 0x77696e646c617373 // "windlass"
 
-// MigrationError says that a migration cannot succeed until somebody changes something: a right is missing, or the
-// schema holds what is not ours. It is not jobs.ErrUnavailable, so there is no point in trying again and again.
+// MigrationError is the error of a migration that cannot succeed until somebody changes something: a right is missing,
+// or the schema holds other objects. It does not wrap jobs.ErrUnavailable: the same call fails again.
 type MigrationError struct {
 	Migration string // the name of the migration that failed; empty where the schema could not even be read
 	WayOut    string // what to do about it, in a sentence
@@ -74,18 +74,17 @@ func (e *MigrationError) Error() string {
 // Unwrap returns what the server said.
 func (e *MigrationError) Unwrap() error { return e.Err }
 
-// Permanent is true: the same call fails again.
+// Permanent returns true: the same call fails again.
 func (e *MigrationError) Permanent() bool { return true }
 
 var _ store.Migrator = (*Store)(nil)
 
-// Migrate applies the pending migrations. See store.Migrator; an error that is not jobs.ErrUnavailable is a
+// Migrate applies the pending migrations; see store.Migrator. An error that is not jobs.ErrUnavailable is a
 // *MigrationError.
 //
-// It uses one connection, of the pool for chores. Each migration is a transaction that first takes an advisory lock,
-// which ends with the transaction: so it works through PgBouncer in transaction mode, even with a single server
-// connection, and a process that dies leaves no lock behind. Those who waited for the lock look again at what is
-// pending.
+// It uses one connection of the pool for chores. Each migration is a transaction that first takes an advisory lock,
+// which ends with the transaction. So one server connection is enough behind PgBouncer in transaction mode, and a
+// process that dies leaves no lock. Whoever has waited for the lock reads again what is pending.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -130,8 +129,8 @@ func (s *Store) SQL(ctx context.Context) (string, error) {
 	return text.String(), err
 }
 
-// onConnection calls f with a connection of the pool for chores. The error is the *MigrationError that f returned, or
-// jobs.ErrUnavailable: each migration is a transaction that can be repeated, so no outcome is unknown.
+// onConnection calls f with a connection of the pool for chores. It returns the *MigrationError of f, and wraps all
+// other errors in jobs.ErrUnavailable: a migration is a transaction and can be repeated, so no outcome is unknown.
 func (s *Store) onConnection(ctx context.Context, what string, f func(*pgx.Conn) error) error {
 	for try := 1; ; try++ {
 		err := s.maintenance.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return f(conn.Conn()) })
@@ -176,7 +175,7 @@ const (
 `
 )
 
-// plan reads the state of the schema and returns what has to be done, in order.
+// plan reads the state of the schema and returns the pending steps, in order.
 func (s *Store) plan(ctx context.Context, q querier) ([]step, store.Migrations, error) {
 	var state store.Migrations
 	var hasTable, hasSchema bool
@@ -217,8 +216,9 @@ func recorded(version int64, name string) string {
 	return fmt.Sprintf("\nINSERT INTO windlass.schema_version (version, name) VALUES (%d, '%s');\n", version, name)
 }
 
-// begin is the first step of all: it makes the schema and the table of versions, and moves the tables of an older
-// installation there. A schema that is there already need not be made: the right to make one is often missing then.
+// begin is the first step in a database. It makes the schema, if it is missing, and the table of versions. It moves the
+// tables of an older installation there. A role often may not make a schema, but uses one that an administrator has
+// made.
 func (s *Store) begin(ctx context.Context, q querier, hasSchema bool) (step, []store.Migration, error) {
 	text := makeVersionTable
 	if !hasSchema {
@@ -233,13 +233,13 @@ func (s *Store) begin(ctx context.Context, q querier, hasSchema bool) (step, []s
 	return step{"move the tables from the schema " + old, s.schema.rewrite(text)}, []store.Migration{moved}, nil
 }
 
-// migrating are the settings of a migration: it may take longer than any call.
+// migrating removes the time limits for a transaction: a migration may take long.
 const migrating = `SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
-// applyFirst applies the first pending step. It is empty where another process was quicker.
+// applyFirst applies the first pending step and returns it. The step is empty if another process has applied all.
 func (s *Store) applyFirst(ctx context.Context, conn *pgx.Conn) (first step, err error) {
-	// In any other isolation level the statements would not see what another process did while this one waited for the
+	// Read committed: a stricter level would not see what another process has committed while this one waited for the
 	// lock.
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
@@ -256,7 +256,7 @@ func (s *Store) applyFirst(ctx context.Context, conn *pgx.Conn) (first step, err
 	if err != nil || len(steps) == 0 {
 		return first, err
 	}
-	// Without arguments the simple protocol is used, which takes several statements at once.
+	// Without arguments pgx uses the simple protocol, which takes several statements at once.
 	if _, err := tx.Exec(ctx, steps[0].sql); err != nil {
 		return steps[0], err
 	}
@@ -273,13 +273,13 @@ func (s *Store) explained(name string, err error) error {
 	way := ""
 	switch class := refused.Code[:2]; {
 	case refused.Code == "42501":
-		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema %[3]q is to `+
-			`be made, or run "windlass migrate up" as the owner of the schema; for a role that only uses it, `+
-			`GRANT USAGE ON SCHEMA %[3]q and see `+
+		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema `+
+			`%[3]q is to be made, or run "windlass migrate up" as the owner of the schema; for a role that only `+
+			`uses it, GRANT USAGE ON SCHEMA %[3]q and see `+
 			`docs/operations.md.`, config.User, config.Database, s.schema.name)
 	case refused.Code == "42P07" || refused.Code == "42710":
-		way = fmt.Sprintf("The schema %q holds objects that are not of Windlass: choose another schema (DATABASE_SCHEMA), "+
-			"or move them away.", s.schema.name)
+		way = fmt.Sprintf("The schema %q holds objects that are not of Windlass: choose another schema "+
+			"(DATABASE_SCHEMA), or move them away.", s.schema.name)
 	case class == "42" || class == "3F" || class == "0A" || class == "22" || class == "23" || class == "2B":
 		way = fmt.Sprintf(`It will fail again: look at the schema %q; "windlass migrate sql" prints the statements.`,
 			s.schema.name)

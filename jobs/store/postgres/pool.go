@@ -15,7 +15,7 @@ import (
 const (
 	lockWithin    = 2 * time.Second         // waiting for a lock
 	executeWithin = 4 * time.Second         // a statement
-	answerWithin  = 4800 * time.Millisecond // a call and the wait for its connection: a dead server is noticed within 5 s
+	answerWithin  = 4800 * time.Millisecond // a call, waiting included: a dead server is noticed within 5 s
 	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
 
 	idleInTransaction = 10 * time.Second

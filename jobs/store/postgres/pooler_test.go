@@ -11,8 +11,8 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// A pooler shows itself by refusing our settings, or it swallows them. In both cases they travel with each call, and
-// stay with none.
+// A pooler refuses our settings, or ignores them. In both cases each transaction makes them, and none of them stays on
+// the connection.
 func TestSettingsHoldBehindPoolers(t *testing.T) {
 	for _, refuses := range []bool{true, false} {
 		name := map[bool]string{true: "Refusing", false: "Swallowing"}[refuses]
@@ -89,8 +89,7 @@ func TestURLDecidesPoolSizes(t *testing.T) {
 	}
 }
 
-// PgBouncer itself, in transaction mode and with a single server connection: several processes start at once, and 500
-// jobs go through.
+// A real PgBouncer in transaction mode with one server connection: four processes start at once and work on 500 jobs.
 func TestPgBouncerWithOneServerConnection(t *testing.T) {
 	direct := servers.Postgres(t)
 	target := servers.PgBouncer(t, direct, 1)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// proxy stands between a Store and its server, and misbehaves on demand.
+// proxy is between a Store and its server, and misbehaves on demand.
 type proxy struct {
 	server  string
 	refuse  bool        // startup parameters that carry our settings, as PgBouncer does

@@ -14,38 +14,38 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// reads are the queries that read a column.
+// reads is a set of queries: those that read a column.
 type reads uint8
 
 const (
-	inList  reads = 1 << iota // lists, and jobs that were taken back from their workers
-	inJob                     // a whole job
-	inClaim                   // claims; what they do not read follows from the claim
+	inList  reads = 1 << iota // lists; jobs that Reap has taken back
+	inJob                     // queries for whole jobs
+	inClaim                   // claims; the other fields of a claimed job are known
 
 	everywhere = inList | inJob | inClaim
 )
 
-// column is a column of windlass.jobs, as this driver reads and writes it. A new field of a submission is one entry in
+// column describes how a column of windlass.jobs is read and written. A new field of a submission is one entry in
 // columns, and a migration.
 type column struct {
 	name string
 	in   reads
 
-	// read is called once for a result. dest is what a row is scanned into; take, where there is one, moves it into the
-	// job after each row. Rows of pgx and of database/sql must be able to fill dest.
+	// read is called once for each result. Rows are scanned into dest. take, if not nil, copies the value from there
+	// into the job after each row. Both pgx and database/sql must be able to scan into dest.
 	read func(j *jobs.Job) (dest any, take func())
 
-	// The rest is for columns that Insert writes; the others begin with their defaults.
+	// The other fields are for columns that Insert writes. Columns without them start with their defaults.
 	array string // the SQL type of one value
-	value string // SQL for what is stored, of a row n; empty: the value itself
+	value string // SQL for the stored value, from a row n; empty: the value as it was sent
 	write writer
-	keep  func(job *jobs.Job, n *jobs.New) // the same in the job as it was stored; job.CreatedAt is set
+	keep  func(job *jobs.Job, n *jobs.New) // sets the field of a job that was just stored; CreatedAt is set
 }
 
-// writer takes the values of a column out of jobs to be.
+// writer gets the values of a column from new jobs.
 type writer struct {
-	all   func([]*jobs.New) (any, error) // as a slice: nothing is boxed value by value
-	alike func([]*jobs.New) bool         // they are all the same; nil: hardly ever
+	all   func([]*jobs.New) (any, error) // all values, as one slice, so that they are not boxed
+	alike func([]*jobs.New) bool         // whether all values are the same; nil: they differ
 	one   func(*jobs.New) any
 }
 
@@ -86,8 +86,8 @@ var columns = append([]column{
 		keep: func(j *jobs.Job, n *jobs.New) { j.Timeout = n.Timeout.Truncate(time.Second) },
 	},
 	{
-		// One number says both: microseconds since 1970 where RunAt is set, and else microseconds from now, negative or
-		// 0.
+		// One number holds both: microseconds since 1970 where RunAt is set. Otherwise it is 0 or negative:
+		// microseconds from now, times -1.
 		name: "run_at", in: everywhere, read: moment(func(j *jobs.Job) *time.Time { return &j.RunAt }),
 		array: "bigint", write: values(func(n *jobs.New) int64 {
 			if n.RunAt.IsZero() {
@@ -137,7 +137,7 @@ var columns = append([]column{
 		name: "finished_at", in: inList | inJob,
 		read: optionalMoment(func(j *jobs.Job) *time.Time { return &j.FinishedAt }),
 	},
-	// The progress is there where its time is; the other two columns add to it.
+	// progress_at says whether there is a progress. The next two columns add to it.
 	{name: "progress_at", in: inList | inJob, read: func(j *jobs.Job) (any, func()) {
 		var at pgtype.Timestamptz
 		return &at, func() {
@@ -181,7 +181,7 @@ func pairsColumns() (list []column) {
 			continue
 		}
 		list = append(list, column{
-			name: f.Name, in: inList | inJob | inClaim,
+			name: f.Name, in: everywhere,
 			read: func(j *jobs.Job) (any, func()) {
 				var raw []byte
 				to := f.Stored(j)
@@ -195,7 +195,7 @@ func pairsColumns() (list []column) {
 	return list
 }
 
-// The columns of a job j, for the queries that read them.
+// The column lists of queries, for a job j.
 var (
 	listed  = selected(inList)
 	whole   = selected(inJob)
@@ -214,7 +214,7 @@ func selected(in reads) string {
 
 // The ways to read a column.
 
-// direct scans into the job itself.
+// direct scans into the field itself.
 func direct(field func(*jobs.Job) any) func(*jobs.Job) (any, func()) {
 	return func(j *jobs.Job) (any, func()) { return field(j), nil }
 }
@@ -260,7 +260,7 @@ func document(field func(*jobs.Job) *json.RawMessage) func(*jobs.Job) (any, func
 	}
 }
 
-// values are the same for most of the jobs that come together.
+// values is for columns that have the same value in most jobs of one call.
 func values[T comparable](of func(*jobs.New) T) writer {
 	w := distinct(of)
 	w.alike = func(list []*jobs.New) bool {
@@ -276,7 +276,7 @@ func values[T comparable](of func(*jobs.New) T) writer {
 	return w
 }
 
-// distinct values differ from job to job.
+// distinct is for columns that have different values in most jobs.
 func distinct[T any](of func(*jobs.New) T) writer {
 	return writer{all: func(list []*jobs.New) (any, error) {
 		all := make([]T, len(list))
@@ -287,7 +287,7 @@ func distinct[T any](of func(*jobs.New) T) writer {
 	}}
 }
 
-// idsOf is for ids, which may be no UUIDs.
+// idsOf is distinct for ids, which may be invalid.
 var idsOf = writer{all: func(list []*jobs.New) (any, error) {
 	ids, ok := make(uuids, len(list)), false
 	for i, n := range list {
@@ -298,14 +298,14 @@ var idsOf = writer{all: func(list []*jobs.New) (any, error) {
 	return ids, nil
 }}
 
-// jobRow scans jobs; one serves all rows of a result.
+// jobRow scans jobs. One jobRow is used for all rows of a result.
 type jobRow struct {
 	job  jobs.Job
 	dest []any
 	take []func()
 }
 
-// newJobRow scans the columns that a query reads, and then what extra points to.
+// newJobRow scans the columns of a query, and then into extra.
 func newJobRow(in reads, extra ...any) *jobRow {
 	r := &jobRow{dest: make([]any, 0, len(columns)+len(extra)), take: make([]func(), 0, len(columns))}
 	for _, c := range columns {
@@ -342,7 +342,7 @@ func (r *jobRow) into(list *[]jobs.Job) func(results) error {
 	})
 }
 
-// claimedRow appends jobs that session has claimed at a time to a list; about n are expected.
+// claimedRow appends jobs that a session has claimed at a time. n is how many are expected.
 func claimedRow(session string, at *time.Time, n int, list *[]jobs.Job) func(results) error {
 	row := newJobRow(inClaim)
 	row.job.Status, row.job.WorkerID = jobs.Processing, session

@@ -10,9 +10,9 @@ import (
 // DefaultSchema is the schema that holds all objects unless Options.Schema names another one.
 const DefaultSchema = "windlass"
 
-// schema puts its name into statements. They are written with the default schema, as "windlass.jobs". For another
-// schema each text is rewritten when it is first used, and kept: statements are constants, or one of the few variants
-// of List, so the map stays small.
+// schema writes its name into statements. They are written with the default schema, as "windlass.jobs". For another
+// schema a text is rewritten when it is first used, and the result is kept. There are few texts: constants, and the
+// variants of List.
 type schema struct {
 	name   string
 	prefix string // what replaces "windlass."; empty for the default schema
@@ -37,7 +37,7 @@ func newSchema(name string) (*schema, error) {
 // quoted is the name as an SQL identifier. Names such as "user" and "order" are valid only in quotes.
 func (s *schema) quoted() string { return `"` + s.name + `"` }
 
-// in returns a statement with the schema's name in it.
+// in returns a statement with the name of this schema.
 func (s *schema) in(sql string) string {
 	if s.prefix == "" {
 		return sql
@@ -55,7 +55,7 @@ func (s *schema) in(sql string) string {
 	return text
 }
 
-// rewrite is in for a text that is used once.
+// rewrite is in without the map, for texts that are used once.
 func (s *schema) rewrite(sql string) string {
 	if s.prefix == "" {
 		return sql

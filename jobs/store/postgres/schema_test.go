@@ -71,8 +71,8 @@ func TestTwoSchemasInOneDatabase(t *testing.T) {
 	}
 }
 
-// An application's own tables and types with our names stay as they are, and are not in the way, whatever the
-// search_path.
+// Tables and types of an application that have our names stay as they are, whatever the search_path, and Windlass
+// works.
 func TestForeignTablesOfTheSameNames(t *testing.T) {
 	target := servers.Postgres(t)
 	outside := openPlain(t, target)
@@ -139,7 +139,7 @@ func rowsOf(t *testing.T, s *Store, schema string) map[string]string {
 	return all
 }
 
-// Everything of an older installation comes over, wherever its connection put it, and goes on.
+// All rows of an older installation are moved, whatever schema they were in, and all functions work with them.
 func TestOlderTablesMoveIntoTheSchema(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, params string }{
 		"FromPublic":        {"public", "windlass", ""},
@@ -170,7 +170,7 @@ func TestOlderTablesMoveIntoTheSchema(t *testing.T) {
 				t.Errorf("%d objects were left behind", left)
 			}
 			goesOn(t, s)
-			// A database that came over and one that was made afresh are the same.
+			// A database that was moved and a new one are the same.
 			fresh := openWith(t, Options{URL: servers.Postgres(t), Schema: c.to})
 			if err := fresh.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
@@ -199,7 +199,7 @@ func objects(t *testing.T, s *Store) string {
 	) AS all_of_them`, s.schema.name)
 }
 
-// goesOn works with what came over: a repeat with a key, a retry, a delete, counts.
+// goesOn uses the rows that were moved: a repeated key, a redrive, a delete, counts, a completion.
 func goesOn(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -228,7 +228,7 @@ func goesOn(t *testing.T, s *Store) {
 	if err := s.Delete(ctx, page.Jobs[0].ID); err != nil {
 		t.Error(err)
 	}
-	// The session of the old process is still there and settles its job; the other one was asked to stop.
+	// A session of the older process is still alive and completes its job.
 	const worker, running = "01a21f3d-d62f-7b1b-8ad4-f2af53ddfd85", "01a21f3d-d64e-7afc-86c9-39dafc36ac83"
 	settled, err := s.Settle(ctx, []store.Outcome{{ID: running, Fence: 1, Session: worker, Verb: store.VerbComplete}})
 	if err != nil || settled[0].Result != store.Recorded {
@@ -240,7 +240,7 @@ func goesOn(t *testing.T, s *Store) {
 	works(t, s)
 }
 
-// Tables that only look like older ones of ours stay where they are.
+// Tables that differ from older ones of ours in a column stay where they are.
 func TestTablesThatAreNotQuiteOursAreNotMoved(t *testing.T) {
 	target := servers.Postgres(t)
 	outside := openPlain(t, target)
@@ -275,10 +275,11 @@ func role(t *testing.T, admin *Store, target, options string) (name, as string) 
 
 func mayMakeSchemas(t *testing.T, admin *Store, role string) {
 	t.Helper()
-	exec(t, admin, `GRANT CREATE ON DATABASE `+value[string](t, admin, "SELECT quote_ident(current_database())")+` TO `+role)
+	database := value[string](t, admin, "SELECT quote_ident(current_database())")
+	exec(t, admin, `GRANT CREATE ON DATABASE `+database+` TO `+role)
 }
 
-// What can never succeed is said once, with the way out, and is not ErrUnavailable.
+// A migration that cannot succeed is a permanent error with the way out, and not ErrUnavailable.
 func TestMigrationThatCannotSucceed(t *testing.T) {
 	refused := func(t *testing.T, s *Store, words ...string) {
 		t.Helper()
@@ -427,7 +428,7 @@ func TestStatusAndDryRun(t *testing.T) {
 	if diff := cmp.Diff(objects(t, byMigrate), objects(t, s)); diff != "" {
 		t.Errorf("by hand and by Migrate: %s", diff)
 	}
-	// Ready means this binary's migrations, or more.
+	// A schema of this version or a newer one is ready.
 	exec(t, s, `UPDATE windlass.schema_version SET version = version + 1000`)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Errorf("ping of a newer schema: %v", err)
@@ -438,7 +439,7 @@ func TestStatusAndDryRun(t *testing.T) {
 	}
 }
 
-// A schema that is up to date is left alone: no lock is taken, so a process starts while another one migrates for long.
+// Migrate takes no lock where nothing is pending, so a process can start while another one holds the lock.
 func TestCurrentSchemaTakesNoLock(t *testing.T) {
 	s := open(t)
 	other := second(t, s)

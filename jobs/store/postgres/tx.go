@@ -22,24 +22,24 @@ import (
 
 var _ store.Transactional = (*Store)(nil)
 
-// callersTx is a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver. Statements are the same
-// as elsewhere; their arrays travel as text, which every driver can send.
+// callersTx is a transaction of the application: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver. It runs the same
+// statements as a pool. Arrays are sent as text, which every driver can do.
 type callersTx struct {
 	schema *schema
 	query  func(ctx context.Context, sql string, args []any) (results, func(), error)
 
-	// restore is the caller's lock_timeout, where ours has taken its place; else empty.
+	// restore is the lock_timeout of the application, if this Store has set its own; otherwise empty.
 	restore string
 }
 
 // txOver are the errors of a transaction that was committed or rolled back.
 var txOver = []error{pgx.ErrTxClosed, sql.ErrTxDone}
 
-// InsertTx stores submissions in a transaction of the caller's: a pgx.Tx, or a *sql.Tx of any PostgreSQL driver, on the
-// Store's own database. See store.Transactional. It takes two round trips, with a key three.
+// InsertTx stores submissions in a transaction of the application on the database of this Store: a pgx.Tx, or a *sql.Tx
+// of any PostgreSQL driver. See store.Transactional. It takes two round trips, and three if a submission has a key.
 //
-// Where another transaction holds one of the keys, it waits for that one's end, up to the transaction's lock_timeout;
-// where none is set, 2 s.
+// Where another open transaction has inserted one of the keys, it waits for the end of that transaction: as long as the
+// lock_timeout of tx allows, or 2 s where that is not set.
 func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	waits := false
 	for i := range subs {
@@ -53,11 +53,14 @@ func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([
 	if err != nil {
 		return nil, err
 	}
-	return receipts, t.giveBack(ctx)
+	if err := t.giveBack(ctx); err != nil {
+		return nil, err
+	}
+	return receipts, nil
 }
 
-// CompleteTx completes a job in a transaction of the caller's, which is the same as for InsertTx. A result of more than
-// jobs.MaxResultBytes is jobs.ErrRejected, and nothing is sent then. It takes three round trips.
+// CompleteTx completes a job in such a transaction; see InsertTx and store.Transactional. For a result of more than
+// jobs.MaxResultBytes it returns jobs.ErrRejected and sends nothing. It takes three round trips.
 func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
 	switch {
 	case o.Verb != store.VerbComplete:
@@ -105,7 +108,7 @@ func (s *Store) Committed(ctx context.Context, ids []string) ([]jobs.Hint, error
 	return hints, err
 }
 
-// database tells one database from all others, also from those of other servers with the same name.
+// database identifies a database, also among servers that have databases of the same name.
 type database struct {
 	server int64
 	oid    int64
@@ -114,10 +117,9 @@ type database struct {
 const thisDatabase = `(SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
 	(SELECT d.oid::bigint FROM pg_catalog.pg_database d WHERE d.datname = current_database())`
 
-// lookAround sees whether a transaction can be written in, before anything is. It asks the catalogue, for a statement
-// that names a missing table would abort the transaction. rights is NULL where the table is missing. Where the caller
-// does not bound how long statements wait for locks, and asked to, it sets our own time-out, and answers with what to
-// set later.
+// lookAround checks a transaction before anything is written. It reads the catalogue, because a statement that names a
+// missing table would abort the transaction. rights is NULL where the table is missing. Where the application has set
+// no lock_timeout and the statements may wait for locks ($2), it sets one.
 const lookAround = `SELECT ` + thisDatabase + `, (
 		SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(t.oid, 'INSERT')
 			AND has_table_privilege(t.oid, 'UPDATE')
@@ -129,8 +131,7 @@ const lookAround = `SELECT ` + thisDatabase + `, (
 
 const callersLockTimeout = "2s"
 
-// within prepares to write in a transaction of the caller's, or says why it is none of ours. waits: the statements may
-// wait for locks.
+// within checks a transaction of the application and prepares it for our statements. waits: they may wait for locks.
 func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, error) {
 	t := &callersTx{schema: s.schema}
 	if v := reflect.ValueOf(tx); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
@@ -184,7 +185,7 @@ func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, err
 	return t, nil
 }
 
-// database is the Store's own. It is read once.
+// database returns the database of this Store. It is read once.
 func (s *Store) database(ctx context.Context) (database, error) {
 	if known := s.home.Load(); known != nil {
 		return *known, nil
@@ -197,8 +198,7 @@ func (s *Store) database(ctx context.Context) (database, error) {
 	return d, err
 }
 
-// notOurs says what an error of the first statement means: nothing was written, and the transaction is as usable as
-// before.
+// notOurs wraps an error of lookAround. Nothing was written, and the transaction is as usable as before.
 func notOurs(err error) error {
 	state, refused := stateOf(err)
 	switch {
@@ -212,7 +212,7 @@ func notOurs(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrForeignTx, err) // over, or no PostgreSQL at all
 }
 
-// stateOf is the SQLSTATE of an error that the server reported, whatever driver hands it on.
+// stateOf returns the SQLSTATE of an error that the server reported, for any driver.
 func stateOf(err error) (string, bool) {
 	var reported interface{ SQLState() string }
 	if !errors.As(err, &reported) {
@@ -221,7 +221,7 @@ func stateOf(err error) (string, bool) {
 	return reported.SQLState(), true
 }
 
-// lost reports whether the connection broke, or the time was up.
+// lost reports whether the connection broke or the context ended.
 func lost(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err,
@@ -230,8 +230,7 @@ func lost(err error) bool {
 		context.DeadlineExceeded)
 }
 
-// giveBack sets the transaction's lock_timeout to what it was. Where a statement has failed, the end of the transaction
-// does so.
+// giveBack restores the lock_timeout of the application. After a failed statement the end of the transaction does it.
 func (t *callersTx) giveBack(ctx context.Context) error {
 	if t.restore == "" {
 		return nil
@@ -240,7 +239,7 @@ func (t *callersTx) giveBack(ctx context.Context) error {
 		[]any{t.restore}, nil})
 }
 
-// write runs statements in the transaction. Whatever goes wrong, nothing is committed, so no outcome is unknown.
+// write runs statements in the transaction. It is not committed yet, so no error leaves an outcome unknown.
 func (t *callersTx) write(ctx context.Context, what string, statements ...statement) error {
 	for _, st := range ablated(statements) {
 		err := t.exchange(ctx, st)
@@ -286,8 +285,7 @@ func (t *callersTx) exchange(ctx context.Context, st statement) error {
 	return err
 }
 
-// portable turns an argument into what every driver takes. An array becomes its text: statements say of which type it
-// is.
+// portable converts an argument to what every driver can send. An array becomes text: the SQL says of which type it is.
 func portable(arg any) any {
 	switch v := arg.(type) {
 	case uuids:

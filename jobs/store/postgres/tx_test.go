@@ -21,7 +21,7 @@ import (
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
 
-// callers is an application's own transaction, whatever its driver.
+// callers is a transaction of an application, with any driver.
 type callers struct {
 	tx       any
 	query    func(sql string, to any) error // to nil: no answer is wanted
@@ -29,7 +29,7 @@ type callers struct {
 	rollback func() error
 }
 
-// drivers are the ways in which applications have their transactions. begin opens one on a connection of its own.
+// drivers open transactions in the ways that applications use. Each call makes a connection of its own.
 var drivers = map[string]func(t *testing.T, url string) callers{
 	"pgx":      beginPgx,
 	"pgx/exec": func(t *testing.T, url string) callers { return beginPgx(t, url+"&default_query_exec_mode=exec") },
@@ -101,8 +101,7 @@ func (c callers) usable(t *testing.T) {
 	}
 }
 
-// forEachDriver runs a test with every kind of transaction, straight and through PgBouncer, in a schema that is not the
-// default.
+// forEachDriver runs a test with every driver, directly and through PgBouncer, in a schema that is not the default.
 func forEachDriver(t *testing.T, test func(t *testing.T, s *Store, begin func() callers)) {
 	direct := servers.Postgres(t)
 	pooled := servers.PgBouncer(t, direct, 4)
@@ -127,7 +126,7 @@ func forEachDriver(t *testing.T, test func(t *testing.T, s *Store, begin func() 
 	}
 }
 
-// odd is a job with everything that must survive the way as text.
+// odd is a job whose values need quoting in the text of an array.
 func odd() jobs.New {
 	n := newJob()
 	n.Payload = []byte(`{"a":"quote \" backslash \\ comma, brace { } null NULL","b":"ünï \u00e9 😀","n":1e2}`)
@@ -183,8 +182,7 @@ func TestInsertTx(t *testing.T) {
 	})
 }
 
-// compactJSON keeps what was read where it says the same: jsonb orders and writes a payload in its own way, and this
-// one is not canonical.
+// compactJSON returns what was read for the payload of odd, which is not canonical: jsonb writes it in another way.
 func compactJSON(sent, read []byte) []byte {
 	if strings.Contains(string(sent), "quote") && strings.Contains(string(read),
 		`quote \" backslash \\ comma, brace { } null NULL`) {
@@ -233,7 +231,7 @@ func TestInsertTxWithKeys(t *testing.T) {
 	})
 }
 
-// keyIsBusy tries a key that an open transaction holds: nobody else can tell yet whether it is taken.
+// keyIsBusy uses a key that an open transaction has inserted. Nobody can know yet whether it is taken.
 func keyIsBusy(t *testing.T, s *Store, second callers, sub func(mark byte) []jobs.Submission) {
 	t.Helper()
 	ctx := t.Context()
@@ -347,7 +345,7 @@ func TestCompleteTx(t *testing.T) {
 	})
 }
 
-// Effect and completion are committed together, or neither is, whoever is quicker: the worker or the reaper.
+// Effect and completion are committed together, or neither is, whether the worker or the reaper is first.
 func TestCompleteTxAgainstTheReaper(t *testing.T) {
 	s := open(t)
 	exec(t, s, `CREATE TABLE effects (job uuid)`)
@@ -433,7 +431,7 @@ func TestCompleteTxAndCrash(t *testing.T) {
 	}
 }
 
-// What is no transaction of ours is refused before anything is written, and stays usable.
+// Transactions that are not of this database are refused before anything is written, and stay usable.
 func TestForeignTransactions(t *testing.T) {
 	target := servers.Postgres(t)
 	s := openURL(t, target)
@@ -524,8 +522,7 @@ func TestTransactionsKeepTheirLockTimeout(t *testing.T) {
 	}
 }
 
-// A long transaction of an application keeps a row of the counts locked. Prune does not wait for it, and merges the row
-// later.
+// Prune does not wait for a row of completed_counts that a long transaction has locked. It merges the row later.
 func TestPruneDoesNotWaitForCounts(t *testing.T) {
 	s := open(t)
 	w := session(t, s)

@@ -47,7 +47,8 @@ CREATE TABLE windlass.jobs (
         WHEN 'completed' THEN
             finished_at IS NOT NULL AND failure_kind IS NULL AND deadline_at IS NULL AND error_message IS NULL
         WHEN 'failed' THEN
-            finished_at IS NOT NULL AND coalesce(failure_kind, '') IN ('error', 'timeout', 'worker_lost', 'permanent', 'cancelled')
+            finished_at IS NOT NULL
+            AND coalesce(failure_kind, '') IN ('error', 'timeout', 'worker_lost', 'permanent', 'cancelled')
             AND deadline_at IS NULL AND result IS NULL
         ELSE false END)
 ) WITH (
@@ -63,7 +64,8 @@ CREATE TABLE windlass.jobs (
 
 -- The order in which a queue is served. attempts and lease_losses are included, so that counting and feeding read the
 -- index alone.
-CREATE INDEX jobs_due ON windlass.jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses) WHERE status = 'pending';
+CREATE INDEX jobs_due ON windlass.jobs (queue, priority DESC, run_at, id) INCLUDE (attempts, lease_losses)
+    WHERE status = 'pending';
 -- The jobs that each worker holds.
 CREATE INDEX jobs_owner ON windlass.jobs (worker_id) WHERE status = 'processing';
 -- Failed jobs, by the time they failed and by the time they were created.
