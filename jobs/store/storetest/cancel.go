@@ -18,7 +18,7 @@ var cancelling = area{name: "Cancel", cases: []behaviour{
 	{"DeleteTakesTheHistory", deleteHistory},
 }}
 
-// cancel asks for the end of a job.
+// cancel cancels a job, or requests it.
 func (f *fixture) cancel(id string) jobs.Job {
 	f.Helper()
 	j, err := f.store.Cancel(f.Context(), id)
@@ -50,7 +50,7 @@ func cancelProcessing(f *fixture) {
 	is(f, "fence", got.Fence, j.Fence)
 	f.between("cancel requested at", got.CancelRequestedAt, from, f.now())
 	is(f, "job as read", jsonOf(f.get(j.ID)), jsonOf(got))
-	held := f.pulse(session, store.SessionAlive).Held
+	held := f.beat(session, store.SessionAlive).Held
 	if len(held) != 1 || !held[0].CancelRequested {
 		f.Errorf("held: %+v, want one with a cancel request", held)
 	}
@@ -147,7 +147,7 @@ func deleteHistory(f *fixture) {
 	session := f.worker()
 	j := f.dead(session, "x")
 	f.check(f.store.Delete(f.Context(), j.ID), "delete")
-	// Only a job with the same id could still show it.
+	// A new job with the same id shows whether the history is gone.
 	f.submit(func(n *jobs.New) { n.ID = j.ID })
 	is(f, "attempts in the history", len(f.history(j.ID)), 0)
 }

@@ -53,7 +53,8 @@ func claimCounts(f *fixture) {
 func claimEmptiesProgress(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	f.check(f.store.Progress(f.Context(), []store.ProgressNote{{ID: j.ID, Fence: j.Fence, Session: session, Percent: 40, Message: "on"}}), "progress")
+	note := store.ProgressNote{ID: j.ID, Fence: j.Fence, Session: session, Percent: 40, Message: "on"}
+	f.check(f.store.Progress(f.Context(), []store.ProgressNote{note}), "progress")
 	f.record(outcome(j, store.VerbRetry))
 	if f.get(j.ID).Progress == nil {
 		f.Error("progress was lost by a retry")
@@ -103,7 +104,8 @@ func claimNextQueues(f *fixture) {
 	f.submit(inQueue("a"), priority(10))
 	b := f.submit(inQueue("b"), priority(-10))
 	c := []jobs.Job{f.submit(inQueue("c")), f.submit(inQueue("c"))}
-	got := ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 2, Queues: []string{"c", "b"}}).Jobs)
+	next := store.Claim{Session: session, Types: []string{"email"}, Next: 2, Queues: []string{"c", "b"}}
+	got := ids(f.claimAs(next).Jobs)
 	slices.Sort(got)
 	is(f, "the first queue first", jsonOf(got), jsonOf(ids(c)))
 	got = ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 5, Queues: []string{"c", "b"}}).Jobs)
@@ -133,7 +135,7 @@ func claimNextSuspects(f *fixture) {
 	is(f, "suspects that were left", len(claimed.Jobs), len(lost)-1)
 }
 
-// suspects returns n jobs that are due and were lost once with their worker.
+// suspects returns n jobs that are due, and have lost a worker once.
 func (f *fixture) suspects(n int) []jobs.Job {
 	f.Helper()
 	session := f.worker()
@@ -152,7 +154,7 @@ func (f *fixture) suspects(n int) []jobs.Job {
 func claimDraining(f *fixture) {
 	session := f.worker()
 	j := f.submit()
-	f.pulse(session, store.SessionDraining)
+	f.beat(session, store.SessionDraining)
 	f.getsNothing(session, j)
 }
 
@@ -167,7 +169,7 @@ func claimUnknownSession(f *fixture) {
 	f.getsNothing(newID(), f.submit())
 }
 
-// getsNothing checks that a session cannot claim, in either way.
+// getsNothing checks that a session can claim neither by id nor the next jobs.
 func (f *fixture) getsNothing(session string, j jobs.Job) {
 	f.Helper()
 	before := f.picture(j.ID)
@@ -207,7 +209,7 @@ func raceByNext(f *fixture) {
 	})
 }
 
-// race lets eight workers claim until all n jobs are gone; each must have gone to one of them.
+// race lets eight workers claim until all n jobs are taken, and checks that each job was taken once.
 func (f *fixture) race(n int, want func(session string) store.Claim) {
 	f.Helper()
 	stores := f.peers()

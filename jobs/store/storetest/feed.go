@@ -106,7 +106,7 @@ func dueAfter(f *fixture) {
 }
 
 func dueTies(f *fixture) {
-	// One statement, one clock: all have the same run time, and only the id tells them apart.
+	// Jobs of one call have the same run time, so the id decides.
 	all := f.submitMany(30, priority(1))
 	other := f.submit()
 	want := append(slices.Sorted(slices.Values(ids(all))), other.ID)
@@ -114,7 +114,7 @@ func dueTies(f *fixture) {
 	for _, limit := range []int{1, 7, 30, 31} {
 		is(f, "all in order", jsonOf(f.rest(limit, 0)), jsonOf(want))
 	}
-	// The place need not exist any more.
+	// The job at the place may be gone.
 	gone := jobs.Hint{ID: want[10], Priority: 1, RunAt: all[0].RunAt}
 	f.cancel(want[10])
 	hints := f.due(store.Due{Limit: 100, After: &gone})

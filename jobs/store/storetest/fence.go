@@ -27,7 +27,7 @@ var verbs = []store.Verb{store.VerbComplete, store.VerbRetry, store.VerbFail, st
 func fenceAlready(f *fixture) {
 	session := f.worker()
 	for _, verb := range verbs {
-		for _, last := range []bool{false, true} { // on the last attempt a retry ends in failed
+		for _, last := range []bool{false, true} { // on the last attempt a retry fails the job
 			j := f.running(session)
 			if last {
 				j = f.running(session, attempts(1))
@@ -46,7 +46,7 @@ func fenceAlready(f *fixture) {
 	is(f, "completed", f.stats().Completed, 2)
 }
 
-// stale checks that none of the verbs, nor a word of progress, changes anything by these credentials.
+// stale checks that neither an outcome nor a progress note with the fence and session of j changes anything.
 func (f *fixture) stale(j jobs.Job) {
 	f.Helper()
 	before := f.picture(j.ID)
@@ -98,7 +98,7 @@ func fenceUnclaimed(f *fixture) {
 	f.stale(j)
 }
 
-// lose takes a job from its worker, which goes on as a zombie.
+// lose takes a job back from its worker, which goes on as a zombie.
 func (f *fixture) lose(j jobs.Job) {
 	f.Helper()
 	f.die(j.WorkerID)

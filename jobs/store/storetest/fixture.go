@@ -15,10 +15,10 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// forever is a session's time to live where the test is not about its end: longer than any Age.
+// forever is longer than any Age: the time to live of sessions that are not to expire.
 const forever = 10_000 * time.Hour
 
-// fixture is one test with a Store of its own, and the short words for what most tests do.
+// fixture is one test with a Store of its own. Its methods are short words for what most tests do.
 type fixture struct {
 	*testing.T
 	store   store.Store
@@ -31,7 +31,7 @@ func newFixture(t *testing.T, h Harness) *fixture {
 	return &fixture{T: t, store: h.Open(t), harness: h}
 }
 
-// age lets d pass for everything that is stored.
+// age lets the time d pass.
 func (f *fixture) age(d time.Duration) {
 	f.Helper()
 	f.harness.Age(f.T, f.store, d)
@@ -45,7 +45,7 @@ func (f *fixture) now() time.Time {
 	return lead.Now
 }
 
-// peers returns two Stores on one database, where the driver can; otherwise the one Store twice.
+// peers returns two Stores on one database, or the same Store twice if the driver allows only one.
 func (f *fixture) peers() [2]store.Store {
 	f.Helper()
 	if f.harness.Second != nil {
@@ -56,7 +56,7 @@ func (f *fixture) peers() [2]store.Store {
 	return [2]store.Store{f.store, f.store}
 }
 
-// check ends the test where an error came that the test is not about.
+// check ends the test if there is an error.
 func (f *fixture) check(err error, what string) {
 	f.Helper()
 	if err != nil {
@@ -64,7 +64,7 @@ func (f *fixture) check(err error, what string) {
 	}
 }
 
-// wants ends the test where the error is not the one that the contract names.
+// wants ends the test if the error is not the one that the contract names.
 func (f *fixture) wants(err, want error, what string) {
 	f.Helper()
 	if !errors.Is(err, want) {
@@ -72,7 +72,7 @@ func (f *fixture) wants(err, want error, what string) {
 	}
 }
 
-// job is a submission's job as most tests want it.
+// job is a new job as most tests need it.
 func job(edits ...func(*jobs.New)) jobs.New {
 	n := jobs.New{
 		ID: newID(), Type: "email", Queue: jobs.DefaultQueue, Payload: json.RawMessage(`{"to":"ada"}`),
@@ -96,7 +96,7 @@ func (f *fixture) submit(edits ...func(*jobs.New)) jobs.Job {
 	return f.submitAll(job(edits...))[0]
 }
 
-// submitMany stores n jobs alike.
+// submitMany stores n jobs that differ only in their ids.
 func (f *fixture) submitMany(n int, edits ...func(*jobs.New)) []jobs.Job {
 	f.Helper()
 	all := make([]jobs.New, n)
@@ -106,7 +106,7 @@ func (f *fixture) submitMany(n int, edits ...func(*jobs.New)) []jobs.Job {
 	return f.submitAll(all...)
 }
 
-// submitAll stores jobs in one call, each as a submission of its own.
+// submitAll stores jobs in one call, each in a submission of its own.
 func (f *fixture) submitAll(all ...jobs.New) []jobs.Job {
 	f.Helper()
 	subs := make([]jobs.Submission, len(all))
@@ -145,7 +145,7 @@ func (f *fixture) history(id string) []jobs.Attempt {
 	return history
 }
 
-// picture is everything that the Store tells of a job, to see whether anything has changed.
+// picture is all that the Store says about a job. Equal pictures mean that nothing has changed.
 func (f *fixture) picture(id string) string {
 	f.Helper()
 	j, history, err := f.store.Get(f.Context(), id)
@@ -153,7 +153,7 @@ func (f *fixture) picture(id string) string {
 	return jsonOf(j) + jsonOf(history)
 }
 
-// worker opens a session that serves these types ("email" where none is named).
+// worker opens a session that serves these types, or "email" if none is named.
 func (f *fixture) worker(types ...string) string {
 	f.Helper()
 	return f.workerFor(forever, types...)
@@ -172,11 +172,12 @@ func (f *fixture) workerFor(ttl time.Duration, types ...string) string {
 // die ends a session.
 func (f *fixture) die(session string) {
 	f.Helper()
-	_, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: store.SessionDead, SinceCompletion: -1})
+	_, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: store.SessionDead,
+		SinceCompletion: -1})
 	f.check(err, "beat")
 }
 
-// claim asks for jobs of the type "email" by id.
+// claim claims jobs of the type "email" by id.
 func (f *fixture) claim(session string, ids ...string) store.Claimed {
 	f.Helper()
 	c := store.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: len(ids)}
@@ -193,7 +194,7 @@ func (f *fixture) claimAs(c store.Claim) store.Claimed {
 	return claimed
 }
 
-// take claims one job that must be there to be had.
+// take claims one job, and ends the test if that fails.
 func (f *fixture) take(session, id string) jobs.Job {
 	f.Helper()
 	claimed := f.claim(session, id)
@@ -209,7 +210,7 @@ func (f *fixture) running(session string, edits ...func(*jobs.New)) jobs.Job {
 	return f.take(session, f.submit(edits...).ID)
 }
 
-// outcome fills in whose attempt it is.
+// outcome is an outcome of the attempt that j shows.
 func outcome(j jobs.Job, verb store.Verb) store.Outcome {
 	o := store.Outcome{ID: j.ID, Fence: j.Fence, Session: j.WorkerID, Verb: verb}
 	switch verb {
@@ -234,7 +235,7 @@ func (f *fixture) settle(outcomes ...store.Outcome) []store.Settled {
 	return settled
 }
 
-// record settles one attempt, which must count.
+// record settles one attempt, and ends the test if that is not recorded.
 func (f *fixture) record(o store.Outcome) store.Settled {
 	f.Helper()
 	settled := f.settle(o)[0]
@@ -244,7 +245,7 @@ func (f *fixture) record(o store.Outcome) store.Settled {
 	return settled
 }
 
-// completed, dead and cancelled store a job and bring it to its end.
+// completed, dead and cancelled store a job and end it.
 func (f *fixture) completed(session string, edits ...func(*jobs.New)) jobs.Job {
 	f.Helper()
 	j := f.running(session, edits...)
@@ -276,7 +277,7 @@ func (f *fixture) stats() store.Stats {
 	return s
 }
 
-// is compares a field with what the contract says of it.
+// is compares a value with the one that the contract asks for.
 func is[T comparable](f *fixture, what string, got, want T) {
 	f.Helper()
 	if got != want {
@@ -284,7 +285,7 @@ func is[T comparable](f *fixture, what string, got, want T) {
 	}
 }
 
-// between checks a time that the Store has set.
+// between checks that a time lies between two others.
 func (f *fixture) between(what string, got, from, to time.Time) {
 	f.Helper()
 	if got.Before(from) || got.After(to) {
@@ -292,7 +293,7 @@ func (f *fixture) between(what string, got, from, to time.Time) {
 	}
 }
 
-// span checks a duration as far as the time that the test itself takes allows: a little less than want is what has passed since.
+// span checks the time until something. It may be a little less than want, because the test itself takes time.
 func (f *fixture) span(what string, got, want time.Duration) {
 	f.Helper()
 	if got > want || got < want-10*time.Second {
@@ -318,7 +319,7 @@ func hintIDs(hints []jobs.Hint) []string {
 	return list
 }
 
-// jsonOf writes anything down so that equal things read the same.
+// jsonOf turns a value into a text, to compare and to print.
 func jsonOf(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -329,7 +330,7 @@ func jsonOf(v any) string {
 
 var lastID atomic.Int64
 
-// newID makes a UUIDv7 that is greater than all before it.
+// newID returns a UUIDv7 that is greater than all before it.
 func newID() string {
 	var stamp int64 // milliseconds in the upper 48 bits and a counter in the lower 12
 	for {

@@ -89,7 +89,7 @@ func insertMetadata(f *fixture) {
 	check("of a dead job", f.get(n.ID).Metadata, noted)
 }
 
-// Two alike in all but the payload, and one for each field that differs.
+// The first two jobs differ only in the payload. Each further one differs from the first in one more field.
 func insertDiffering(f *fixture) {
 	at := f.now().Add(24 * time.Hour).Truncate(time.Microsecond)
 	edits := []func(n *jobs.New){
@@ -99,8 +99,9 @@ func insertDiffering(f *fixture) {
 		func(n *jobs.New) { n.RunAt = at }, func(n *jobs.New) { n.Delay = 3 * time.Hour },
 		func(n *jobs.New) { n.Metadata = map[string]string{"a": "b"} },
 	}
-	base := jobs.New{Type: "email", Queue: "default", Payload: json.RawMessage(`{"n":1}`), MaxAttempts: 5, Timeout: time.Minute}
-	for size := 2; size <= len(edits); size++ { // two that are alike, and each other with those before it
+	base := jobs.New{Type: "email", Queue: "default", Payload: json.RawMessage(`{"n":1}`), MaxAttempts: 5,
+		Timeout: time.Minute}
+	for size := 2; size <= len(edits); size++ { // also without the later ones
 		list := make([]jobs.New, size)
 		for i := range list {
 			list[i] = base
@@ -146,8 +147,8 @@ func insertFuture(f *fixture) {
 	is(f, "run at as read", jsonOf(f.get(j.ID).RunAt), jsonOf(at.UTC()))
 }
 
-// documents hold what databases like to change: digits, escapes, the order of keys, long texts. They are in canonical form, as all that comes
-// to a Store.
+// documents hold what a database may change: digits, escapes, the order of keys, long texts. They are in canonical
+// form, as all documents that come to a Store.
 var documents = []string{
 	`{}`,
 	canonical(`{"b":1.00,"aa":12345678901234567890,"n":{"x":[1,"\u00e9 é <>&"]}}`),
@@ -175,7 +176,7 @@ func insertPayload(f *fixture) {
 	}
 }
 
-// sameJSON compares documents by the byte, but for white space.
+// sameJSON compares documents byte by byte, without white space.
 func (f *fixture) sameJSON(what string, got []byte, want string) {
 	f.Helper()
 	var compact bytes.Buffer

@@ -26,7 +26,7 @@ var keys = area{name: "Keys", cases: []behaviour{
 
 func fingerprint(b byte) (p [32]byte) { p[0] = b; return p }
 
-// keyed makes a submission of new jobs under a key.
+// keyed is a submission with a key.
 func keyed(key string, request byte, all ...jobs.New) jobs.Submission {
 	if len(all) == 0 {
 		all = []jobs.New{job()}
@@ -34,7 +34,7 @@ func keyed(key string, request byte, all ...jobs.New) jobs.Submission {
 	return jobs.Submission{Jobs: all, Key: &jobs.Key{Scope: "", Key: key, Fingerprint: fingerprint(request)}}
 }
 
-// send stores submissions and returns the receipts.
+// send inserts submissions and returns the receipts.
 func (f *fixture) send(subs ...jobs.Submission) []jobs.Receipt {
 	f.Helper()
 	receipts, err := f.store.Insert(f.Context(), subs)
@@ -96,7 +96,8 @@ func keyBulk(f *fixture) {
 func keyMixed(f *fixture) {
 	old := f.send(keyed("old", 1))[0].Jobs[0]
 	receipts := f.send(
-		keyed("new", 1), keyed("old", 1), jobs.Submission{Jobs: []jobs.New{job(), job()}}, keyed("other", 9), keyed("fresh", 1),
+		keyed("new", 1), keyed("old", 1), jobs.Submission{Jobs: []jobs.New{job(), job()}}, keyed("other", 9),
+		keyed("fresh", 1),
 	)
 	for i, r := range receipts {
 		f.check(r.Err, "receipt")
@@ -116,7 +117,7 @@ func keyExpiry(f *fixture) {
 	f.age(jobs.KeyTTL - time.Hour)
 	is(f, "replayed within the day", f.send(keyed("k", 1))[0].Replayed, true)
 	f.age(2 * time.Hour)
-	other := f.send(keyed("k", 2))[0] // the key is free, also for another request
+	other := f.send(keyed("k", 2))[0] // the key is free for any request
 	f.check(other.Err, "after a day")
 	is(f, "replayed after a day", other.Replayed, false)
 	if other.Jobs[0].ID == first.Jobs[0].ID {
@@ -166,7 +167,7 @@ func keyTakeoverRace(f *fixture) {
 	is(f, "total", f.stats().Total, 2)
 }
 
-// raceForKey submits the same request n times at once: one creates the job, all answer with it.
+// raceForKey submits the same request n times at once. One call must create the job, and all must return it.
 func (f *fixture) raceForKey(n int) {
 	f.Helper()
 	stores := f.peers()
@@ -191,7 +192,7 @@ func (f *fixture) raceForKey(n int) {
 	is(f, "new jobs", f.stats().Total-before, 1)
 }
 
-// persist submits until the Store is not busy any more, as a client does.
+// persist submits again while the Store is busy, as a client does.
 func (f *fixture) persist(s store.Store, sub jobs.Submission) jobs.Receipt {
 	for range 100 {
 		receipts, err := s.Insert(f.Context(), []jobs.Submission{sub})

@@ -15,7 +15,7 @@ var putOff = area{name: "ClaimLater", cases: []behaviour{
 	{"SuspectsTooMany", laterSuspects},
 }}
 
-// later claims ids that cannot be had now and returns the one hint of the answer.
+// later claims a job that cannot be claimed now, and returns its hint.
 func (f *fixture) later(session string, id string) jobs.Hint {
 	f.Helper()
 	claimed := f.claim(session, id)
@@ -25,7 +25,7 @@ func (f *fixture) later(session string, id string) jobs.Hint {
 	return claimed.Later[0]
 }
 
-// hinted checks a hint against the job that it is about.
+// hinted compares a hint with its job.
 func (f *fixture) hinted(h jobs.Hint) {
 	f.Helper()
 	j := f.get(h.ID)
@@ -67,7 +67,7 @@ func laterParked(f *fixture) {
 	f.between("run at", got.RunAt, from.Add(30*time.Second), to.Add(30*time.Second))
 	is(f, "status", got.Status, jobs.Pending)
 	is(f, "attempts", got.Attempts, 0)
-	// A job that is put off again and again is not pushed further away by each claim.
+	// A second claim does not put the job off further.
 	f.age(10 * time.Second)
 	f.span("in, 10 s later", f.later(session, j.ID).In, 20*time.Second)
 }

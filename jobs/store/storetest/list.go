@@ -123,7 +123,7 @@ func (f *fixture) population() []jobs.Job {
 			f.record(retry)
 			list = append(list, retry.ID)
 		}
-		// An attempt that was given back leaves a job that waits, not one that is tried again.
+		// A job whose attempt was given back is waiting, not retrying.
 		snoozed := outcome(f.running(session, edit), store.VerbSnooze)
 		snoozed.Delay = time.Hour
 		f.record(snoozed)
@@ -162,11 +162,14 @@ func listFilters(f *fixture) {
 	}
 	for _, state := range jobs.States {
 		check(store.ListQuery{State: state}, func(j jobs.Job) bool { return j.State(now) == state })
-		check(store.ListQuery{State: state, Queue: "low"}, func(j jobs.Job) bool { return j.State(now) == state && j.Queue == "low" })
+		check(store.ListQuery{State: state, Queue: "low"}, func(j jobs.Job) bool {
+			return j.State(now) == state && j.Queue == "low"
+		})
 		check(store.ListQuery{State: state, Status: jobs.Pending}, func(j jobs.Job) bool {
 			return j.State(now) == state && j.Status == jobs.Pending
 		})
-		is(f, "state occurs: "+string(state), slices.ContainsFunc(all, func(j jobs.Job) bool { return j.State(now) == state }), true)
+		occurs := slices.ContainsFunc(all, func(j jobs.Job) bool { return j.State(now) == state })
+		is(f, "state occurs: "+string(state), occurs, true)
 	}
 	check(store.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
 	check(store.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })

@@ -16,7 +16,7 @@ var modelling = area{name: "Model", cases: []behaviour{
 	{"RandomHistoriesGoAsTheModelSays", followModel},
 }}
 
-// modelled is what the model knows of a job. It says what each call must answer, and how the job must look afterwards.
+// modelled is what the model knows about a job: what each call must answer, and what the job must be after it.
 type modelled struct {
 	status           jobs.Status
 	kind             jobs.FailureKind
@@ -32,25 +32,27 @@ type modelled struct {
 	history          int
 }
 
-// machine is the model beside the Store.
+// machine makes the same calls to the model and to the Store.
 type machine struct {
 	*fixture
 	jobs     map[string]*modelled
 	ids      []string
 	sessions []string
 	dead     map[string]bool
-	claims   []store.Outcome // the right to settle, good or stale
+	claims   []store.Outcome // of attempts that were claimed, some of them stale
 }
 
 func followModel(f *fixture) {
-	// Unless somebody asks for more: a Store's calls take time, and a failure's seed is in its message.
+	// Few by default, because a Store takes time. The message of a failure holds its seed.
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		f.check(errors.Join(flag.Set("rapid.checks", "30"), flag.Set("rapid.nofailfile", "true")), "settings of rapid")
 	}
 	rapid.Check(f.T, func(t *rapid.T) {
-		m := &machine{fixture: f, jobs: map[string]*modelled{}, sessions: []string{f.worker(), f.worker()}, dead: map[string]bool{}}
+		m := &machine{fixture: f, jobs: map[string]*modelled{}, sessions: []string{f.worker(), f.worker()},
+			dead: map[string]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"submit": m.submitSome, "claim": m.claimSome, "settle": m.settleOne, "settle again": m.settleAgain, "cancel": m.cancelOne,
+			"submit": m.submitSome, "claim": m.claimSome, "settle": m.settleOne, "settle again": m.settleAgain,
+			"cancel":  m.cancelOne,
 			"redrive": m.redriveOne, "delete": m.deleteOne, "die": m.die, "reap": m.reapAll, "age": m.ageAll, "": m.compare,
 		})
 	})
@@ -78,7 +80,8 @@ func (m *machine) claimSome(t *rapid.T) {
 	session := rapid.SampledFrom(m.sessions).Draw(t, "session")
 	ids := rapid.SliceOfNDistinct(rapid.SampledFrom(m.ids), 1, min(4, len(m.ids)), rapid.ID).Draw(t, "jobs")
 	suspects := rapid.SampledFrom([]int{0, len(ids)}).Draw(t, "suspects")
-	got, err := m.store.Claim(m.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids, Suspects: suspects})
+	got, err := m.store.Claim(m.Context(), store.Claim{Session: session, Types: []string{"email"}, IDs: ids,
+		Suspects: suspects})
 	if err != nil {
 		t.Fatalf("claim: %v", err)
 	}
@@ -97,7 +100,8 @@ func (m *machine) claimSome(t *rapid.T) {
 		m.claims = append(m.claims, store.Outcome{ID: j.ID, Fence: j.Fence, Session: session})
 	}
 	for _, id := range ids {
-		if w := m.jobs[id]; w != nil && w.status == jobs.Pending && !w.later && !m.dead[session] && (w.losses == 0 || suspects > 0) {
+		if w := m.jobs[id]; w != nil && w.status == jobs.Pending && !w.later && !m.dead[session] &&
+			(w.losses == 0 || suspects > 0) {
 			t.Fatalf("claim left out %s, which is due: %+v", id, w)
 		}
 	}
@@ -108,7 +112,7 @@ func (m *machine) settleOne(t *rapid.T) {
 		t.Skip("nothing was claimed")
 	}
 	o := rapid.SampledFrom(m.claims).Draw(t, "claim")
-	o.Verb = rapid.SampledFrom([]store.Verb{store.VerbComplete, store.VerbRetry, store.VerbFail, store.VerbSnooze, store.VerbRelease}).Draw(t, "verb")
+	o.Verb = rapid.SampledFrom(verbs).Draw(t, "verb")
 	o.Attempt, o.Kind, o.Error = jobs.AttemptFailed, jobs.KindError, "no luck"
 	if o.Verb == store.VerbComplete {
 		o.Error = ""
@@ -116,7 +120,7 @@ func (m *machine) settleOne(t *rapid.T) {
 	m.settleAs(t, o)
 }
 
-// settleAgain repeats an outcome, as a worker does that has lost the answer.
+// settleAgain repeats an outcome, as a worker does that has not got the answer.
 func (m *machine) settleAgain(t *rapid.T) {
 	w := m.jobs[m.pick(t)]
 	if w == nil || w.settled == nil {
@@ -149,14 +153,15 @@ func (m *machine) settleAs(t *rapid.T, o store.Outcome) {
 	}
 	w.settled, w.settledAs = &o, w.status
 	if o.Verb == store.VerbRelease && w.status == jobs.Failed {
-		// The contract leaves open whether a release that ends the job raises the fence: nobody can claim it any more.
+		// The contract does not say whether a release that fails the job raises the fence. Nobody can claim it after
+		// that.
 		if j := m.get(o.ID); j.Fence == o.Fence {
 			w.fence = o.Fence
 		}
 	}
 }
 
-// settle is the model's own idea of an outcome.
+// settle applies an outcome to the model.
 func (w *modelled) settle(o store.Outcome) {
 	if o.Verb == store.VerbComplete {
 		w.status, w.losses = jobs.Completed, 0
@@ -230,7 +235,8 @@ func (m *machine) deleteOne(t *rapid.T) {
 	w := m.jobs[id]
 	err := m.store.Delete(m.Context(), id)
 	switch {
-	case w == nil && !errors.Is(err, jobs.ErrNotFound), w != nil && !w.status.Terminal() && !errors.Is(err, jobs.ErrConflict):
+	case w == nil && !errors.Is(err, jobs.ErrNotFound),
+		w != nil && !w.status.Terminal() && !errors.Is(err, jobs.ErrConflict):
 		t.Fatalf("delete of %+v: %v", w, err)
 	case w == nil, !w.status.Terminal():
 	case err != nil:
@@ -240,14 +246,15 @@ func (m *machine) deleteOne(t *rapid.T) {
 	}
 }
 
-// die ends a session and opens another in its place.
+// die ends a session and opens a new one in its place.
 func (m *machine) die(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.sessions)-1).Draw(t, "session")
 	if m.dead[m.sessions[i]] {
 		m.sessions[i] = m.worker()
 		return
 	}
-	if _, err := m.store.Heartbeat(m.Context(), store.Heartbeat{Session: m.sessions[i], State: store.SessionDead}); err != nil {
+	last := store.Heartbeat{Session: m.sessions[i], State: store.SessionDead}
+	if _, err := m.store.Heartbeat(m.Context(), last); err != nil {
 		t.Fatalf("end of a session: %v", err)
 	}
 	m.dead[m.sessions[i]] = true
@@ -290,7 +297,7 @@ func (m *machine) reapAll(t *rapid.T) {
 	}
 }
 
-// ageAll lets so much time pass that every retry is due, and every deadline over.
+// ageAll lets so much time pass that every retry is due and every deadline has passed.
 func (m *machine) ageAll(*rapid.T) {
 	m.age(2 * time.Hour)
 	for _, w := range m.jobs {

@@ -17,7 +17,7 @@ var pruning = area{name: "Prune", cases: []behaviour{
 	{"SessionsDeadForLong", pruneSessions},
 }}
 
-// prune calls once; what the test does not name is kept.
+// prune calls Prune once. What the test does not name is kept.
 func (f *fixture) prune(p store.Prune) store.Pruned {
 	f.Helper()
 	for _, d := range []*time.Duration{&p.Completed, &p.Failed, &p.Sessions} {
@@ -30,7 +30,7 @@ func (f *fixture) prune(p store.Prune) store.Pruned {
 	return pruned
 }
 
-// pruneAll calls until nothing is left to do, and returns the sums.
+// pruneAll calls Prune until the end is reached, and returns the sums.
 func (f *fixture) pruneAll(p store.Prune) store.Pruned {
 	f.Helper()
 	var sum store.Pruned
@@ -107,7 +107,7 @@ func pruneBounded(f *fixture) {
 	for _, j := range f.claim(session, ids(all)...).Jobs {
 		outcomes = append(outcomes, outcome(j, store.VerbComplete))
 	}
-	f.settle(outcomes[:20]...) // the others stay among them
+	f.settle(outcomes[:20]...) // the others stay processing
 	for range 10 {
 		f.dead(session, "x")
 	}
@@ -132,7 +132,7 @@ func pruneHistory(f *fixture) {
 	f.age(2 * time.Hour)
 	is(f, "pruned", f.pruneAll(store.Prune{Completed: time.Hour, Failed: time.Hour, Limit: 100}).Jobs, 2)
 	for _, id := range []string{j.ID, dead.ID} {
-		// Only a job with the same id could still show it.
+		// A new job with the same id shows whether the history is gone.
 		f.submit(func(n *jobs.New) { n.ID = id })
 		is(f, "attempts in the history", len(f.history(id)), 0)
 	}
@@ -157,5 +157,5 @@ func pruneSessions(f *fixture) {
 	f.die(f.worker())
 	is(f, "sessions", f.pruneAll(store.Prune{Sessions: time.Hour, Limit: 100}).Sessions, 1)
 	is(f, "the younger dead", f.pruneAll(store.Prune{Sessions: time.Microsecond, Limit: 100}).Sessions, 1)
-	is(f, "alive", f.pulse(living, store.SessionAlive).Alive, true)
+	is(f, "alive", f.beat(living, store.SessionAlive).Alive, true)
 }

@@ -32,7 +32,7 @@ func (f *fixture) reap(limit int) []store.Reaped {
 	return reaped
 }
 
-// lost checks that a job was taken back and waits for its next attempt.
+// lost checks that a job was taken back, and is pending again.
 func (f *fixture) lost(reaped []store.Reaped, was jobs.Job) {
 	f.Helper()
 	if len(reaped) != 1 || reaped[0].Job.ID != was.ID {
@@ -69,7 +69,7 @@ func reapExpired(f *fixture) {
 	f.age(31 * time.Second)
 	f.lost(f.reap(10), j)
 	is(f, "reaped again", len(f.reap(10)), 0)
-	is(f, "alive", f.pulse(session, store.SessionAlive).Alive, false)
+	is(f, "alive", f.beat(session, store.SessionAlive).Alive, false)
 }
 
 func reapDead(f *fixture) {
@@ -99,7 +99,7 @@ func reapLiving(f *fixture) {
 
 func reapDraining(f *fixture) {
 	j := f.running(f.worker())
-	is(f, "alive", f.pulse(j.WorkerID, store.SessionDraining).Alive, true)
+	is(f, "alive", f.beat(j.WorkerID, store.SessionDraining).Alive, true)
 	is(f, "reaped", len(f.reap(10)), 0)
 	f.record(outcome(j, store.VerbComplete))
 }
@@ -110,10 +110,10 @@ func reapDeadline(f *fixture) {
 	is(f, "reaped within the grace", len(f.reap(10)), 0)
 	f.age(4 * time.Second)
 	f.lost(f.reap(10), j)
-	is(f, "session lives", f.pulse(j.WorkerID, store.SessionAlive).Alive, true)
+	is(f, "session lives", f.beat(j.WorkerID, store.SessionAlive).Alive, true)
 }
 
-// The clock may have jumped since the caller has looked at it, either way.
+// The clock may have jumped forward or back since the caller read it.
 func reapTrusted(f *fixture) {
 	f.running(f.worker())
 	gone := f.running(f.workerFor(30 * time.Second))
@@ -132,7 +132,8 @@ func reapTrusted(f *fixture) {
 	}
 	is(f, "reaped as of never", jsonOf(asOf(time.Time{})), jsonOf([]string{said.ID}))
 	is(f, "reaped as of before they were lost", len(asOf(f.now().Add(-time.Minute))), 0)
-	is(f, "reaped as of what is yet to come", jsonOf(asOf(f.now().Add(24*time.Hour))), jsonOf([]string{gone.ID, overdue.ID}))
+	future := asOf(f.now().Add(24 * time.Hour))
+	is(f, "reaped as of a time in the future", jsonOf(future), jsonOf([]string{gone.ID, overdue.ID}))
 }
 
 func reapLastAttempt(f *fixture) {
@@ -168,7 +169,7 @@ func reapThreeLosses(f *fixture) {
 	is(f, "kind", got.FailureKind, jobs.KindWorkerLost)
 	is(f, "attempts in the history", len(f.history(id)), jobs.MaxLeaseLosses)
 
-	// An outcome in between starts the count again.
+	// An outcome sets the count back to 0.
 	id = f.submit(attempts(50)).ID
 	for range jobs.MaxLeaseLosses + 1 {
 		j := f.take(f.worker(), id)

@@ -62,7 +62,7 @@ func redriveResets(f *fixture) {
 	is(f, "cancel request is gone", got.CancelRequestedAt.IsZero(), true)
 	f.between("run at", got.RunAt, from, f.now())
 	is(f, "history", jsonOf(f.history(id)), history)
-	// The releases start again at 0 too: this one still gives the attempt back.
+	// Releases start again at 0 too, so this one gives the attempt back.
 	f.record(outcome(f.take(session, id), store.VerbRelease))
 	is(f, "attempts", f.get(id).Attempts, 0)
 	f.record(outcome(f.take(session, id), store.VerbComplete))
@@ -106,7 +106,8 @@ func redriveFilter(f *fixture) {
 
 func redriveError(f *fixture) {
 	session := f.worker()
-	texts := []string{"Connection REFUSED by host", "100% full", "1000 full", "a_b", "axb", `C:\temp`, "it's [odd]", "* and ?"}
+	texts := []string{"Connection REFUSED by host", "100% full", "1000 full", "a_b", "axb", `C:\temp`, "it's [odd]",
+		"* and ?"}
 	all := map[string]string{}
 	for _, text := range texts {
 		all[text] = f.dead(session, text).ID
@@ -160,7 +161,7 @@ func redriveSpread(f *fixture) {
 			late++
 		}
 	}
-	// Forty fair coins all fall alike once in 5e11 runs.
+	// Forty fair coins fall on the same side once in 5e11 runs.
 	if early == 0 || late == 0 {
 		f.Errorf("not spread: %d in the first half hour, %d in the second", early, late)
 	}

@@ -20,10 +20,11 @@ var sessions = area{name: "Sessions", cases: []behaviour{
 	{"TypesAreOverwritten", sessionTypes},
 }}
 
-// pulse beats once.
-func (f *fixture) pulse(session string, state store.SessionState) store.HeartbeatReply {
+// beat sends a heartbeat.
+func (f *fixture) beat(session string, state store.SessionState) store.HeartbeatReply {
 	f.Helper()
-	v, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: state, TTL: forever, SinceCompletion: -1})
+	v, err := f.store.Heartbeat(f.Context(), store.Heartbeat{Session: session, State: state, TTL: forever,
+		SinceCompletion: -1})
 	f.check(err, "beat")
 	return v
 }
@@ -82,7 +83,7 @@ func sessionHeld(f *fixture) {
 	f.running(other)
 	f.completed(session)
 	f.cancel(b.ID)
-	held := f.pulse(session, store.SessionAlive).Held
+	held := f.beat(session, store.SessionAlive).Held
 	slices.SortFunc(held, func(x, y store.Held) int { return slices.Compare([]byte(x.ID), []byte(y.ID)) })
 	want := []store.Held{{ID: a.ID, Fence: a.Fence}, {ID: b.ID, Fence: b.Fence, CancelRequested: true}}
 	is(f, "held", jsonOf(held), jsonOf(want))
@@ -92,7 +93,7 @@ func sessionLate(f *fixture) {
 	session := f.workerFor(30 * time.Second)
 	j := f.running(session)
 	f.age(40 * time.Second)
-	is(f, "alive", f.pulse(session, store.SessionAlive).Alive, true)
+	is(f, "alive", f.beat(session, store.SessionAlive).Alive, true)
 	is(f, "reaped", len(f.reap(10)), 0)
 	f.record(outcome(j, store.VerbComplete))
 }
@@ -102,14 +103,14 @@ func sessionDead(f *fixture) {
 	j := f.submit()
 	f.die(session)
 	for _, state := range []store.SessionState{store.SessionAlive, store.SessionDraining, store.SessionDead} {
-		is(f, "alive", f.pulse(session, state).Alive, false)
+		is(f, "alive", f.beat(session, state).Alive, false)
 	}
 	is(f, "claimed", len(f.claim(session, j.ID).Jobs), 0)
 	is(f, "sessions", len(f.sessions()), 0)
 }
 
 func sessionUnknown(f *fixture) {
-	v := f.pulse(newID(), store.SessionAlive)
+	v := f.beat(newID(), store.SessionAlive)
 	is(f, "alive", v.Alive, false)
 	is(f, "sessions", len(f.sessions()), 0)
 }

@@ -29,7 +29,7 @@ var settling = area{name: "Settle", cases: []behaviour{
 func settleComplete(f *fixture) {
 	session := f.worker()
 	j := f.running(session)
-	f.record(outcome(j, store.VerbRetry)) // leaves an error behind, which a completion empties
+	f.record(outcome(j, store.VerbRetry)) // leaves an error, which a completion empties
 	j = f.take(session, j.ID)
 	o := outcome(j, store.VerbComplete)
 	o.Result = json.RawMessage(`{"sent":true}`)
@@ -187,7 +187,8 @@ func settleRelease(f *fixture) {
 	is(f, "fence", got.Fence, j.Fence+1)
 	is(f, "suspect", got.Suspect(), false)
 	history := f.history(j.ID)
-	if len(history) != 1 || history[0].Outcome != jobs.AttemptReleased || history[0].Error != "shutting down" || history[0].Fence != j.Fence {
+	if len(history) != 1 || history[0].Outcome != jobs.AttemptReleased || history[0].Error != "shutting down" ||
+		history[0].Fence != j.Fence {
 		f.Errorf("history: %+v", history)
 	}
 	is(f, "fence of the next claim", f.take(session, j.ID).Fence, j.Fence+2)
@@ -277,7 +278,7 @@ func settleMany(f *fixture) {
 	is(f, "due", stats.Due, 600)
 }
 
-// Drivers may record completions that are alike by a shorter way: that has to tell the same of each.
+// A driver may have a shorter statement for completions that are alike. Its answers must be the same.
 func settleAlike(f *fixture) {
 	session := f.worker()
 	var outcomes []store.Outcome
@@ -307,7 +308,8 @@ func settleHistory(f *fixture) {
 	session := f.worker()
 	id := f.submit().ID
 	var fences []int64
-	for _, verb := range []store.Verb{store.VerbRetry, store.VerbRelease, store.VerbSnooze, store.VerbRetry, store.VerbFail} {
+	for _, verb := range []store.Verb{store.VerbRetry, store.VerbRelease, store.VerbSnooze, store.VerbRetry,
+		store.VerbFail} {
 		j := f.take(session, id)
 		f.record(outcome(j, verb))
 		if verb != store.VerbSnooze {

@@ -22,7 +22,8 @@ func statsEmpty(f *fixture) {
 	is(f, "stats", jsonOf(got), jsonOf(store.Stats{}))
 }
 
-// counted is what Stats should say, by hand: without the clock's part (oldest, last minute) and the orphans.
+// counted is what Stats must be for these jobs, without what depends on the clock (oldest, last minute), and without
+// orphans.
 func counted(all []jobs.Job, now time.Time) store.Stats {
 	var s store.Stats
 	queues := map[string]*store.QueueStats{}
@@ -69,8 +70,8 @@ func counted(all []jobs.Job, now time.Time) store.Stats {
 	return s
 }
 
-// tallies checks Stats against a count of the jobs. A job may become due meanwhile: the count before that is right too.
-func (f *fixture) tallies(all []jobs.Job) {
+// counts compares Stats with a count of the jobs. A job may become due meanwhile: either count is right then.
+func (f *fixture) counts(all []jobs.Job) {
 	f.Helper()
 	before := f.now()
 	got := f.stats()
@@ -86,8 +87,8 @@ func (f *fixture) tallies(all []jobs.Job) {
 
 func statsStates(f *fixture) {
 	all := f.population()
-	f.tallies(all)
-	// Deleting, sending back and cancelling keep the sums right.
+	f.counts(all)
+	// Deletes, redrives and cancels keep the sums right.
 	var left []jobs.Job
 	for i, j := range all {
 		switch {
@@ -102,7 +103,7 @@ func statsStates(f *fixture) {
 		}
 		left = append(left, f.get(j.ID))
 	}
-	f.tallies(left)
+	f.counts(left)
 }
 
 func statsOldest(f *fixture) {
@@ -121,7 +122,7 @@ func statsOldest(f *fixture) {
 	is(f, "oldest due of c", got.Queues[2].OldestDue, 0)
 }
 
-// aged checks how long ago something was: the test itself takes some time too.
+// aged checks how long ago something was. It may be a little longer ago than want, because the test itself takes time.
 func (f *fixture) aged(what string, got, want time.Duration) {
 	f.Helper()
 	if got < want || got > want+10*time.Second {

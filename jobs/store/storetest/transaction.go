@@ -11,7 +11,8 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// While a transaction is open these tests only read from the Store, but for OpenKeyIsBusy: a driver with one writer could not do more.
+// While a transaction is open, only OpenKeyIsBusy writes outside of it. With a driver that has one writer, others would
+// wait.
 var transacting = area{name: "Transaction", cases: []behaviour{
 	{"InsertIsThereOnceCommitted", txInsert},
 	{"InsertIsGoneAfterRollback", txInsertRollback},
@@ -34,15 +35,15 @@ var transacting = area{name: "Transaction", cases: []behaviour{
 	{"CommittedHintsPendingJobs", txCommitted},
 }}
 
-// transaction is one that is open.
+// transaction is an open transaction.
 type transaction struct {
 	*fixture
 	store            store.Transactional
 	tx               any
-	commit, rollback func() // end it, and the test where that fails
+	commit, rollback func() // end it; if that fails, they end the test
 }
 
-// begin opens a transaction. It is rolled back at the end of a test that has not ended it.
+// begin opens a transaction. It is rolled back after a test that has not ended it.
 func (f *fixture) begin() *transaction {
 	f.Helper()
 	s, ok := f.store.(store.Transactional)
@@ -82,7 +83,7 @@ func (t *transaction) complete(o store.Outcome) error {
 	return t.store.CompleteTx(t.Context(), t.tx, o)
 }
 
-// committed asks which of the jobs are to be announced.
+// committed calls Committed.
 func (t *transaction) committed(all ...string) []jobs.Hint {
 	t.Helper()
 	hints, err := t.store.Committed(t.Context(), all)
@@ -119,7 +120,8 @@ func txInsert(f *fixture) {
 		is(f, "job as read", jsonOf(f.get(j.ID)), jsonOf(j))
 	}
 	hints := tx.committed(ids(stored)...)
-	is(f, "announced", jsonOf(slices.Sorted(slices.Values(hintIDs(hints)))), jsonOf(slices.Sorted(slices.Values(ids(stored)))))
+	is(f, "announced", jsonOf(slices.Sorted(slices.Values(hintIDs(hints)))),
+		jsonOf(slices.Sorted(slices.Values(ids(stored)))))
 	for _, h := range hints {
 		f.hinted(h)
 		if h.ID == stored[2].ID {
@@ -194,7 +196,7 @@ func txKeyCommitted(f *fixture) {
 	is(f, "job as it is now", jsonOf(receipts[0].Jobs), jsonOf([]jobs.Job{f.get(first.Jobs[0].ID)}))
 	f.check(receipts[1].Err, "other key")
 	is(f, "other key replayed", receipts[1].Replayed, false)
-	// These answers are no errors of a statement: the transaction goes on.
+	// No statement has failed, so the transaction is still usable.
 	f.wants(tx.insert(keyed("k", 2))[0].Err, jobs.ErrKeyReused, "other request")
 	f.check(tx.insert(jobs.Submission{Jobs: []jobs.New{job()}})[0].Err, "without a key")
 	tx.commit()
@@ -245,7 +247,7 @@ func txComplete(f *fixture) {
 	is(f, "completed in the last minute", stats.CompletedLastMinute, 1)
 	is(f, "processing", stats.Processing, 0)
 
-	// Whatever the handler's end makes the worker say of this attempt, it has been told already.
+	// Whatever the worker reports after the handler has returned, this attempt is recorded.
 	after := f.picture(j.ID)
 	for _, verb := range verbs {
 		settled := f.settle(outcome(j, verb))[0]
@@ -279,7 +281,7 @@ func txCompleteCancelled(f *fixture) {
 	is(f, "status", f.get(j.ID).Status, jobs.Completed)
 }
 
-// refused checks that a completion is stale and changes nothing, even where the transaction is committed.
+// refused checks that a completion is stale, and changes nothing even if the transaction is committed.
 func (f *fixture) refused(what string, j jobs.Job) {
 	f.Helper()
 	before := f.picture(j.ID)
@@ -391,7 +393,7 @@ func txForeign(f *fixture) {
 	is(f, "total", f.stats().Total, 2)
 }
 
-// foreign checks that nothing is written by way of tx.
+// foreign checks that the Store does not write in tx.
 func (f *fixture) foreign(what string, tx any, running jobs.Job) {
 	f.Helper()
 	s := f.store.(store.Transactional)

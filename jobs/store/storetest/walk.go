@@ -18,10 +18,11 @@ var walking = area{name: "Walk", cases: []behaviour{
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// walkLegal does at random what clients, workers and the maintenance do, and watches every job after each step.
+// walkLegal does at random what clients, workers and maintenance do, and looks at every job after each step.
 func walkLegal(f *fixture) {
 	const seed = 20_240_607
-	w := &walker{fixture: f, dice: rand.New(rand.NewPCG(seed, 1)), seen: map[string]jobs.Job{}, sessions: []string{f.worker(), f.worker()}}
+	w := &walker{fixture: f, dice: rand.New(rand.NewPCG(seed, 1)), seen: map[string]jobs.Job{},
+		sessions: []string{f.worker(), f.worker()}}
 	moved := map[jobs.Status]int{}
 	for step := range 400 {
 		what := w.step()
@@ -30,7 +31,7 @@ func walkLegal(f *fixture) {
 			stored[j.ID] = j
 		}
 		for id, was := range w.seen {
-			now, exists := stored[id] // the status of one that is gone is ""
+			now, exists := stored[id] // if it is gone, its status is ""
 			if exists {
 				w.seen[id] = now
 			} else {
@@ -50,7 +51,7 @@ func walkLegal(f *fixture) {
 			}
 		}
 		if step%40 == 39 {
-			f.tallies(slices.Collect(maps.Values(w.seen)))
+			f.counts(slices.Collect(maps.Values(w.seen)))
 		}
 	}
 	for _, status := range jobs.Statuses {
@@ -60,7 +61,7 @@ func walkLegal(f *fixture) {
 	}
 }
 
-// walker remembers what it has seen, and the attempts that it still may settle, rightly or not.
+// walker remembers the jobs it has seen, and the attempts it has claimed, some of them stale.
 type walker struct {
 	*fixture
 	dice     *rand.Rand
@@ -71,7 +72,7 @@ type walker struct {
 
 func (w *walker) session() string { return w.sessions[w.dice.IntN(len(w.sessions))] }
 
-// any picks a job that was seen; the same dice pick the same one.
+// any picks a job that was seen. With the same seed it picks the same one.
 func (w *walker) any() string {
 	all := sortedKeys(w.seen)
 	if len(all) == 0 {
@@ -80,7 +81,7 @@ func (w *walker) any() string {
 	return all[w.dice.IntN(len(all))]
 }
 
-// step does one thing and says what.
+// step does one thing, and returns its name.
 func (w *walker) step() string {
 	w.Helper()
 	switch n := w.dice.IntN(20); {
@@ -131,7 +132,7 @@ func (w *walker) step() string {
 	}
 }
 
-// tolerate lets the answers pass that a wrong moment gets.
+// tolerate ends the test unless the error is nil, ErrNotFound or ErrConflict.
 func (w *walker) tolerate(err error, what string) {
 	w.Helper()
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrConflict) {
