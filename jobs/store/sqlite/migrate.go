@@ -111,18 +111,21 @@ func plan(q query) (steps []step, state store.Migrations, err error) {
 
 var _ store.Migrator = (*Store)(nil)
 
-// Migrate implements store.Migrator. Open has called it already. The lock on the directory keeps other processes out.
+// Migrate implements store.Migrator. Only Open finds something to do, because it calls Migrate before anybody else has
+// the Store, and the lock on the directory keeps other processes out.
 func (s *Store) Migrate(ctx context.Context) error {
+	var steps []step
+	err := s.view(ctx, "migrate", func(q query) (err error) {
+		steps, _, err = plan(q)
+		return err
+	})
+	if err != nil || len(steps) == 0 {
+		return err
+	}
 	if err := s.begin(ctx, "migrate"); err != nil {
 		return err
 	}
 	defer func() { <-s.turn }()
-	steps, _, err := plan(func(text string, args ...any) (*sql.Rows, error) {
-		return s.conn.QueryContext(ctx, text, args...)
-	})
-	if err != nil {
-		return fmt.Errorf("migrate: %w", translate(err))
-	}
 	for _, step := range steps {
 		if err := s.apply(ctx, step); err != nil {
 			return fmt.Errorf("migrate: %s: %w", step.name, translate(err))

@@ -106,14 +106,14 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 		return err
 	}
 	s.stmts.from = s.conn
-	if err := s.Migrate(ctx); err != nil {
-		return err
-	}
 	if s.read, err = sql.Open("sqlite", dsn(file, "deferred", "query_only(1)")); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	if err := s.Migrate(ctx); err != nil {
+		return err
+	}
 	return s.change(ctx, "end earlier sessions", func(tx *tx) error {
 		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1
 			WHERE state <> 'dead'`, tx.now); err != nil {

@@ -104,6 +104,9 @@ func TestTxCallsFromInside(t *testing.T) {
 		if _, err := s.Stats(t.Context()); err != nil {
 			t.Error(err)
 		}
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Errorf("migrate with nothing to do: %v", err)
+		}
 		_, err := s.InsertTx(t.Context(), tx, newJobs(t, 1))
 		return err
 	})
