@@ -2,7 +2,7 @@
 // and add a line to Register.
 //
 // The three built-in types are examples. They wait or compute for a while, report progress, and fail now and then, so
-// that the rest of the system can be seen at work. Their payloads share three fields:
+// that the whole system can be tried out. Their payloads share three fields:
 //
 //	duration_ms     how long an attempt takes, 0 to 3,600,000; with 0 it does nothing, to measure the system itself
 //	fail_rate       the share of attempts that fail, 0 (none) to 1 (all)

@@ -155,7 +155,8 @@ check "Redis evicts nothing" redis_says maxmemory_policy:noeviction info memory
 check "a client of Redis cannot change its settings" redis_says NOPERM config set dir /tmp
 check "a client of Redis cannot empty it" redis_says NOPERM flushall
 check "the api refuses unknown host names" test "$(status -H 'Host: evil.example' $api/jobs)" = 421
-foreign=$(status -d '{"type":"email"}' -H 'Origin: https://evil.example' -H 'Content-Type: application/json' "$api/jobs") || true
+foreign=$(status -d '{"type":"email"}' -H 'Content-Type: application/json' -H 'Origin: https://evil.example' \
+  "$api/jobs") || true
 check "the api refuses requests from foreign pages" test "$foreign" = 403
 
 title "A job, through web"

@@ -189,7 +189,7 @@ var submits = map[string]map[int]int{
 	"goqite":          {1: 10_000, 16: 10_000},
 }
 
-// wanted tells whether a group was asked for, and takes out the systems that were not.
+// wanted reports whether -measure and -long select a group.
 func (b *bench) wanted(g group) bool {
 	if len(b.measures) > 0 {
 		return slices.Contains(b.measures, g.measure) && (!g.long || b.long)
@@ -197,7 +197,7 @@ func (b *bench) wanted(g group) bool {
 	return !g.long || b.long
 }
 
-// has tells whether a system takes part. Those on SQLite go by the name of the system.
+// has reports whether -systems selects a system. The name without "-sqlite" selects a system on SQLite too.
 func (b *bench) has(system string) bool {
 	if len(b.systems) == 0 {
 		return true

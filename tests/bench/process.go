@@ -53,7 +53,7 @@ func (b *bench) runChild(ctx context.Context, system, measure string, args []str
 		child.EnvDatabase + "=" + database, child.EnvRedis + "=" + h.redisURL, child.EnvDir + "=" + dir,
 		collector(system),
 	}
-	// A process of its own prepares the backlog. The systems on SQLite keep a part of the queue in memory, so with them
+	// A separate process prepares the backlog. The systems on SQLite keep a part of the queue in memory, so with them
 	// the measured process does it.
 	if measure == "drain" && !strings.HasSuffix(system, "sqlite") && system != "goqite" {
 		if _, err := b.follow(ctx, b.command(system, "load", args), environ, false); err != nil {

@@ -331,7 +331,7 @@ func TestAPITerminated(t *testing.T) {
 	}
 }
 
-// While a load balancer takes note, /readyz fails and everything else goes on.
+// During SHUTDOWN_DELAY only /readyz fails, so that load balancers stop sending requests. Everything else works.
 func TestShutdownDelay(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -357,7 +357,7 @@ func TestShutdownDelay(t *testing.T) {
 	}
 }
 
-// With AUTO_MIGRATE=false a process waits for somebody else to migrate, and says so.
+// With AUTO_MIGRATE=false a process waits until the migration is done by other means, and logs how.
 func TestAutoMigrateOff(t *testing.T) {
 	t.Parallel()
 	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
@@ -367,7 +367,7 @@ func TestAutoMigrateOff(t *testing.T) {
 	waiting := launch(t, "api", append(d.env(), "PORT="+port, "AUTO_MIGRATE=false")...)
 	worker := launch(t, "worker", append(d.env(), "HEALTH_PORT="+health, "AUTO_MIGRATE=false")...)
 	for _, p := range []*process{waiting, worker} {
-		eventually(t, p.name+" to say what it waits for", func() bool {
+		eventually(t, p.name+" to log what it waits for", func() bool {
 			return strings.Contains(p.log.String(), "windlass migrate up")
 		})
 	}

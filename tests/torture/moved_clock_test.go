@@ -55,14 +55,14 @@ func TestClocksOfProgramsMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, err := program.StdoutPipe()
+	out, err := program.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
-	answers := bufio.NewReader(told)
+	answers := bufio.NewReader(out)
 	for _, off := range []int64{0, 3600, -7200, 0} {
 		if err := put(clock, fmt.Sprint(off)); err != nil {
 			t.Fatal(err)
