@@ -15,45 +15,47 @@ import (
 	"time"
 )
 
-// failing are the points whose callers heed an error. At the others one would change nothing, and is not drawn.
-var failing = []string{"after-insert-commit", "before-push", "after-claim-commit", "before-settle", "after-settle-commit"}
+// failing are the points whose callers use the error. At the other points an error would have no effect.
+var failing = []string{
+	"after-insert-commit", "before-push", "after-claim-commit", "before-settle", "after-settle-commit",
+}
 
 // lottery decides at random what happens at the points.
 type lottery struct {
-	path string // empty: nothing ever happens
+	path string // empty: nothing happens
 
 	mu          sync.Mutex
-	look        time.Time // when to look at the file again
-	text        string    // of the file when it was last read
+	nextRead    time.Time // when to read the file again
+	text        string    // content of the file when it was last read
 	seed        uint64
 	share       float64
 	rest, delay time.Duration
-	// Where these are set the seed draws nothing.
+	// If these are set, the seed is not used.
 	onlyPoint, onlyAction string
 	dice                  *rand.Rand
-	quietTill             time.Time
+	restUntil             time.Time
 }
 
 var chance = &lottery{path: os.Getenv("WINDLASS_FAULT_FILE")}
 
-// lookEvery bounds how long a change of the file goes unnoticed.
-const lookEvery = 50 * time.Millisecond
+// readEvery is the maximum time until a change of the file has an effect.
+const readEvery = 50 * time.Millisecond
 
-// draw returns what happens at a point, mostly nothing, and how long a delay lasts.
+// draw returns what happens at a point, which is mostly nothing, and the length of a delay.
 func (l *lottery) draw(point string, now time.Time) (action string, lasts time.Duration) {
 	if l.path == "" {
 		return "", 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !now.Before(l.look) {
-		l.look = now.Add(lookEvery)
+	if !now.Before(l.nextRead) {
+		l.nextRead = now.Add(readEvery)
 		l.read(now)
 	}
-	if l.text == "" || now.Before(l.quietTill) || !l.active(point) || l.dice.Float64() >= l.share {
+	if l.text == "" || now.Before(l.restUntil) || !l.active(point) || l.dice.Float64() >= l.share {
 		return "", 0
 	}
-	l.quietTill = now.Add(l.rest)
+	l.restUntil = now.Add(l.rest)
 	if l.onlyAction != "" {
 		return l.onlyAction, 0
 	}
@@ -63,13 +65,13 @@ func (l *lottery) draw(point string, now time.Time) (action string, lasts time.D
 	case n < 7 && slices.Contains(failing, point):
 		return "error", 0
 	default:
-		// Most delays are short, and some are longer than a lease.
+		// Most delays are short, but some are longer than a lease.
 		f := l.dice.Float64()
 		return "delay", time.Duration(f * f * float64(l.delay))
 	}
 }
 
-// read takes in the file. A process rests when it is new to the file, so that one that is started again and again gets something done.
+// read reads the file. It begins with a rest, so that a process that is restarted again and again still does some work.
 func (l *lottery) read(now time.Time) {
 	raw, _ := os.ReadFile(l.path)
 	if string(raw) == l.text {
@@ -99,10 +101,10 @@ func (l *lottery) read(now time.Time) {
 		}
 	}
 	l.dice = rand.New(rand.NewPCG(l.seed, 1))
-	l.quietTill = now.Add(l.rest)
+	l.restUntil = now.Add(l.rest)
 }
 
-// active reports whether the seed has drawn the point. It does not matter how many points there are, or which is reached first.
+// active reports whether the seed has drawn the point. The result depends only on the seed and the name of the point.
 func (l *lottery) active(point string) bool {
 	if l.onlyPoint != "" {
 		return point == l.onlyPoint

@@ -1,24 +1,27 @@
 //go:build !faults
 
-// Package fault names the moments at which a crash hurts most, and the guards that keep it harmless, for the torture. Without the build
-// tag faults, which no release has, there is nothing: each call is inlined to its constant answer.
+// Package fault has the crash points of the torture tests: the points in the code where a crash does most harm. It also
+// lets the tests switch off the guards against that harm. Releases are built without the build tag faults. Then the
+// functions return constants and are inlined, so nothing is left of them.
 //
-// With the tag, environment variables decide:
+// With the tag, environment variables control it:
 //
 //	WINDLASS_FAULT=after-claim-commit=error,in-handler=exit    what happens when a point is first reached
-//	WINDLASS_FAULT_FILE=/path                                  while it exists: what may happen at any point, see below
-//	WINDLASS_REMOVED=claim guard                               a guard that is left out
+//	WINDLASS_FAULT_FILE=/path                                  while the file exists: random faults, see below
+//	WINDLASS_REMOVED=claim guard                               a guard that is switched off
 //
-// What can happen: exit (kill -9 of the process), stop (it is frozen until somebody sends SIGCONT), error (the call it stands for fails),
-// and at random also delay (the process is held up there).
+// These can happen: exit (the process is killed with SIGKILL), stop (the process is frozen until SIGCONT), error (the
+// call at the point fails). At random also: delay (the process waits at the point).
 //
-// The file holds "seed=7 chance=0.25 rest=300ms delay=4s". The seed draws a quarter of the points; each time that one of those is reached
-// something happens with that chance, at most once in a rest, and a delay is at most so long. Or it holds "only=in-handler:stop rest=300ms": then
-// that, at that point, and nothing else. The file may come, change and go at any time.
+// The file contains, for example, "seed=7 chance=0.25 rest=300ms delay=4s". The seed draws a quarter of the points.
+// When one of these is reached, something happens with the given chance. After that nothing happens during the rest.
+// delay is the maximum length of a delay. Or the file contains "only=in-handler:stop rest=300ms": then only this
+// happens, and only at this point. The file may be created, changed and removed at any time.
 package fault
 
-// Point is a moment at which a process may end. An error means: go on as if the call just made, or about to be made, had failed.
+// Point is a point at which a process may end. If it returns an error, the caller continues as if its call just before
+// or just after the point had failed.
 func Point(string) error { return nil }
 
-// Removed reports whether a guard is left out.
+// Removed reports whether a guard is switched off.
 func Removed(string) bool { return false }

@@ -15,7 +15,7 @@ import (
 
 var errInjected = errors.New("injected by the torture")
 
-// planned is what is still to happen, by point.
+// planned are the actions that have not happened yet, by point.
 var planned = struct {
 	sync.Mutex
 	actions map[string]string
@@ -31,7 +31,7 @@ func parse(text string) map[string]string {
 	return actions
 }
 
-// Point does what is planned for the point the first time it is reached, and now and then what chance has in store.
+// Point carries out the planned action when the point is first reached. Otherwise it carries out what chance draws.
 func Point(name string) error {
 	planned.Lock()
 	action := planned.actions[name]
@@ -47,14 +47,15 @@ func Point(name string) error {
 	switch action {
 	case "exit":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {} // it does not come back
+		select {} // until the signal arrives
 	case "stop":
-		// Another thread may take the signal, and this one would run on until that one is scheduled: milliseconds, enough for a whole job.
-		thawed := make(chan os.Signal, 1)
-		signal.Notify(thawed, syscall.SIGCONT)
+		// Another thread may receive the signal. This thread would run on until that one is scheduled. That takes
+		// milliseconds, enough for a whole job. So we wait for SIGCONT here.
+		continued := make(chan os.Signal, 1)
+		signal.Notify(continued, syscall.SIGCONT)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		<-thawed
-		signal.Stop(thawed)
+		<-continued
+		signal.Stop(continued)
 		return nil
 	case "delay":
 		time.Sleep(lasts)
@@ -66,5 +67,5 @@ func Point(name string) error {
 	}
 }
 
-// Removed reports whether a guard is left out.
+// Removed reports whether a guard is switched off.
 func Removed(guard string) bool { return os.Getenv("WINDLASS_REMOVED") == guard }
