@@ -53,7 +53,8 @@ func TestTwoFaultsAreNamedTogether(t *testing.T) {
 	_, err := windlass.New(windlass.Options{Store: openSQLite(t), Concurrency: -1, RetentionCompleted: -1})
 	var option *engine.OptionError
 	text := fmt.Sprint(err)
-	if !errors.As(err, &option) || !strings.Contains(text, "Concurrency") || !strings.Contains(text, "RetentionCompleted") {
+	both := strings.Contains(text, "Concurrency") && strings.Contains(text, "RetentionCompleted")
+	if !errors.As(err, &option) || !both {
 		t.Errorf("%v", err)
 	}
 }

@@ -40,7 +40,9 @@ func TestAnswers(t *testing.T) {
 	if jobs.IsPermanent(cause) || jobs.Permanent(nil) != nil {
 		t.Error("an ordinary error, or none, is permanent")
 	}
-	for given, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, -1: 0, 500 * 24 * time.Hour: jobs.MaxDelay} {
+	for given, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Minute, -1: 0, 500 * 24 * time.Hour: jobs.MaxDelay,
+	} {
 		if d, ok := jobs.IsSnooze(fmt.Errorf("later: %w", jobs.Snooze(given))); !ok || d != want {
 			t.Errorf("Snooze(%s): %s, %v", given, d, ok)
 		}

@@ -14,7 +14,8 @@ import (
 // gives it back unchanged. Else a failure could not be recorded, for the sake of its text.
 func FuzzSanitizedErrorIsStored(f *testing.F) {
 	for _, text := range []string{
-		"", "plain", "nul \x00 here", "\xff\xfe\xc0\x80", "\xed\xa0\x80 half a pair", "\u009b31m\x1b]0;title\a\x1b[2J", "tab\tline\n",
+		"", "plain", "nul \x00 here", "\xff\xfe\xc0\x80", "\xed\xa0\x80 half a pair", "\u009b31m\x1b]0;title\a\x1b[2J",
+		"tab\tline\n",
 		"\ufeff\uffff\U0010ffff", "\xf4\x90\x80\x80 too high", string(make([]byte, 5000)),
 	} {
 		f.Add(text)

@@ -41,7 +41,10 @@ var layers = []layer{
 	{folder: "jobs/internal/fault"}, // does nothing, except in programs that the torture builds
 	{folder: "jobs/engine", ours: append([]string{"internal/…", "jobs/internal/fault"}, contracts...),
 		third: []string{uuid, sync, jsonschema}},
-	{folder: "jobs/store/postgres", ours: append([]string{"internal/fields", "jobs/internal/fault"}, contracts...), third: []string{pgx}},
+	{
+		folder: "jobs/store/postgres", third: []string{pgx},
+		ours: append([]string{"internal/fields", "jobs/internal/fault"}, contracts...),
+	},
 	{folder: "jobs/store/sqlite", ours: append([]string{"internal/fields"}, contracts...), third: []string{sqlite}},
 	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
 	{folder: "jobs/queue/memory", ours: contracts},
@@ -73,7 +76,10 @@ var layers = []layer{
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus},
 		ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
-	{folder: "services/migratecmd", ours: []string{"jobs", "jobs/store", "jobs/store/postgres", "services/internal/settings"}},
+	{
+		folder: "services/migratecmd",
+		ours:   []string{"jobs", "jobs/store", "jobs/store/postgres", "services/internal/settings"},
+	},
 	{folder: "services/api/apicmd",
 		ours: append([]string{"jobs/store/postgres", "jobs/queue/redis", "services/migratecmd"}, wired...)},
 	{folder: "services/worker/workercmd", ours: append([]string{"jobs/store/postgres", "jobs/queue/redis"}, wired...),

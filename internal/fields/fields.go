@@ -1,9 +1,10 @@
-// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps it.
+// Package fields is the one table of what a submission may say: name, documentation, limits, and where jobs.New keeps
+// it.
 //
-// The engine checks submissions by it, whoever made them. The HTTP API reads, documents and shows them by it, and so does
-// its client. Both stores have a column for each field that has a Stored. To add a field, add it to jobs.New and jobs.Job,
-// an entry to Submission, and a migration for each store. A kind of value that no field has had so far needs a case in the
-// methods here, in the API's reader and schema, and in the columns of the stores.
+// The engine checks submissions by it, whoever made them. The HTTP API reads, documents and shows them by it, and so
+// does its client. Both stores have a column for each field that has a Stored. To add a field, add it to jobs.New and
+// jobs.Job, an entry to Submission, and a migration for each store. A kind of value that no field has had so far
+// needs a case in the methods here, in the API's reader and schema, and in the columns of the stores.
 package fields
 
 import (
@@ -247,8 +248,8 @@ func EncodePairs(pairs map[string]string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// DecodePairs reads what EncodePairs has written; nil for nothing. A value that is no text, because somebody has changed
-// the row by hand, is shown as its JSON.
+// DecodePairs reads what EncodePairs has written; nil for nothing. A value that is no text, because somebody has
+// changed the row by hand, is shown as its JSON.
 func DecodePairs(raw []byte) (pairs map[string]string) {
 	if len(raw) == 0 || json.Unmarshal(raw, &pairs) == nil {
 		return pairs

@@ -153,7 +153,9 @@ func TestFingerprint(t *testing.T) {
 		seen[got] = name
 	}
 	for name, n := range map[string]jobs.New{
-		"id": {Type: "email", ID: "x"}, "metadata": {Type: "email", Metadata: map[string]string{"a": "b"}}, "empty payload": {Type: "email", Payload: json.RawMessage(`{}`)},
+		"id":            {Type: "email", ID: "x"},
+		"metadata":      {Type: "email", Metadata: map[string]string{"a": "b"}},
+		"empty payload": {Type: "email", Payload: json.RawMessage(`{}`)},
 	} {
 		if sum("", n) != sum("", email) {
 			t.Errorf("%s counts", name)

@@ -162,7 +162,8 @@ func referee(t *testing.T, app application, count, kills int) {
 			t.Errorf("a job that is %s has %d effects: %+v", j.Status, effects[id], j)
 		}
 	}
-	text := fmt.Sprintf("%d completed, %d failed; %d taken back, %d handlers too late, %d rolled back, %d failed after the commit",
+	text := fmt.Sprintf("%d completed, %d failed; %d taken back, %d handlers too late, %d rolled back, "+
+		"%d failed after the commit",
 		completed, failed, taken, stale.Load(), rolledBack.Load(), late.Load())
 	t.Log(text)
 	if taken == 0 || stale.Load() == 0 || rolledBack.Load() == 0 || late.Load() == 0 || completed == 0 {

@@ -26,7 +26,7 @@ func export() fstest.MapFS {
 			"<script src=\"/__windlass_base__/a.js\"></script><a href=\"/__windlass_base__/\">home</a></html>" + long)},
 		"create.html":                          {Data: []byte("<html>create</html>")},
 		"404.html":                             {Data: []byte("<html>nothing here</html>")},
-		"jobs/" + nilID + ".html":              {Data: []byte("<script>let id=\"/__windlass_base__/" + nilID + "\"</script>")},
+		"jobs/" + nilID + ".html":              {Data: []byte(`<script>let id="/__windlass_base__/` + nilID + `"</script>`)},
 		"jobs/" + nilID + ".txt":               {Data: []byte("flight " + nilID)},
 		"jobs/" + nilID + "/__next._tree.txt":  {Data: []byte("tree /__windlass_base__/" + nilID)},
 		"_next/static/chunks/app.0123abcd.js":  {Data: []byte(long)},

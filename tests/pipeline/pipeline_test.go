@@ -388,11 +388,16 @@ func TestTwoInstallationsOnOneRedis(t *testing.T) {
 	d := deploy(t)
 	other := d.postgres.Database(t)
 	second := launch(t, "api", "DATABASE_URL="+other, "REDIS_URL="+d.redis.URL, "PORT=0")
-	third := launch(t, "api", "DATABASE_URL="+other, "DATABASE_SCHEMA=third", "REDIS_URL="+d.redis.URL, "PORT=0", "REDIS_PREFIX=third")
+	third := launch(t, "api",
+		"DATABASE_URL="+other, "DATABASE_SCHEMA=third", "REDIS_URL="+d.redis.URL, "PORT=0", "REDIS_PREFIX=third")
 	for _, p := range []*process{d.apiProc, second} {
-		eventually(t, "a warning", func() bool { return strings.Contains(p.log.String(), "another installation of Windlass") })
+		eventually(t, "a warning", func() bool {
+			return strings.Contains(p.log.String(), "another installation of Windlass")
+		})
 	}
-	eventually(t, "the third to work", func() bool { return strings.Contains(third.log.String(), "maintenance taken over") })
+	eventually(t, "the third to work", func() bool {
+		return strings.Contains(third.log.String(), "maintenance taken over")
+	})
 	if strings.Contains(third.log.String(), "another installation") {
 		t.Errorf("one with a prefix of its own is warned:\n%s", third.log)
 	}

@@ -1,6 +1,6 @@
 // Command archive packs a folder into a .tar.gz whose bytes depend on nothing but the files: archive -time SECONDS
-// FOLDER FILE. The names begin with the folder's own name and are sorted. Every file belongs to user and group 0 and has
-// the given time. The tar programs of Linux and macOS differ in the options for this.
+// FOLDER FILE. The names begin with the folder's own name and are sorted. Every file belongs to user and group 0 and
+// has the given time. The tar programs of Linux and macOS differ in the options for this.
 package main
 
 import (

@@ -69,7 +69,8 @@ func TestJobsFitTheirSchema(t *testing.T) {
 		Error:       "<b>\u2028",
 		FailureKind: jobs.KindError, WorkerID: "w", Timeout: time.Minute, Payload: json.RawMessage(`{"a":1.00}`),
 		Result: json.RawMessage(`[1]`), Progress: &jobs.Progress{Percent: 1, Message: "m", At: now},
-		Metadata: map[string]string{"a": "b"}, CancelRequestedAt: now, StartedAt: now, FinishedAt: now, RunAt: now, CreatedAt: now, UpdatedAt: now,
+		Metadata:          map[string]string{"a": "b"},
+		CancelRequestedAt: now, StartedAt: now, FinishedAt: now, RunAt: now, CreatedAt: now, UpdatedAt: now,
 	}
 	for _, j := range []*jobs.Job{full, {Status: jobs.Pending, Payload: json.RawMessage(`{}`)}} {
 		for name, answer := range map[string]any{

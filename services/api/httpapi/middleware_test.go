@@ -339,7 +339,8 @@ func TestPrometheus(t *testing.T) {
 	s.do("GET", "/jobs/"+unknownID, "")
 	s.do("GET", "/made/up/path", "")
 	s.do("MADEUP", "/jobs", "")
-	const scraper = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+	const scraper = "application/openmetrics-text;version=1.0.0;q=0.5," +
+		"application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 	r := s.do("GET", "/metrics", "", "Accept", scraper)
 	for _, want := range []string{
 		`windlass_jobs{state="waiting"} 1`, "windlass_queue_length 1", `windlass_queue_depth{queue="default"} 1`,

@@ -28,7 +28,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	if kept, err := os.ReadFile(committed); err != nil || !bytes.Equal(kept, document) {
-		t.Errorf("services/api/openapi.json is not what the Go types say (%v): go run ./services/api openapi > services/api/openapi.json",
+		t.Errorf("services/api/openapi.json is not what the Go types say (%v): run make generate",
 			err)
 	}
 }
