@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,9 +74,9 @@ func started(ctx context.Context, p *Process, parts ...Part) <-chan error {
 func TestRunStartsAndStopsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		tries := 0
+		var tries atomic.Int32
 		p := New(quiet(Options{ShutdownDelay: 5 * time.Second, Prepare: func(context.Context) error {
-			if tries++; tries < 3 {
+			if tries.Add(1) < 3 {
 				return errors.New("not there yet")
 			}
 			j.note("prepared")
@@ -90,8 +91,9 @@ func TestRunStartsAndStopsInOrder(t *testing.T) {
 			t.Errorf("before Prepare succeeds: state %s, %v, journal %q", p.State(), p.Check(), &j)
 		}
 		time.Sleep(1999 * time.Millisecond)
-		if tries != 2 {
-			t.Errorf("Prepare was tried %d times within 2 s, want once a second", tries)
+		synctest.Wait()
+		if n := tries.Load(); n != 2 {
+			t.Errorf("Prepare was tried %d times within 2 s, want once a second", n)
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
