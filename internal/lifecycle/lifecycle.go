@@ -201,7 +201,7 @@ func (p *Process) Run(ctx context.Context, parts ...Part) error {
 	}
 	p.state.Store(int32(Draining))
 	if failure != nil {
-		p.log.Error("stopping, because a part has failed", "error", failure)
+		p.log.Error("shutting down after a failure", "error", failure)
 	}
 	return errors.Join(failure, working.stop(context.Cause(ctx)), lasting.stop(context.Cause(ctx)))
 }

@@ -305,11 +305,15 @@ func TestWorkerTerminated(t *testing.T) {
 		t.Errorf("the job that had time to finish: %v", job)
 	}
 
-	handsBack := d.worker("SHUTDOWN_TIMEOUT=1s")
+	handsBack := d.worker("SHUTDOWN_TIMEOUT=0s")
 	id = d.submit(`{"type":"report","max_attempts":1,"payload":{"duration_ms":600000,"fail_rate":0}}`)
 	d.await(id, "running")
+	begin := time.Now()
 	if code := handsBack.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("with SHUTDOWN_TIMEOUT=0s it took %s to stop", took)
 	}
 	if job := d.get("/jobs/" + id); job["status"] != "pending" || number(t, job["attempts"]) != 0 ||
 		!slices.Equal(outcomes(job), []string{"released"}) {
@@ -400,5 +404,20 @@ func TestTwoInstallationsOnOneRedis(t *testing.T) {
 	})
 	if strings.Contains(third.log.String(), "another installation") {
 		t.Errorf("one with a prefix of its own is warned:\n%s", third.log)
+	}
+}
+
+// A parameter that the server refuses stops a process: every connection would fail, for ever.
+func TestUnknownParameterOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
+	url := d.postgres.Database(t) + "&nonsense=1&pgbouncer=true"
+	for _, migrate := range []string{"true", "false"} {
+		p := launch(t, "api", "DATABASE_URL="+url, "REDIS_URL="+d.redis.URL, "PORT=0", "AUTO_MIGRATE="+migrate)
+		<-p.exited
+		log := p.log.String()
+		if p.code != 1 || !strings.Contains(log, "does not know a parameter of DATABASE_URL") || !strings.Contains(log, `"names":["pgbouncer"]`) {
+			t.Errorf("AUTO_MIGRATE=%s: exit code %d, log:\n%s", migrate, p.code, log)
+		}
 	}
 }

@@ -68,7 +68,8 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
 		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
-		ShutdownTimeout: config.ShutdownTimeout, Version: version.Version(),
+		Version:         version.Version(),
+		ShutdownTimeout: max(config.ShutdownTimeout, 1), // 0 would mean the default
 	})
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ func Main(service settings.Service, args []string, usage string, serve func(cont
 	ctx, stop := Signals(context.Background(), log)
 	defer stop()
 	log.Info("starting", "service", string(service), "version", version.Version(), "settings", config)
+	if len(config.Ignored) > 0 {
+		log.Warn("parameters of DATABASE_URL that are for other programs are ignored", "names", config.Ignored)
+	}
 	if err := serve(ctx, config, log); err != nil {
 		log.Error("stopped", "error", err)
 		return exitFailed

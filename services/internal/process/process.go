@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -37,7 +38,7 @@ func New(config settings.Config, log *slog.Logger, store Schema, queue Checked) 
 		Log: log, Waiting: waiting, ShutdownDelay: config.ShutdownDelay,
 		Prepare: func(ctx context.Context) error {
 			if err := ready(ctx); err != nil {
-				return err
+				return unknownParameter(err)
 			}
 			if warning, err := queue.Check(ctx); err == nil && warning != "" {
 				log.Warn(warning)
@@ -46,6 +47,28 @@ func New(config settings.Config, log *slog.Logger, store Schema, queue Checked) 
 		},
 	})
 }
+
+// unknownParameter makes an error permanent where the server does not know a parameter of the connection: it refuses
+// every connection, until somebody changes the URL.
+func unknownParameter(err error) error {
+	var permanent interface{ Permanent() bool } // it has a better explanation
+	var refused interface{ SQLState() string }
+	if !errors.As(err, &permanent) && errors.As(err, &refused) && refused.SQLState() == "42704" {
+		return &parameterError{err}
+	}
+	return err
+}
+
+type parameterError struct{ err error }
+
+func (e *parameterError) Error() string {
+	return "the server does not know a parameter of DATABASE_URL, remove it: " + e.err.Error()
+}
+
+func (e *parameterError) Unwrap() error { return e.err }
+
+// Permanent is true; see lifecycle.Options.
+func (e *parameterError) Permanent() bool { return true }
 
 // Listen opens a port. Its error names the setting that chooses another.
 func Listen(host string, port int, setting string) (net.Listener, error) {

@@ -49,6 +49,8 @@ type Config struct {
 
 	// Where the data is.
 	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true"` // postgres://…
+	// Ignored are parameters of DATABASE_URL that are for other programs, and were removed from it.
+	Ignored []string `env:"-"`
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
 	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker migrate"`
 	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until
@@ -125,6 +127,7 @@ func Load(service Service, environ []string) (Config, error) {
 // settings.
 func (c *Config) tidy() {
 	c.DatabaseURL, c.RedisURL = tidyURL(c.DatabaseURL), tidyURL(c.RedisURL)
+	c.DatabaseURL, c.Ignored = withoutForeign(c.DatabaseURL)
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
 	c.LogFormat = strings.ToLower(c.LogFormat)
 	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
@@ -143,17 +146,6 @@ func (c *Config) tidy() {
 		}
 	}
 	c.AllowedHosts = append(c.AllowedHosts, own)
-}
-
-// tidyURL takes away what comes with a URL that was pasted, or read from a file: a newline at the end, and quotes.
-func tidyURL(s string) string {
-	s = strings.TrimSpace(s)
-	for _, quote := range []string{`"`, "'"} {
-		if inner, ok := strings.CutPrefix(s, quote); ok && strings.HasSuffix(inner, quote) {
-			return strings.TrimSpace(strings.TrimSuffix(inner, quote))
-		}
-	}
-	return s
 }
 
 func tidyList(list []string, tidy func(string) string) []string {

@@ -92,6 +92,14 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "DATABASE_URL= 'postgres://u:hush@db/w'\n", func(c *Config) { c.DatabaseURL = "postgres://u:hush@db/w" }},
 		{API, "REDIS_URL=\"valkeys://u:hush@cache:6379/0\"\r\n",
 			func(c *Config) { c.RedisURL = "valkeys://u:hush@cache:6379/0" }},
+		{API, "DATABASE_URL=postgres://u:h%40sh@db/w?sslmode=require&pgbouncer=true&connection_limit=1&timezone=UTC",
+			func(c *Config) {
+				c.DatabaseURL = "postgres://u:h%40sh@db/w?sslmode=require&timezone=UTC"
+				c.Ignored = []string{"pgbouncer", "connection_limit"}
+			}},
+		{Worker, "DATABASE_URL=postgres://db/w?schema=public", func(c *Config) {
+			c.DatabaseURL, c.Ignored = "postgres://db/w", []string{"schema"}
+		}},
 		{API, "REDIS_PREFIX=shop-2.prod_a", func(c *Config) { c.RedisPrefix = "shop-2.prod_a" }},
 		{Worker, "AUTO_MIGRATE=false", func(c *Config) { c.AutoMigrate = false }},
 		{API, "PORT=", func(*Config) {}},                   // empty is unset

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -143,9 +142,6 @@ var schemaPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 // prefixPattern leaves out what has a meaning in the names of keys and in the patterns of an ACL.
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// escapes is what to do about a password that does not fit into a URL.
-const escapes = "in the password write %40 for @, %2F for /, %3F for ?, %23 for # and %25 for %"
-
 // loopback tells that only this machine can reach a listener on host.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
@@ -162,47 +158,4 @@ func plainHost(host string) bool {
 func plainOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && origin == u.Scheme+"://"+u.Host
-}
-
-// scheme reports whether a text is a URL with one of these schemes.
-func scheme(text string, allowed ...string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Host != "" || u.Path != "") && !torn(u) && slices.Contains(allowed, u.Scheme)
-}
-
-// torn reports that a password with a slash, a question mark or a hash sign in it has been taken for the end of the
-// host: an @ stands behind what looks like the host. Nothing of such a URL may be used or shown, for the host is part
-// of the password.
-func torn(u *url.URL) bool { return strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") }
-
-// secretParams are parts of a URL's query that must not be seen.
-var secretParams = []string{"password", "sslpassword", "sentinel_password", "passfile"}
-
-// Masked returns a URL that may be shown: without its passwords. What cannot be read as a URL is not shown at all. A
-// user without a password is a name for PostgreSQL, and is shown; for Redis it is most likely a password in the wrong
-// place, and is not.
-func Masked(text string) string {
-	if text == "" {
-		return ""
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Opaque != "" || torn(u) {
-		return "***"
-	}
-	_, has := u.User.Password()
-	switch postgres := strings.HasPrefix(u.Scheme, "postgres"); {
-	case has:
-		u.User = url.UserPassword(u.User.Username(), "***")
-	case u.User != nil && !postgres:
-		u.User = url.User("***")
-	}
-	query := u.Query()
-	for _, name := range secretParams {
-		if query.Has(name) {
-			query.Set(name, "***")
-		}
-	}
-	u.RawQuery = query.Encode()
-	// The mask itself needs no escaping, and is easier to read without.
-	return strings.ReplaceAll(u.String(), "%2A%2A%2A", "***")
 }

@@ -47,7 +47,8 @@ func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	worker, err := engine.NewWorker(engine.WorkerOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
 		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
-		ShutdownTimeout: config.ShutdownTimeout, Version: version.Version(), ExitWhenStuck: true,
+		Version: version.Version(), ExitWhenStuck: true,
+		ShutdownTimeout: max(config.ShutdownTimeout, 1), // 0 would mean the default
 	})
 	if err != nil {
 		return err
