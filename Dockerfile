@@ -23,6 +23,8 @@ ENV NODE_ENV=production NEXT_TELEMETRY_DISABLED=1 HOSTNAME=0.0.0.0 PORT=3000
 COPY --from=build /src/.next/standalone ./
 COPY --from=build /src/.next/static .next/static
 COPY --from=build /src/public public
+# The licences of what the server and the pages are made of.
+COPY LICENSE NOTICE ./
 # node, as a number: see services/Dockerfile. The files belong to root, the server has no reason to change them.
 USER 1000:1000
 EXPOSE 3000

@@ -96,7 +96,7 @@ done
 # A copy of the sources of the images, which we may change.
 tree=$scratch/tree
 mkdir "$tree"
-cp -r docker-compose.yml .dockerignore Dockerfile go.mod go.sum internal jobs handlers services "$tree/"
+cp -r docker-compose.yml .dockerignore LICENSE NOTICE Dockerfile go.mod go.sum internal jobs handlers services "$tree/"
 cp -r package.json package-lock.json .npmrc next.config.ts postcss.config.mjs tsconfig.json public app "$tree/"
 image() { docker image inspect -f '{{.Id}}' "$project-$1"; }
 rebuild() { dc --project-directory "$tree" -f "$tree/docker-compose.yml" build "$1" >"$scratch/build.log" 2>&1; }
