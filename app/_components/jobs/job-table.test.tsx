@@ -27,6 +27,7 @@ function job(n: number): JobSummary {
     priority: 0,
     attempts: 1,
     max_attempts: 5,
+    metadata: null,
     timeout_seconds: 60,
     run_at: at,
     error_message: null,
