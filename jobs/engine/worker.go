@@ -223,8 +223,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.hearCancels(serving) })
 	background.Go(func() { w.writeProgress(serving) })
 	background.Go(func() { w.watchdog(serving) })
-	background.Go(func() { w.watchMaintenance(serving) })
 	fetching, stopFetching := context.WithCancel(ctx)
+	background.Go(func() { w.watchMaintenance(fetching) }) // not while it drains: everything may be stopping then
 	for range batchesInFlight {
 		fetchers.Go(func() { w.fetch(fetching) })
 	}
