@@ -12,7 +12,7 @@ export COMPOSE_PROJECT_NAME=$project WEB_PORT=${TEST_WEB_PORT:-13000} API_PORT=$
 export LEASE_TTL=5s FAIL_RATE=0 WORKER_CONCURRENCY=4 VERSION=compose-test
 # Without .env and overrides, like a fresh clone.
 export COMPOSE_ENV_FILES=/dev/null COMPOSE_FILE=docker-compose.yml
-unset COMPOSE_PROFILES DATABASE_URL REDIS_URL POSTGRES_PASSWORD REDIS_PASSWORD
+unset COMPOSE_PROFILES DATABASE_URL DATABASE_SCHEMA REDIS_URL REDIS_PREFIX POSTGRES_PASSWORD REDIS_PASSWORD AUTO_MIGRATE
 unset ALLOWED_HOSTS TRUSTED_ORIGINS WORKER_QUEUES
 web=http://localhost:$WEB_PORT api=http://127.0.0.1:$API_PORT
 scratch=$(mktemp -d)
@@ -75,6 +75,8 @@ containers() {
 }
 of() { containers --filter "label=com.docker.compose.service=$1"; }
 
+check "the profile observability is valid" dc --profile observability config --quiet
+
 title "Images"
 begin=$SECONDS
 dc build >"$scratch/build.log" 2>&1 || { cat "$scratch/build.log"; fail "everything builds"; }
@@ -93,6 +95,18 @@ for service in api worker web; do
   check "$service does not run as root" \
     test "$(docker image inspect -f '{{.Config.User}}' $project-$service | cut -d : -f 1)" -gt 0
 done
+# holds IMAGE FOLDER: the image has LICENSE and NOTICE, as they are here, in that folder.
+holds() {
+  local id file same=0
+  id=$(docker create "$1")
+  for file in LICENSE NOTICE; do docker cp "$id:$2/$file" - | tar -xO | cmp -s - $file || same=1; done
+  docker rm "$id" >/dev/null
+  return $same
+}
+for service in api worker; do
+  check "the image of $service holds LICENSE and NOTICE" holds $project-$service ""
+done
+check "the image of web holds LICENSE and NOTICE" holds $project-web /app
 # A copy of the sources of the images, which we may change.
 tree=$scratch/tree
 mkdir "$tree"
@@ -261,6 +275,20 @@ check "Redis requires its password" redis_says NOAUTH ping
 within 20 "api and worker use the password of Redis" redis_is ok
 id=$(sleeper 100)
 within 20 "a job completes" is "$id" completed
+
+title "AUTO_MIGRATE=false"
+dc down --volumes >/dev/null 2>&1
+export AUTO_MIGRATE=false
+migrate() { dc run --rm api migrate "$1" >"$scratch/migrate.log" 2>&1; }
+dc up --detach api worker >/dev/null 2>&1
+within 60 "the api waits for the tables" answers $api/readyz 503
+refuse "migrate status says that migrations are pending" migrate status
+check "migrate up makes the tables" migrate up
+within 30 "the api is ready then" answers $api/readyz 200
+up
+id=$(sleeper 100)
+within 20 "a job completes" is "$id" completed
+unset AUTO_MIGRATE
 
 title "A password from .env, and a Redis that evicts"
 dc down --volumes >/dev/null 2>&1
