@@ -53,6 +53,11 @@ type ListQuery struct {
 	State  jobs.State
 	Type   string
 	Queue  string
+
+	// Metadata selects the jobs that have all of these pairs, compared byte by byte. A map that no job can have, because
+	// it has too many pairs or an empty name, matches none.
+	Metadata map[string]string
+
 	Before string // only ids smaller than this one
 	Limit  int    // 1..200
 }

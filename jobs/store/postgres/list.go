@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -72,6 +73,12 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error)
 	}
 	if q.Queue != "" {
 		where("j.queue = $%d::text", q.Queue)
+	}
+	if len(q.Metadata) > 0 {
+		if fields.Named("metadata").CheckPairs(q.Metadata) != "" {
+			return store.Page{}, nil // no job can have these; PostgreSQL would refuse some of them, such as U+0000
+		}
+		where("j.metadata @> $%d::jsonb", fields.EncodePairs(q.Metadata))
 	}
 	way, err := s.route(ctx, status)
 	if err != nil {

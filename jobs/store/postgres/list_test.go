@@ -40,7 +40,7 @@ func TestListWalksOn(t *testing.T) {
 	var rare []string
 	for _, n := range []int{3, 9_003, 29_003} { // completed ones
 		id := fmt.Sprintf("01900000-%04x-%04x-7000-800000000000", n>>16, n&0xffff)
-		exec(t, s, "UPDATE windlass.jobs SET type = 'rare' WHERE id = $1", id)
+		exec(t, s, `UPDATE windlass.jobs SET type = 'rare', metadata = '{"tag":"rare"}' WHERE id = $1`, id)
 		rare = append(rare, id)
 	}
 	slices.Reverse(rare)
@@ -48,6 +48,7 @@ func TestListWalksOn(t *testing.T) {
 		"by type":            {Type: "rare"},
 		"by type and status": {Type: "rare", Status: jobs.Completed},
 		"by type and state":  {Type: "rare", State: jobs.StateCompleted},
+		"by metadata":        {Metadata: map[string]string{"tag": "rare"}},
 	} {
 		q.Limit = 50
 		got, calls := everyPage(t, s, q)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -19,10 +20,15 @@ type filter struct {
 	args   []any // ?1 is always the id that results are below
 }
 
-// and adds a condition, in which ? stands for arg.
-func (f *filter) and(condition string, arg any) {
-	f.args = append(f.args, arg)
-	f.where = append(f.where, strings.ReplaceAll(condition, "?", fmt.Sprintf("?%d", len(f.args))))
+// and adds a condition, in which each ? stands for one of args.
+func (f *filter) and(condition string, args ...any) {
+	parts := strings.Split(condition, "?")
+	condition = parts[0]
+	for i, arg := range args {
+		f.args = append(f.args, arg)
+		condition += fmt.Sprintf("?%d", len(f.args)) + parts[i+1]
+	}
+	f.where = append(f.where, condition)
 }
 
 // stateSQL tells a state from the others of its status; ? is the current time.
@@ -65,6 +71,14 @@ func filterOf(l store.ListQuery, now int64) (f filter, possible bool) {
 	}
 	if l.Queue != "" {
 		f.and(`queue = ?`, l.Queue)
+	}
+	if len(l.Metadata) > 0 && fields.Named("metadata").CheckPairs(l.Metadata) != "" {
+		return f, false // no job can have these
+	}
+	for name, value := range l.Metadata {
+		// A path would need the name within quotes of its own, and has no way to write some of them.
+		f.and(`EXISTS (SELECT 1 FROM json_each(jobs.metadata) AS m WHERE m.key = ? AND m.type = 'text' AND m.value = ?)`,
+			name, value)
 	}
 	return f, true
 }

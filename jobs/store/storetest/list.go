@@ -15,6 +15,7 @@ var listing = area{name: "List", cases: []behaviour{
 	{"PagesCoverEverythingOnce", listPages},
 	{"PagesStayExactWhileJobsArrive", listWhileInserting},
 	{"EveryFilter", listFilters},
+	{"FilterByMetadata", listMetadata},
 	{"EmptyStore", listEmpty},
 }}
 
@@ -174,6 +175,94 @@ func listFilters(f *fixture) {
 	check(store.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
 	check(store.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })
 	check(store.ListQuery{Type: "none"}, func(jobs.Job) bool { return false })
+}
+
+func listMetadata(f *fixture) {
+	noted := func(pairs ...string) func(*jobs.New) {
+		return func(n *jobs.New) {
+			n.Metadata = map[string]string{}
+			for i := 0; i < len(pairs); i += 2 {
+				n.Metadata[pairs[i]] = pairs[i+1]
+			}
+		}
+	}
+	// Each of these is a name of a job and the value of another one.
+	odd := []string{
+		`"`, `\`, `.`, `$`, `$.a`, `%`, `_`, `?`, `'`, `:`, `a.b`, `a"b`, `[0]`, `#`, ` `, "\n", "\u2028", "é",
+		"e\u0301", "🚢", `{"a":"b"}`, "<&>", "null",
+	}
+	var all []jobs.Job
+	submit := func(edit ...func(*jobs.New)) { all = append(all, f.submit(edit...)) }
+	for i, text := range odd {
+		submit(noted(text, "1", "customer", "Ada"))
+		submit(noted("note", text, "customer", odd[(i+1)%len(odd)]), ofType("report"), after(time.Hour))
+	}
+	submit()
+	submit(noted("empty", ""))
+	submit(noted("n", "1", "true", "true", "A", "a"))
+	submit(noted("a", "1", "b", "2", "c", "3"))
+	submit(noted("a", "1", "b", "3"))
+	submit(noted("a", "1", "b", "2"), inQueue("low"))
+
+	check := func(q store.ListQuery, want int) {
+		f.Helper()
+		var match []jobs.Job
+		for _, j := range all {
+			fits := (q.Type == "" || j.Type == q.Type) && (q.State == "" || j.State(f.now()) == q.State) &&
+				(q.Queue == "" || j.Queue == q.Queue)
+			for name, value := range q.Metadata {
+				got, there := j.Metadata[name]
+				fits = fits && there && got == value
+			}
+			if fits {
+				match = append(match, j)
+			}
+		}
+		is(f, "jobs that match", len(match), want)
+		for _, limit := range []int{1, 200} {
+			q.Limit = limit
+			if got := ids(f.pages(q)); jsonOf(got) != jsonOf(newestFirst(match)) {
+				f.Errorf("%+v: got %d jobs %v, want %d: %v", q, len(got), got, want, newestFirst(match))
+			}
+		}
+	}
+	by := func(pairs ...string) (q store.ListQuery) {
+		var n jobs.New
+		noted(pairs...)(&n)
+		q.Metadata = n.Metadata
+		return q
+	}
+	for _, text := range odd {
+		check(by(text, "1"), 1)
+		check(by("note", text), 1)
+		check(by("note", text, text, "1"), 0)
+	}
+	check(store.ListQuery{Metadata: map[string]string{}}, len(all))
+	check(by("customer", "Ada"), len(odd))
+	check(by("customer", "ada"), 0)
+	check(by("Customer", "Ada"), 0)
+	check(by("customer", "%"), 1)
+	check(by("empty", ""), 1)
+	check(by("none", ""), 0)
+	check(by("n", "1.0"), 0)
+	check(by("a", "1"), 3)
+	check(by("a", "1", "b", "2"), 2)
+	check(by("a", "1", "b", "2", "c", "3"), 1)
+	check(by("a", "1", "b", "2", "c", "4"), 0)
+	q := by("a", "1", "b", "2")
+	q.Queue = "low"
+	check(q, 1)
+	q = by("note", `"`)
+	q.Type, q.State = "report", jobs.StateScheduled
+	check(q, 1)
+	q.State = jobs.StateWaiting
+	check(q, 0)
+	q.State, q.Type = jobs.StateDead, ""
+	check(q, 0)
+	// What no job can have matches none.
+	check(by("", "x"), 0)
+	check(by("a", "\x00"), 0)
+	check(by("a", "\xff"), 0)
 }
 
 func listEmpty(f *fixture) {
