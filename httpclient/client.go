@@ -36,6 +36,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -276,6 +277,9 @@ func (c *Client) Dead(ctx context.Context, q store.ListQuery) (store.Page, error
 func (c *Client) list(ctx context.Context, path string, query url.Values, q store.ListQuery) (store.Page, error) {
 	put(query, "type", q.Type)
 	put(query, "queue", q.Queue)
+	for name, value := range q.Metadata {
+		query.Add("metadata", fields.FormatPair(name, value, ':'))
+	}
 	put(query, "cursor", q.Before)
 	if q.Limit != 0 {
 		query.Set("limit", strconv.Itoa(q.Limit))

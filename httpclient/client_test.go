@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -246,7 +247,25 @@ func TestListsGoOn(t *testing.T) {
 		page.Next != "" {
 		t.Errorf("scheduled: %+v, %v", page, err)
 	}
+	odd := map[string]string{`a:b\c`: "d:e,f&g=%", "customer": "Ada"}
+	noted, err := c.Submit(t.Context(), jobs.Submission{Jobs: []jobs.New{{
+		Type: "greet", Payload: json.RawMessage(`{"name":"Ada"}`), Metadata: odd,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := c.List(t.Context(), store.ListQuery{Metadata: odd}); err != nil || len(page.Jobs) != 1 ||
+		page.Jobs[0].ID != noted.Jobs[0].ID || !maps.Equal(page.Jobs[0].Metadata, odd) {
+		t.Errorf("by metadata: %+v, %v", page, err)
+	}
+	if page, err := c.Dead(t.Context(), store.ListQuery{Metadata: odd}); err != nil || len(page.Jobs) != 0 {
+		t.Errorf("dead ones by metadata: %+v, %v", page, err)
+	}
 	var p *httpclient.Problem
+	if _, err := c.List(t.Context(), store.ListQuery{Metadata: map[string]string{"": "x"}}); !errors.As(err, &p) ||
+		p.Status != 400 || p.Errors[0].Parameter != "metadata" {
+		t.Errorf("metadata without a name: %v", err)
+	}
 	if _, err := c.List(t.Context(), store.ListQuery{Limit: 500}); !errors.As(err, &p) || p.Status != 400 ||
 		p.Errors[0].Parameter != "limit" {
 		t.Errorf("limit 500: %v", err)

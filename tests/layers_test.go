@@ -94,7 +94,7 @@ var layers = []layer{
 
 	// The command line: one binary.
 	{folder: "cmd/windlass", third: []string{cobra, pflag},
-		ours: []string{"jobs", "jobs/store", "httpclient", "internal/version", "services/migratecmd",
+		ours: []string{"jobs", "jobs/store", "httpclient", "internal/fields", "internal/version", "services/migratecmd",
 			"services/api/apicmd", "services/worker/workercmd", "services/embedded/embeddedcmd"}},
 
 	// The tools that make a release.

@@ -791,6 +791,8 @@ export interface operations {
                 type?: string;
                 /** @description Only this queue */
                 queue?: string;
+                /** @description Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is */
+                metadata?: string[];
                 /** @description At most so many */
                 limit?: number;
                 /** @description Where to go on: next_cursor of the page before, with the same filter */
@@ -992,6 +994,8 @@ export interface operations {
                 type?: string;
                 /** @description Only this queue */
                 queue?: string;
+                /** @description Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is */
+                metadata?: string[];
                 /** @description At most so many */
                 limit?: number;
                 /** @description Where to go on: next_cursor of the page before, with the same filter */

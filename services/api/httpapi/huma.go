@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -47,7 +48,7 @@ func (q *Request) Resolve(ctx huma.Context) []error {
 }
 
 // strictQuery refuses query strings that Huma accepts: with a parameter that the operation does not know, with one
-// that occurs twice or is empty, and those that are not properly encoded. Else a typo in a filter would be answered
+// that occurs twice and is no list, or is empty, and those that are not properly encoded. Else a typo in a filter would be answered
 // with everything.
 func strictQuery(api huma.API) func(ctx huma.Context, next func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
@@ -70,18 +71,20 @@ func checkQuery(query string, parameters []*huma.Param) *Problem {
 	}
 	var faults []Fault
 	for name, values := range given {
-		known := false
+		known, repeated := false, false
 		for _, p := range parameters {
-			known = known || p.In == "query" && p.Name == name
+			if p.In == "query" && p.Name == name {
+				known, repeated = true, p.Schema.Type == huma.TypeArray
+			}
 		}
 		switch {
 		case !known && canonjson.PlainName(name):
 			faults = append(faults, Fault{Detail: "is not a known parameter", Parameter: name})
 		case !known:
 			faults = append(faults, Fault{Detail: "a parameter is not known"})
-		case len(values) > 1:
+		case len(values) > 1 && !repeated:
 			faults = append(faults, Fault{Detail: "must occur once", Parameter: name})
-		case values[0] == "":
+		case slices.Contains(values, ""):
 			faults = append(faults, Fault{Detail: "must not be empty: leave it out", Parameter: name})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/internal/canonjson"
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -28,10 +29,30 @@ func (p *JobPath) id() (string, *Problem) {
 
 // ListInput is the query of the lists of jobs.
 type ListInput struct {
-	Type   string `query:"type" maxLength:"100" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$" doc:"Only this job type"`
-	Queue  string `query:"queue" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" doc:"Only this queue"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many"`
-	Cursor string `query:"cursor" maxLength:"100" doc:"Where to go on: next_cursor of the page before, with the same filter"`
+	Type     string   `query:"type" maxLength:"100" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$" doc:"Only this job type"`
+	Queue    string   `query:"queue" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" doc:"Only this queue"`
+	Metadata []string `query:"metadata,explode" nullable:"false" maxItems:"16" example:"customer:ada" doc:"Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is"`
+	Limit    int      `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many"`
+	Cursor   string   `query:"cursor" maxLength:"100" doc:"Where to go on: next_cursor of the page before, with the same filter"`
+}
+
+// pairs reads the parameter metadata.
+func (in *ListInput) pairs() (map[string]string, *Problem) {
+	pairs := make(map[string]string, len(in.Metadata))
+	for _, text := range in.Metadata {
+		name, value, ok := fields.ParsePair(text, ':')
+		if !ok {
+			return nil, badParameter("metadata", `must be name:value; in the name, \: stands for a colon and \\ for a backslash`)
+		}
+		if _, twice := pairs[name]; twice {
+			return nil, badParameter("metadata", "must not have a name twice")
+		}
+		pairs[name] = value
+	}
+	if fault := fields.Named("metadata").CheckPairs(pairs); fault != "" {
+		return nil, badParameter("metadata", fault)
+	}
+	return pairs, nil
 }
 
 // StatusInput is the query of GET /jobs. The dead-letter queue has one status only.
@@ -72,8 +93,16 @@ func (a *api) list(ctx context.Context, in *StatusInput) (*listed, error) {
 func (a *api) page(
 	ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State,
 ) (*listed, error) {
-	filter := strings.Join([]string{name, string(status), string(state), in.Type, in.Queue}, "\x00")
-	q := store.ListQuery{Status: status, State: state, Type: in.Type, Queue: in.Queue, Limit: in.Limit}
+	pairs, bad := in.pairs()
+	if bad != nil {
+		return nil, bad
+	}
+	filter := strings.Join([]string{
+		name, string(status), string(state), in.Type, in.Queue, fields.EncodePairs(pairs),
+	}, "\x00")
+	q := store.ListQuery{
+		Status: status, State: state, Type: in.Type, Queue: in.Queue, Metadata: pairs, Limit: in.Limit,
+	}
 	if in.Cursor != "" {
 		var err error
 		if q.Before, err = decodeCursor(in.Cursor, filter); err != nil {

@@ -149,6 +149,7 @@ func TestLists(t *testing.T) {
 		"status=pending&status=failed", "state=foo", "state=pending",
 		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5",
 		"limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
+		"cursor=" + cursor + "&metadata=a:b",
 	}
 	for i := range cursor { // every bit of it
 		for bit := range 6 {
@@ -165,6 +166,59 @@ func TestLists(t *testing.T) {
 	s.refused(s.do("GET", "/dlq?status=failed", ""), 400)
 	if r := s.do("GET", "/jobs?limit=5&cursor="+cursor, ""); r.status != 200 {
 		t.Errorf("a cursor with another limit: %d", r.status)
+	}
+}
+
+func TestListsByMetadata(t *testing.T) {
+	s := newSystem(t)
+	for _, metadata := range []string{
+		`{"customer":"Ada","order":"7"}`, `{"customer":"Ada","order":"8"}`, `{"a:b\\c":"d:e\\f,g"}`, `{"empty":""}`, `{}`,
+	} {
+		s.submitted(`{"type":"email","metadata":` + metadata + `}`)
+	}
+	for query, n := range map[string]int{
+		"metadata=customer:Ada": 2, "metadata=customer:Ada&metadata=order:8": 1, "metadata=customer:Ada&metadata=order:9": 0,
+		"metadata=" + url.QueryEscape(`a\:b\\c:d:e\f,g`): 1, "metadata=empty:": 1, "metadata=customer:": 0,
+		"metadata=customer:Ada&status=pending&type=email": 2, "metadata=customer:Ada&status=failed": 0,
+	} {
+		if r := s.do("GET", "/jobs?"+query, ""); r.status != 200 || len(r.field("jobs").([]any)) != n {
+			t.Errorf("%s: %d %s, want %d jobs", query, r.status, r.body, n)
+		}
+	}
+	if r := s.do("GET", "/dlq?metadata=customer:Ada", ""); r.status != 200 || len(r.field("jobs").([]any)) != 0 {
+		t.Errorf("dead ones: %d %s", r.status, r.body)
+	}
+
+	// A cursor belongs to its pairs, in any order.
+	both := "metadata=customer:Ada&metadata=order:"
+	s.submitted(`{"type":"email","metadata":{"customer":"Ada","order":"7"}}`)
+	cursor, _ := s.do("GET", "/jobs?limit=1&"+both+"7", "").field("next_cursor").(string)
+	if cursor == "" {
+		t.Fatal("there is no second page")
+	}
+	r := s.do("GET", "/jobs?limit=1&metadata=order:7&metadata=customer:Ada&cursor="+cursor, "")
+	if r.status != 200 || len(r.field("jobs").([]any)) != 1 {
+		t.Errorf("the second page: %d %s", r.status, r.body)
+	}
+	s.refused(s.do("GET", "/jobs?limit=1&cursor="+cursor, ""), 400)
+	s.refused(s.do("GET", "/jobs?limit=1&"+both+"8&cursor="+cursor, ""), 400)
+
+	many := "metadata=n:0"
+	for i := range 16 {
+		many += fmt.Sprintf("&metadata=n%d:0", i)
+	}
+	for _, query := range []string{
+		"metadata=", "metadata=customer", "metadata=:Ada", "metadata=a:b&metadata=", "metadata=a:b&metadata=a:c",
+		`metadata=a%5Cb:c`, `metadata=a%5C`, "metadata=a:%00", "metadata=a:%FF",
+		"metadata=a:" + strings.Repeat("x", 1024), many,
+	} {
+		for _, list := range []string{"/jobs?", "/dlq?"} {
+			r := s.do("GET", list+query, "")
+			s.refused(r, 400)
+			if !strings.Contains(r.body, `"parameter":"metadata"`) {
+				t.Errorf("%.100s: %s", query, r.body)
+			}
+		}
 	}
 }
 
