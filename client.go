@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -183,6 +184,14 @@ func MaxAttempts(n int) SubmitOption { return func(s *submission) { s.job.MaxAtt
 
 // Timeout limits each attempt: whole seconds, 1 s to jobs.MaxTimeout (24 h); that of the type otherwise.
 func Timeout(d time.Duration) SubmitOption { return func(s *submission) { s.job.Timeout = d } }
+
+// Metadata notes pairs of text on a job, for people and for filters: store.ListQuery has a field of that name. At most
+// 16 pairs, and jobs.MaxMetadataBytes (1 KiB) of names and values in all. A repeat with the same Key may have other
+// pairs; those of the first call stay. The map is copied: the caller may change it afterwards.
+func Metadata(pairs map[string]string) SubmitOption {
+	pairs = maps.Clone(pairs)
+	return func(s *submission) { s.job.Metadata = maps.Clone(pairs) }
+}
 
 // Key makes the call repeatable: for jobs.KeyTTL (24 h) the same key with the same submission returns the same jobs,
 // and with another submission jobs.ErrKeyReused. 1 to 255 visible ASCII characters.

@@ -289,6 +289,20 @@ func ExampleApp_list() {
 	// Output: 2 2 0
 }
 
+// Metadata says for whom a job is, and finds it again.
+func ExampleMetadata() {
+	ctx, app := context.Background(), open("metadata")
+	for _, order := range []string{"7", "8"} {
+		note := windlass.Metadata(map[string]string{"customer": "ada", "order": order})
+		windlass.Must(greet.Submit(ctx, app, Greeting{Name: "Ada"}, note))
+	}
+	query := store.ListQuery{Metadata: map[string]string{"customer": "ada", "order": "8"}, Limit: 10}
+	for _, job := range windlass.Must(app.List(ctx, query)).Jobs {
+		fmt.Println(job.Type, job.Metadata)
+	}
+	// Output: greet map[customer:ada order:8]
+}
+
 // Run ends with its context. Jobs that run then may finish; nothing is lost either way.
 func ExampleApp_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // in a service: signal.NotifyContext

@@ -107,6 +107,26 @@ func TestSubmitToNobody(t *testing.T) {
 	}
 }
 
+// The caller of Metadata may change its map afterwards, and jobs do not share one.
+func TestMetadataIsCopied(t *testing.T) {
+	app, pairs := newApp(t), map[string]string{"customer": "ada"}
+	option := windlass.Metadata(pairs)
+	pairs["customer"], pairs["order"] = "grace", "7"
+	first, err := greet.Submit(t.Context(), app, Greeting{Name: "Ada"}, option)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Metadata["customer"] = "grace"
+	second, err := greet.Submit(t.Context(), app, Greeting{Name: "Ada"}, option)
+	if err != nil || len(second.Metadata) != 1 || second.Metadata["customer"] != "ada" {
+		t.Errorf("the second job: %v, error %v", second.Metadata, err)
+	}
+	job, _, err := app.Get(t.Context(), first.ID)
+	if err != nil || len(job.Metadata) != 1 || job.Metadata["customer"] != "ada" {
+		t.Errorf("the first job: %v, error %v", job.Metadata, err)
+	}
+}
+
 func TestForeignTransactions(t *testing.T) {
 	app := newApp(t)
 	for name, tx := range map[string]any{"nil": nil, "a string": "tx", "a number": 7} {
