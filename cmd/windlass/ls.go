@@ -27,6 +27,7 @@ func newLs(sh *shell) *cobra.Command {
 		Short: "List jobs, newest first",
 		Example: `  windlass ls --state running
   windlass ls --type email --status failed --all --json | jq '.jobs[].error_message'
+  windlass ls --metadata customer=ada --metadata order=7
   windlass ls --state dead --queue mails -q | windlass retry -`,
 		Args: arguments(0, 0),
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -63,18 +64,20 @@ func join[T ~string](list []T) string { return strings.Join(texts(list), ", ") }
 
 // listing prints pages of jobs. It follows cursors until it has as many as were asked for.
 type listing struct {
-	sh    *shell
-	words string // what the jobs are
-	query store.ListQuery
-	limit int
-	all   bool
-	quiet bool
+	sh       *shell
+	words    string // what the jobs are
+	query    store.ListQuery
+	metadata []string
+	limit    int
+	all      bool
+	quiet    bool
 }
 
 func (l *listing) flags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&l.query.Type, "type", "", "only this job type")
 	flags.StringVar(&l.query.Queue, "queue", "", "only this queue")
+	flags.StringArrayVar(&l.metadata, "metadata", nil, "only jobs with this pair NAME=VALUE; can be repeated")
 	flags.IntVar(&l.limit, "limit", defaultLimit, "at most so many")
 	flags.BoolVar(&l.all, "all", false, "all there are")
 	flags.StringVar(&l.query.Before, "cursor", "", "go on from next_cursor of an earlier --json, with the same filter")
@@ -92,6 +95,10 @@ func (l *listing) print(ctx context.Context, list func(context.Context, store.Li
 		return usageError("--limit must be 1 or more")
 	case l.quiet && l.sh.json:
 		return usageError("--quiet does not go with --json")
+	}
+	var err error
+	if l.query.Metadata, err = pairs(l.metadata); err != nil {
+		return err
 	}
 	var rows *table
 	separator := ""

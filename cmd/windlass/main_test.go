@@ -307,6 +307,26 @@ func TestLs(t *testing.T) {
 	s.run("ls", "--cursor", "nonsense").wants(exitRefused, "cursor is not a cursor of this list")
 }
 
+func TestMetadata(t *testing.T) {
+	s := start(t)
+	id := s.run("submit", "slow", "--in", "1h", "--metadata", "customer=Ada, & sons", "--metadata", `a\=b:c=d=e`).id()
+	s.run("submit", "slow", "--in", "1h", "--metadata", "customer=Grace").id()
+	s.run("show", id).wants(exitDone, "Metadata\n  a\\=b:c=d=e\n  customer=Ada, & sons\n")
+	for _, filter := range [][]string{
+		{"--metadata", "customer=Ada, & sons"}, {"--metadata", `a\=b:c=d=e`, "--metadata", "customer=Ada, & sons"},
+	} {
+		if out := s.run(append([]string{"ls", "-q"}, filter...)...).wants(exitDone).out; out != id+"\n" {
+			t.Errorf("%v: %q", filter, out)
+		}
+	}
+	for _, none := range [][]string{{"ls", "--metadata", "customer=Ada"}, {"dead", "ls", "--metadata", "customer=Grace"}} {
+		if out := s.run(none...).wants(exitDone).out; out != "" {
+			t.Errorf("%v: %q", none, out)
+		}
+	}
+	s.run("submit", "slow", "--metadata", "a="+strings.Repeat("x", 1024)).wants(exitRefused, "metadata must have at most")
+}
+
 func TestRetryCancelRm(t *testing.T) {
 	s := start(t)
 	a, b := s.run("submit", "slow").id(), s.run("submit", "slow").id()
@@ -418,6 +438,8 @@ func TestUsage(t *testing.T) {
 		{"submit", "greet", "--run-at", "tomorrow"}, {"submit", "greet", "--max-attempts", "0"},
 		{"submit", "greet", "--in", "1m", "--run-at", "2030-01-31T12:00:00Z"},
 		{"submit", "greet", "--key", ""}, {"submit", "greet", "--key", "a b"},
+		{"submit", "greet", "--metadata", "customer"}, {"submit", "greet", "--metadata", "=ada"},
+		{"ls", "--metadata", "customer"}, {"dead", "ls", "--metadata", "a=1", "--metadata", "a=2"},
 		{"submit", "greet", "--timeout", "1500ms"},
 		{"ls", "--limit", "0"}, {"ls", "--limit", "5", "--all"}, {"ls", "--state", "odd"},
 		{"ls", "--status", "odd"}, {"ls", "-q", "--json"},

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/windlass-jobs/windlass/httpclient"
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -94,6 +97,7 @@ func (sh *shell) printJob(j *jobs.Job, history []jobs.Attempt) error {
 		"Progress", progress,
 	)
 	for _, part := range []struct{ name, text string }{
+		{"Metadata", noted(j.Metadata)},
 		{"Payload", indented(j.Payload)}, {"Result", indented(j.Result)}, {"Error", clean(j.Error)},
 	} {
 		if text := strings.TrimSpace(part.text); text != "" {
@@ -111,6 +115,17 @@ func (sh *shell) printJob(j *jobs.Job, history []jobs.Attempt) error {
 			sh.cut(a.Error, errorLength))
 	}
 	return rows.flush()
+}
+
+// noted writes metadata as --metadata reads it, one pair a line, in the order of the names. A line break within a pair
+// is shown as a space.
+func noted(pairs map[string]string) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		pair := fields.FormatPair(name, pairs[name], '=')
+		lines = append(lines, clean(strings.ReplaceAll(pair, "\n", " ")))
+	}
+	return strings.Join(lines, "\n")
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/windlass-jobs/windlass/internal/fields"
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
@@ -21,6 +22,7 @@ const maxPayloadInput = 16 << 20
 func newSubmit(sh *shell) *cobra.Command {
 	var n jobs.New
 	var runAt, key string
+	var metadata []string
 	var wait bool
 	command := &cobra.Command{
 		Use:   "submit TYPE [JSON | @FILE | -]",
@@ -33,6 +35,7 @@ with 1. Where the outcome is unknown (exit code 4), a submission with --key can 
 the job is stored once.`,
 		Example: `  windlass submit email '{"to":"ada@example.com"}'
   windlass submit report @report.json --in 10m --key report-2030-01
+  windlass submit report --metadata customer=ada --metadata order=7
   windlass submit report --wait --json | jq .result`,
 		Args:              arguments(1, 2),
 		ValidArgsFunction: sh.completeTypes,
@@ -53,6 +56,10 @@ the job is stored once.`,
 					return usageError("--run-at must be a time like 2030-01-31T12:00:00Z, with its zone")
 				}
 			}
+			var err error
+			if n.Metadata, err = pairs(metadata); err != nil {
+				return err
+			}
 			s := jobs.Submission{Jobs: []jobs.New{n}}
 			if key != "" {
 				s.Key = &jobs.Key{Key: key}
@@ -69,6 +76,7 @@ the job is stored once.`,
 	flags.IntVar(&n.MaxAttempts, "max-attempts", 0,
 		fmt.Sprintf("1 to %d (default: the type's own)", jobs.MaxMaxAttempts))
 	flags.DurationVar(&n.Timeout, "timeout", 0, "for one attempt, in whole seconds (default: the type's own)")
+	flags.StringArrayVar(&metadata, "metadata", nil, "a note NAME=VALUE on the job, to find it by; can be repeated")
 	flags.StringVar(&key, "key", "", "idempotency key: for 24 hours the same key and request stand for the same job")
 	flags.BoolVar(&wait, "wait", false, "wait until the job is over")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
@@ -93,6 +101,22 @@ func givenAndZero(flags *pflag.FlagSet) (err error) {
 		}
 	})
 	return err
+}
+
+// pairs reads metadata. A name may hold = and \ where a backslash is in front.
+func pairs(list []string) (map[string]string, error) {
+	pairs := make(map[string]string, len(list))
+	for _, text := range list {
+		name, value, ok := fields.ParsePair(text, '=')
+		if !ok || name == "" {
+			return nil, usageError(`--metadata must be NAME=VALUE, like customer=ada; in the name, write \= for = and \\ for \`)
+		}
+		if _, twice := pairs[name]; twice {
+			return nil, usageError("--metadata must not have a name twice")
+		}
+		pairs[name] = value
+	}
+	return pairs, nil
 }
 
 // payload reads the JSON of an argument.
