@@ -10,6 +10,8 @@ export type JobFilter = {
   state?: JobState | undefined;
   type?: string | undefined;
   queue?: string | undefined;
+  /** Pairs as the API takes them: see formatPair. */
+  metadata?: string[] | undefined;
 };
 
 const PAGE_SIZE = 100;

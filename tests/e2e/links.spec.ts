@@ -1,4 +1,4 @@
-import { expect, test } from "./fixtures";
+import { expect, test, violations } from "./fixtures";
 
 test("a job's address opens it, again and from elsewhere", async ({ page, system }) => {
   const id = await system.submit({ type: "email", payload: { duration_ms: 0 }, queue: "linked" });
@@ -26,6 +26,48 @@ test("filters live in the address", async ({ page, system }) => {
   await expect(page.locator("tbody tr")).toHaveCount(1);
   await page.getByLabel("Queue").selectOption("All queues");
   await expect(page).toHaveURL("/?state=scheduled");
+});
+
+test("metadata are typed, shown, and lead to the jobs that have them", async ({ page, system }) => {
+  await system.submit({ type: "email", delay_seconds: 3600, metadata: { customer: "Grace" } });
+  await page.goto("/create?type=email");
+  await page.getByLabel("Delay in seconds").fill("3600");
+  for (const [index, [name, value]] of [
+    ["customer", "Ada & sons"],
+    ["a:b", "c=d"],
+  ].entries()) {
+    await page.getByRole("button", { name: "Add pair" }).click();
+    await page.getByLabel(`Name ${index + 1}`).fill(String(name));
+    await page.getByLabel(`Value ${index + 1}`).fill(String(value));
+  }
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole("button", { name: "Create job" }).click();
+  await expect(page).toHaveURL(/\/jobs\//);
+  const metadata = page.getByRole("region", { name: "Metadata" });
+  await expect(metadata.getByRole("link")).toHaveCount(2);
+  expect(await violations(page)).toEqual([]);
+
+  // The job that is run again has the same ones.
+  await page.getByRole("button", { name: "Run again" }).click();
+  const first = page.url();
+  await page.getByRole("dialog").getByRole("button", { name: "Create job" }).click();
+  await expect(page).not.toHaveURL(first);
+  await metadata.getByRole("link", { name: "c=d" }).click();
+  await expect(page).toHaveURL("/?metadata=a%5C%3Ab%3Ac%3Dd");
+  const ones = page.locator("tbody tr");
+  await expect(ones).toHaveCount(2);
+  expect(await violations(page)).toEqual([]);
+  await page.reload();
+  await expect(ones).toHaveCount(2);
+  await page.goto("/?metadata=customer:Grace&metadata=a%5C:b:c=d");
+  await expect(page.getByText("No job fits this filter.")).toBeVisible();
+  await page.getByRole("button", { name: "Remove a:b: c=d" }).click();
+  await expect(page).toHaveURL("/?metadata=customer%3AGrace");
+  await expect(ones).toHaveCount(1);
+  await page.goto("/dead?metadata=customer:Grace");
+  await expect(page.getByText("No dead job fits this filter.")).toBeVisible();
+  await page.getByRole("button", { name: "Remove customer: Grace" }).click();
+  await expect(page).toHaveURL("/dead");
 });
 
 test("an id that nobody has is not found at once, and asked for once", async ({ page, allow }) => {

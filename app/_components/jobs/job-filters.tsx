@@ -6,6 +6,7 @@ import { usePolled } from "@/_api/polling";
 import { type JobFilter, jobTypesQuery, metricsQuery, queuesQuery } from "@/_api/queries";
 import type { JobState, Metrics } from "@/_api/types";
 import { JOB_STATE, JOB_STATES } from "../job-state";
+import { PairChips } from "../metadata/pair-chips";
 import { formatCompact } from "../numbers";
 import { Button } from "../ui/button";
 import { cx } from "../ui/cx";
@@ -35,7 +36,7 @@ export function countOf(state: JobState, m: Metrics): number | undefined {
 }
 
 /** Puts a filter into the URL. Next follows the browser's history, so nothing is asked of the server. */
-function apply(filter: JobFilter) {
+export function applyFilter(filter: JobFilter) {
   window.history.pushState(null, "", listHref(filter, window.location.pathname));
 }
 
@@ -50,7 +51,7 @@ export function JobFilters({ filter }: { filter: JobFilter }) {
           label="All"
           count={metrics?.total_jobs}
           on={!filter.state}
-          onClick={() => apply({ ...filter, state: undefined })}
+          onClick={() => applyFilter({ ...filter, state: undefined })}
         />
         {states.map((state) => (
           <Tab
@@ -58,11 +59,12 @@ export function JobFilters({ filter }: { filter: JobFilter }) {
             label={JOB_STATE[state].label}
             count={metrics && countOf(state, metrics)}
             on={filter.state === state}
-            onClick={() => apply({ ...filter, state })}
+            onClick={() => applyFilter({ ...filter, state })}
           />
         ))}
       </fieldset>
       <NameFilters filter={filter} />
+      <PairChips pairs={filter.metadata} onChange={(metadata) => applyFilter({ ...filter, metadata })} />
     </div>
   );
 }
@@ -108,7 +110,7 @@ export function NameFilters({ filter }: { filter: JobFilter }) {
   return (
     <div className="flex items-center gap-2">
       {isFiltered(filter) && (
-        <Button variant="ghost" size="small" icon={<X />} onClick={() => apply({})}>
+        <Button variant="ghost" size="small" icon={<X />} onClick={() => applyFilter({})}>
           Clear
         </Button>
       )}
@@ -116,7 +118,7 @@ export function NameFilters({ filter }: { filter: JobFilter }) {
         small
         aria-label="Type"
         value={filter.type ?? ""}
-        onChange={(event) => apply({ ...filter, type: event.target.value || undefined })}
+        onChange={(event) => applyFilter({ ...filter, type: event.target.value || undefined })}
         className="w-32!"
       >
         <option value="">All types</option>
@@ -128,7 +130,7 @@ export function NameFilters({ filter }: { filter: JobFilter }) {
         small
         aria-label="Queue"
         value={filter.queue ?? ""}
-        onChange={(event) => apply({ ...filter, queue: event.target.value || undefined })}
+        onChange={(event) => applyFilter({ ...filter, queue: event.target.value || undefined })}
         className="w-32!"
       >
         <option value="">All queues</option>

@@ -106,6 +106,50 @@ describe("the form", () => {
     expect(push).not.toHaveBeenCalled();
   });
 
+  it("sends the pairs of metadata, and leaves out rows that are empty", async () => {
+    const { user, create } = await form();
+    const add = screen.getByRole("button", { name: "Add pair" });
+    await user.click(add);
+    expect(screen.getByLabelText("Name 1")).toHaveFocus();
+    await user.keyboard("customer{Tab}Ada");
+    await user.click(add);
+    await user.type(screen.getByLabelText("Name 2"), "order");
+    await user.click(add);
+    await user.type(screen.getByLabelText("Name 3"), "last");
+    await user.click(screen.getByRole("button", { name: "Remove pair 2" }));
+    expect(screen.getByLabelText("Name 2")).toHaveValue("last");
+    expect(add).toHaveFocus();
+    await user.click(add);
+    await user.click(create);
+    await waitFor(() => expect(posts).toHaveLength(1));
+    expect(JSON.parse(posts[0]?.body ?? "").metadata).toEqual({ customer: "Ada", last: "" });
+  });
+
+  it("says what is wrong with the metadata, and what the server says of it", async () => {
+    answer = () =>
+      Response.json(
+        {
+          type: "urn:windlass:problem:invalid",
+          title: "Invalid",
+          status: 422,
+          detail: "See errors.",
+          errors: [{ detail: "is not wanted", pointer: "/metadata/a~1b" }],
+        },
+        { status: 422 },
+      );
+    const { user, create } = await form();
+    const add = screen.getByRole("button", { name: "Add pair" });
+    await user.click(add);
+    await user.type(screen.getByLabelText("Value 1"), "x");
+    expect(screen.getByLabelText("Name 1")).toHaveAccessibleDescription("Each pair needs a name.");
+    expect(create).toHaveAttribute("aria-disabled", "true");
+    await user.type(screen.getByLabelText("Name 1"), "a/b");
+    await user.click(create);
+    expect(await screen.findByText("a/b is not wanted.")).toBeVisible();
+    for (let i = 1; i < 16; i++) await user.click(add);
+    expect(add).toHaveAttribute("aria-disabled", "true");
+  });
+
   it("writes the fields of the schema into the text", async () => {
     const { user, editor } = await form();
     const fields = within(screen.getByRole("group", { name: "Payload fields" }));

@@ -13,6 +13,7 @@ import { Card } from "@/_components/ui/surface";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
 import { CreateSkeleton } from "./create-skeleton";
 import { type Draft, draftFaults, newDraft, type ServerFaults, sortFaults, submissionOf } from "./form-state";
+import { MetadataFields } from "./metadata-fields";
 import { OptionFields } from "./option-fields";
 import { PayloadFields } from "./payload-fields";
 import { Summary } from "./summary";
@@ -102,6 +103,7 @@ function Form({ types, first }: { types: JobType[]; first: JobType }) {
         <TypeFields types={types} type={type} draft={draft} error={faults.type} onChange={change} />
         <PayloadFields type={type} payload={draft.payload} lines={refused.lines} onChange={change} />
         <OptionFields types={types} type={type} draft={draft} faults={faults} onChange={change} />
+        <MetadataFields rows={draft.metadata} error={faults.metadata} onChange={change} />
       </div>
       <Summary
         draft={draft}

@@ -2,7 +2,7 @@ import type { Draft } from "./form-state";
 
 // Jobs to look at: they use fields that every built-in type understands.
 
-export type Demo = { label: string; type: string; hint: string; draft: Omit<Draft, "type"> };
+export type Demo = { label: string; type: string; hint: string; draft: Omit<Draft, "type" | "metadata"> };
 
 const PLAIN = { queue: "", priority: "", maxAttempts: "", delay: "" };
 

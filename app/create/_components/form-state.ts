@@ -1,6 +1,7 @@
 import type { Fault, JobType, SubmissionText } from "@/_api/types";
 import type { LineFault } from "@/_components/json/json-editor";
 import { atPointer, parseJson, place } from "@/_components/json/parse";
+import { type Pair, pairsFault } from "@/_components/metadata/pairs";
 
 /** What stands in the form: text, as it was typed. Empty means the type's own. */
 export type Draft = {
@@ -10,6 +11,7 @@ export type Draft = {
   priority: string;
   maxAttempts: string;
   delay: string;
+  metadata: (Pair & { id: number })[];
 };
 
 export type DraftFaults = Partial<Record<keyof Draft, string>>;
@@ -22,7 +24,13 @@ export function newDraft(type: JobType): Draft {
     priority: "",
     maxAttempts: "",
     delay: "",
+    metadata: [],
   };
+}
+
+/** The pairs of the form. A row where nothing stands is none. */
+function pairsIn({ metadata }: Draft): Pair[] {
+  return metadata.filter(({ name, value }) => name !== "" || value !== "");
 }
 
 const QUEUE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -42,12 +50,14 @@ export function draftFaults(draft: Draft): DraftFaults {
     priority: wholeFault(draft.priority, -10, 10),
     maxAttempts: wholeFault(draft.maxAttempts, 1, 100),
     delay: wholeFault(draft.delay, 0, MAX_DELAY_SECONDS),
+    metadata: pairsFault(pairsIn(draft)),
   };
   return Object.fromEntries(Object.entries(faults).filter(([, fault]) => fault !== undefined));
 }
 
 /** The request that the form stands for. */
 export function submissionOf(draft: Draft): SubmissionText {
+  const pairs = pairsIn(draft).map(({ name, value }) => [name, value]);
   return {
     type: draft.type,
     payload: draft.payload,
@@ -55,6 +65,7 @@ export function submissionOf(draft: Draft): SubmissionText {
     ...(draft.priority ? { priority: Number(draft.priority) } : {}),
     ...(draft.maxAttempts ? { max_attempts: Number(draft.maxAttempts) } : {}),
     ...(draft.delay && Number(draft.delay) > 0 ? { delay_seconds: Number(draft.delay) } : {}),
+    ...(pairs.length > 0 ? { metadata: Object.fromEntries(pairs) } : {}),
   };
 }
 
@@ -64,6 +75,7 @@ const FIELD_OF: Record<string, keyof Draft> = {
   "/priority": "priority",
   "/max_attempts": "maxAttempts",
   "/delay_seconds": "delay",
+  "/metadata": "metadata",
 };
 
 export type ServerFaults = { fields: DraftFaults; lines: LineFault[]; rest: string[] };
@@ -75,6 +87,8 @@ export function sortFaults(faults: Fault[], payload: string): ServerFaults {
   for (const { detail, pointer = "", parameter } of faults) {
     const field = FIELD_OF[pointer];
     if (field) sorted.fields[field] = `${capital(detail)}.`;
+    else if (pointer.startsWith("/metadata/"))
+      sorted.fields.metadata = `${memberName(pointer.slice("/metadata/".length))} ${detail}.`;
     else if (parsed.ok && (pointer === "/payload" || pointer.startsWith("/payload/"))) {
       const inside = pointer.slice("/payload".length);
       const { line } = place(payload, atPointer(parsed.root, inside).start);
@@ -82,6 +96,11 @@ export function sortFaults(faults: Fault[], payload: string): ServerFaults {
     } else sorted.rest.push(`${pointer || parameter || ""} ${detail}.`.trim());
   }
   return sorted;
+}
+
+/** A part of a JSON Pointer, as it is written in JSON. */
+function memberName(part: string): string {
+  return part.replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 function capital(text: string): string {

@@ -7,10 +7,11 @@ import { useEffect, useState } from "react";
 import { usePolled, usePolledList } from "@/_api/polling";
 import { deadQuery, metricsQuery } from "@/_api/queries";
 import { BulkBar } from "@/_components/jobs/bulk-bar";
-import { NameFilters } from "@/_components/jobs/job-filters";
+import { applyFilter, NameFilters } from "@/_components/jobs/job-filters";
 import { isFiltered, readFilter } from "@/_components/jobs/search-params";
 import { useListKeys } from "@/_components/jobs/use-list-keys";
 import { useSelection } from "@/_components/jobs/use-selection";
+import { PairChips } from "@/_components/metadata/pair-chips";
 import { count, formatNumber } from "@/_components/numbers";
 import { Button, buttonClass } from "@/_components/ui/button";
 import { Card } from "@/_components/ui/surface";
@@ -25,8 +26,9 @@ const MOST_PAGES = 5; // of 200: what is grouped and shown; more is redriven by 
 
 /** The dead-letter queue, by what went wrong. */
 export function DeadLetters() {
-  const { type, queue } = readFilter(useSearchParams());
-  const filter = { ...(type ? { type } : {}), ...(queue ? { queue } : {}) };
+  const { type, queue, metadata } = readFilter(useSearchParams());
+  const names = { ...(type ? { type } : {}), ...(queue ? { queue } : {}) };
+  const filter = { ...names, ...(metadata ? { metadata } : {}) };
   const list = usePolledList(deadQuery(filter));
   const metrics = usePolled(metricsQuery()).data;
   const [redrive, setRedrive] = useState<Redrive>();
@@ -56,12 +58,19 @@ export function DeadLetters() {
   const filtered = isFiltered(filter);
   const total = hasNextPage && !filtered ? Math.max(metrics?.dead ?? 0, jobs.length) : jobs.length;
   const none = jobs.length === 0 && "There is nothing to send back";
-  const all: Redrive = hasNextPage
-    ? { what: filtered ? "all that match" : "all", request: { filter }, count: total, exact: !filtered }
-    : {
+  // The API redrives by type and queue, not by metadata: then those that are shown are named.
+  const byFilter = Boolean(hasNextPage) && !metadata;
+  const all: Redrive = byFilter
+    ? {
         what: filtered ? "all that match" : "all",
-        request: { ids: jobs.map((job) => job.id) },
+        request: { filter: names },
         count: total,
+        exact: !filtered,
+      }
+    : {
+        what: hasNextPage ? "all that are shown" : filtered ? "all that match" : "all",
+        request: { ids: jobs.map((job) => job.id) },
+        count: jobs.length,
         exact: true,
       };
 
@@ -99,6 +108,7 @@ export function DeadLetters() {
             Retry all…
           </Button>
         </div>
+        <PairChips pairs={metadata} onChange={(pairs) => applyFilter({ ...names, metadata: pairs })} />
       </div>
       <Card>
         {groups.length > 0 ? (
@@ -109,7 +119,7 @@ export function DeadLetters() {
                 group={group}
                 selection={selection}
                 open={groups.length === 1}
-                onRetry={() => setRedrive(redriveOf(group, filter, Boolean(hasNextPage)))}
+                onRetry={() => setRedrive(redriveOf(group, names, byFilter))}
               />
             ))}
           </ul>

@@ -13,7 +13,7 @@ import { Card, Section } from "@/_components/ui/surface";
 /** The small print. */
 export function JobFacts({ job }: { job: JobDetail }) {
   return (
-    <Section title="Details" className="xl:sticky xl:top-8">
+    <Section title="Details">
       <Card>
         <dl className="divide-y divide-line">
           <Fact name="Queue">

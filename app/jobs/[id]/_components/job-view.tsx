@@ -10,6 +10,7 @@ import { EmptyState, ErrorState } from "@/_components/ui/view-states";
 import { ErrorPanel } from "./error-panel";
 import { JobFacts } from "./job-facts";
 import { JobHeader } from "./job-header";
+import { JobMetadata } from "./job-metadata";
 import { JobSkeleton } from "./job-skeleton";
 import { JsonPanel } from "./json-panel";
 import { Timeline } from "./timeline";
@@ -47,7 +48,10 @@ export function JobView({ id }: { id: string }) {
             )
           )}
         </div>
-        <JobFacts job={job} />
+        <div className="flex min-w-0 flex-col gap-6 xl:sticky xl:top-8">
+          <JobFacts job={job} />
+          <JobMetadata metadata={job.metadata} />
+        </div>
       </div>
     </>
   );

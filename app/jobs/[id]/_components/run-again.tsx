@@ -30,9 +30,10 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
   }
 
   function run() {
-    const { type, queue, priority, max_attempts, timeout_seconds } = job;
+    const { type, queue, priority, max_attempts, timeout_seconds, metadata } = job;
+    const same = { type, queue, priority, max_attempts, timeout_seconds, ...(metadata ? { metadata } : {}) };
     submit.mutate(
-      { submission: { type, queue, priority, max_attempts, timeout_seconds, payload }, idempotencyKey },
+      { submission: { ...same, payload }, idempotencyKey },
       {
         onSuccess: (created) => {
           onClose();
@@ -63,7 +64,7 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
       wide
       onClose={onClose}
       title={`Run ${job.type} again`}
-      description="A new job on the same queue, with the same limits. This one stays as it is."
+      description="A new job on the same queue, with the same limits and metadata. This one stays as it is."
     >
       <JsonEditor
         label="Payload (JSON)"
