@@ -61,7 +61,7 @@ export function MetadataFields({ rows, error, onChange }: MetadataFieldsProps) {
                 input.focus();
               }}
               onChange={({ target }) => set(row.id, { name: target.value })}
-              className="min-w-0 flex-2 font-mono text-[0.8125rem]"
+              className="min-w-0 flex-2 font-mono sm:text-[0.8125rem]"
             />
             <Input
               aria-label={`Value ${index + 1}`}
@@ -70,7 +70,7 @@ export function MetadataFields({ rows, error, onChange }: MetadataFieldsProps) {
               autoComplete="off"
               spellCheck={false}
               onChange={({ target }) => set(row.id, { value: target.value })}
-              className="min-w-0 flex-3 font-mono text-[0.8125rem]"
+              className="min-w-0 flex-3 font-mono sm:text-[0.8125rem]"
             />
             <IconButton label={`Remove pair ${index + 1}`} onClick={() => remove(row.id)}>
               <X />
