@@ -40,10 +40,10 @@ export function DeadLetters() {
   useListKeys(selection);
 
   const { hasNextPage, isFetching, fetchNextPage } = list;
-  const wantsMore = hasNextPage && (list.data?.pages.length ?? 0) < MOST_PAGES;
+  const loaded = list.data?.pages.length ?? 0;
   useEffect(() => {
-    if (wantsMore && !isFetching) void fetchNextPage();
-  }, [wantsMore, isFetching, fetchNextPage]);
+    if (hasNextPage && loaded < MOST_PAGES && !isFetching) void fetchNextPage();
+  }, [hasNextPage, loaded, isFetching, fetchNextPage]);
 
   if (!list.data) {
     return list.isError ? (

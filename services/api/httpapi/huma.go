@@ -48,8 +48,8 @@ func (q *Request) Resolve(ctx huma.Context) []error {
 }
 
 // strictQuery refuses query strings that Huma accepts: with a parameter that the operation does not know, with one
-// that occurs twice and is no list, or is empty, and those that are not properly encoded. Else a typo in a filter would be answered
-// with everything.
+// that occurs twice and is no list, or is empty, and those that are not properly encoded. Else a typo in a filter
+// would be answered with everything.
 func strictQuery(api huma.API) func(ctx huma.Context, next func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		u := ctx.URL()
