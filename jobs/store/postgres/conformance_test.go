@@ -30,6 +30,15 @@ func harness(t *testing.T, driver string, params ...string) storetest.Harness {
 			c := drivers[driver](t, plain)
 			return c.tx, c.commit, c.rollback
 		},
+		Exec: func(t *testing.T, s store.Store, sql string) { byHand(t, s.(*Store), sql) },
+		Target: func(t *testing.T) store.Store {
+			n++
+			s := openWith(t, Options{URL: url, Schema: fmt.Sprintf("case_%d", n)})
+			if err := s.Migrate(t.Context()); err != nil { // without the trigger, which wants every job to begin as pending
+				t.Fatal(err)
+			}
+			return s
+		},
 		Second: func(t *testing.T, s store.Store) store.Store { return second(t, s.(*Store)) },
 	}
 }

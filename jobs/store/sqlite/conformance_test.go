@@ -13,5 +13,6 @@ func TestConformance(t *testing.T) {
 		Open:  func(t *testing.T) store.Store { return open(t, Options{}) },
 		Begin: begin,
 		Age:   func(t *testing.T, s store.Store, d time.Duration) { age(t, s.(*Store), d) },
+		Exec:  func(t *testing.T, s store.Store, sql string) { byHand(t, s.(*Store), sql) },
 	})
 }

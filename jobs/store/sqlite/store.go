@@ -51,6 +51,8 @@ type Store struct {
 	ending sync.Once
 	wall   func() time.Time
 	latest atomic.Int64 // the newest time that now has returned, in microseconds
+
+	repairing sync.Mutex // held by Repair
 }
 
 var (

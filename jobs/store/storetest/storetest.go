@@ -25,6 +25,11 @@ type Harness struct {
 	// Begin opens a transaction on the database of s, of a type that the driver takes, and returns what ends it. The
 	// suite ends every transaction before it opens another one. Begin is required.
 	Begin func(t *testing.T, s store.Store) (tx any, commit, rollback func() error)
+	// Exec runs SQL beside the store, as somebody would by hand: nothing checks it. The tables are named windlass.jobs
+	// and so on.
+	Exec func(t *testing.T, s store.Store, sql string)
+	// Target is Open for a Store that jobs in any state are imported into; nil: Open.
+	Target func(t *testing.T) store.Store
 }
 
 // area is a part of the contract. Each has a file of its own.
@@ -48,7 +53,7 @@ func Run(t *testing.T, h Harness) {
 	for _, a := range []area{
 		inserting, keys, claiming, claimingPlain, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions,
 		progressing,
-		listing, counting, redriving, feeding, pruning, leading, transacting, walking, modelling,
+		listing, counting, redriving, feeding, pruning, leading, transacting, auditing, transferring, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {
