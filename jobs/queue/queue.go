@@ -110,6 +110,13 @@ type Registrar interface {
 	Register(ctx context.Context, installation string) (warning string, err error)
 }
 
+// Lister is a Queue that can show what it holds, for people who look for faults. A Queue need not be one.
+type Lister interface {
+	// List returns some of the hints that are held, chosen at random, at most n, of at most 100 queues. In is zero in
+	// what it returns. It changes nothing, and does work for n hints however many there are.
+	List(ctx context.Context, n int) ([]jobs.Hint, error)
+}
+
 // Event is a message on the Bus.
 type Event struct {
 	Kind  EventKind `json:"kind"`
