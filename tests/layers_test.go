@@ -86,6 +86,9 @@ var layers = []layer{
 		third: []string{prometheus}}, // for its own health port
 	{folder: "services/embedded/embeddedcmd", third: []string{prometheus},
 		ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
+	// The commands that open a database themselves, whichever it is.
+	{folder: "services/storecmd", ours: []string{"jobs", "jobs/store", "jobs/store/postgres", "jobs/store/sqlite",
+		"jobs/queue/redis", "internal/version", "services/internal/settings"}},
 	{folder: "services/api", ours: []string{"services/api/apicmd"}},
 	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},
 	{folder: "services/embedded", ours: []string{"services/embedded/embeddedcmd"}},
@@ -94,7 +97,8 @@ var layers = []layer{
 
 	// The command line: one binary.
 	{folder: "cmd/windlass", third: []string{cobra, pflag},
-		ours: []string{"jobs", "jobs/store", "httpclient", "internal/fields", "internal/version", "services/migratecmd",
+		ours: []string{"jobs", "jobs/store", "httpclient", "internal/fields", "internal/version",
+			"services/migratecmd", "services/storecmd",
 			"services/api/apicmd", "services/worker/workercmd", "services/embedded/embeddedcmd"}},
 
 	// The tools that make a release.

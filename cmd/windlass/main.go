@@ -78,6 +78,9 @@ func newRoot(sh *shell) *cobra.Command {
 	add(processes, newAPI(sh))
 	add(processes, newWorker(sh))
 	add(processes, newMigrate(sh))
+	add(processes, newDoctor(sh))
+	add(processes, newExport(sh))
+	add(processes, newImport(sh))
 	return root
 }
 
