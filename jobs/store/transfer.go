@@ -212,8 +212,10 @@ func InBatches(records iter.Seq2[Record, error], store func(RecordKind, []Record
 			return err
 		}
 		n := 0
-		for _, v := range r.Row {
-			n += len(v)
+		for _, row := range append([]Row{r.Row}, r.Attempts...) {
+			for _, v := range row {
+				n += len(v)
+			}
 		}
 		if len(batch) > 0 && (len(batch) == importRows || size+n > importBytes || r.Kind != batch[0].Kind) {
 			if err := flush(); err != nil {
