@@ -1,6 +1,6 @@
 // Command windlass submits jobs from the command line, looks after them, and shows how the system is doing. It talks
-// to the HTTP API, except for the commands that are processes themselves. Each command has a file of its own, and a
-// line in newRoot.
+// to the HTTP API, except for the commands that are processes, or that open a database themselves. Each command has a
+// file of its own, and a line in newRoot.
 package main
 
 import (
