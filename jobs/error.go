@@ -62,6 +62,7 @@ type FieldError struct {
 	Detail  string // a sentence without the offending value
 }
 
+// Error names the first fault, and how many more there are.
 func (e *InvalidError) Error() string {
 	if len(e.Fields) == 0 {
 		return "invalid"
@@ -115,4 +116,5 @@ type PanicError struct {
 	Stack []byte
 }
 
+// Error has the value of the panic and the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.Value, e.Stack) }

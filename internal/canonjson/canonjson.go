@@ -57,6 +57,7 @@ type Error struct {
 	Detail  string // a sentence for people, without any part of the document
 }
 
+// Error names the place and the fault.
 func (e *Error) Error() string { return fmt.Sprintf("JSON at byte %d: %s", e.Offset, e.Detail) }
 
 // Canonical checks a JSON document strictly, in one pass, and returns its canonical form, or an *Error. Equal
