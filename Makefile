@@ -53,6 +53,7 @@ test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed wher
 test-go: ## run the Go tests, on servers of their own
 	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
 	@CGO_ENABLED=1 ./bin/with-servers go test -race -timeout 25m ./...
+	@go test -tags faults -run '^TestGuardsAreThere$$' ./jobs/store/postgres
 	@cd tests/embedder && CGO_ENABLED=1 ../../bin/with-servers go test -race -timeout 5m ./...
 
 test-web: $(PACKAGES) ## run the tests of the web interface, those in the browser included
