@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"strings"
 	"time"
 )
 
@@ -27,6 +30,31 @@ type Migration struct {
 	Version   int64
 	Name      string    // of its file, without the ending
 	AppliedAt time.Time // zero: pending
+}
+
+// MigrationFile is a migration of this binary.
+type MigrationFile struct {
+	Migration
+	SQL string
+}
+
+// ReadMigrations reads the folder "migrations" of a driver's embedded files. They are named VERSION_NAME.sql, with
+// versions of four digits, from 1 without a gap. It panics where one is not: a driver calls it when the program starts.
+func ReadMigrations(files fs.FS) []MigrationFile {
+	entries, err := fs.ReadDir(files, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	list := make([]MigrationFile, len(entries))
+	for i, e := range entries {
+		text, err := fs.ReadFile(files, "migrations/"+e.Name())
+		name := strings.TrimSuffix(e.Name(), ".sql")
+		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) {
+			panic(fmt.Sprintf("migration %s: the name does not begin with %04d_ (%v)", e.Name(), i+1, err))
+		}
+		list[i] = MigrationFile{Migration{Version: int64(i + 1), Name: name}, string(text)}
+	}
+	return list
 }
 
 // Migrations is the state of a schema.

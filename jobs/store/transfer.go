@@ -56,6 +56,19 @@ type Imported struct {
 	Same              int64 // records that were there already
 }
 
+// Add counts a batch of records of one kind: of so many, stored are new, and the others were there already.
+func (done *Imported) Add(kind RecordKind, records int, stored int64) {
+	switch kind {
+	case RecordType:
+		done.Types += stored
+	case RecordJob:
+		done.Jobs += stored
+	case RecordKey:
+		done.Keys += stored
+	}
+	done.Same += int64(records) - stored
+}
+
 // Row has the values of a row by the name of their column. NULL is left out. A time is a text in UTC with microseconds,
 // as of TimeLayout; documents are JSON themselves.
 type Row map[string]json.RawMessage

@@ -16,40 +16,17 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// The files are named VERSION_NAME.sql, versions from 1 without a gap. They name the schema "windlass"; another name is
+// See store.ReadMigrations for the names of the files. They name the schema "windlass"; another name is
 // put in its place.
 //
 //go:embed migrations/*.sql
 var files embed.FS
 
 // migrations are the files in the order of their versions.
-var migrations = readMigrations()
+var migrations = store.ReadMigrations(files)
 
 // newest is the version of the last one.
 var newest = migrations[len(migrations)-1].Version
-
-type migration struct {
-	store.Migration
-	sql string
-}
-
-// readMigrations panics when the program starts if the name of a file is wrong.
-func readMigrations() []migration {
-	entries, err := files.ReadDir("migrations")
-	if err != nil {
-		panic(err)
-	}
-	list := make([]migration, len(entries))
-	for i, e := range entries {
-		text, err := files.ReadFile("migrations/" + e.Name())
-		name := strings.TrimSuffix(e.Name(), ".sql")
-		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) {
-			panic(fmt.Sprintf("migration %s: the name does not begin with %04d_ (%v)", e.Name(), i+1, err))
-		}
-		list[i] = migration{store.Migration{Version: int64(i + 1), Name: name}, string(text)}
-	}
-	return list
-}
 
 // migrationLock is the key of the advisory lock that each migration takes.
 const migrationLock = 0x77696e646c617373 // "windlass"
@@ -207,7 +184,7 @@ func (s *Store) plan(ctx context.Context, q querier) ([]step, store.Migrations, 
 			continue
 		}
 		state.Pending = append(state.Pending, m.Migration)
-		steps = append(steps, step{m.Name, s.schema.rewrite(m.sql + recorded(m.Version, m.Name))})
+		steps = append(steps, step{m.Name, s.schema.rewrite(m.SQL + recorded(m.Version, m.Name))})
 	}
 	return steps, state, nil
 }

@@ -221,15 +221,7 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 		if err != nil {
 			return err
 		}
-		switch kind {
-		case store.RecordType:
-			done.Types += stored
-		case store.RecordJob:
-			done.Jobs += stored
-		case store.RecordKey:
-			done.Keys += stored
-		}
-		done.Same += int64(len(batch)) - stored
+		done.Add(kind, len(batch), stored)
 		return nil
 	})
 	return done, err

@@ -11,36 +11,13 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// The files are named VERSION_NAME.sql, versions from 1 without a gap.
+// See store.ReadMigrations for the names of the files.
 //
 //go:embed migrations/*.sql
 var files embed.FS
 
 // migrations are the files in the order of their versions.
-var migrations = readMigrations()
-
-type migration struct {
-	store.Migration
-	sql string
-}
-
-// readMigrations panics at the start of the program if the name of a file is wrong.
-func readMigrations() []migration {
-	entries, err := files.ReadDir("migrations")
-	if err != nil {
-		panic(err)
-	}
-	list := make([]migration, len(entries))
-	for i, e := range entries {
-		text, err := files.ReadFile("migrations/" + e.Name())
-		name := strings.TrimSuffix(e.Name(), ".sql")
-		if err != nil || !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) {
-			panic(fmt.Sprintf("migration %s: the name does not begin with %04d_ (%v)", e.Name(), i+1, err))
-		}
-		list[i] = migration{store.Migration{Version: int64(i + 1), Name: name}, string(text)}
-	}
-	return list
-}
+var migrations = store.ReadMigrations(files)
 
 // step is one transaction of a migration.
 type step struct {
@@ -104,7 +81,7 @@ func plan(q query) (steps []step, state store.Migrations, err error) {
 			continue
 		}
 		state.Pending = append(state.Pending, m.Migration)
-		steps = append(steps, step{m.Name, m.sql + "\n" + recorded(m.Migration)})
+		steps = append(steps, step{m.Name, m.SQL + "\n" + recorded(m.Migration)})
 	}
 	return steps, state, nil
 }
