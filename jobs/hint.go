@@ -6,6 +6,7 @@ import "time"
 type Hint struct {
 	ID       string
 	Queue    string
+	Type     string // of the job; empty: not known, so that any worker of the queue may take the hint
 	Priority int
 	RunAt    time.Time     // by the Store's clock: for the order in the queue, never compared with another clock
 	In       time.Duration // how long until the job is due, as of now; 0 or less: due

@@ -71,7 +71,9 @@ func (j *Job) Suspect() bool { return j.LeaseLosses > 0 }
 
 // Hint returns the job's place in its queue, for jobs that are pending. In is left at zero.
 func (j *Job) Hint() Hint {
-	return Hint{ID: j.ID, Queue: j.Queue, Priority: j.Priority, RunAt: j.RunAt, Suspect: j.Suspect()}
+	return Hint{
+		ID: j.ID, Queue: j.Queue, Type: j.Type, Priority: j.Priority, RunAt: j.RunAt, Suspect: j.Suspect(),
+	}
 }
 
 // Progress is the newest report of a running handler; see Run.Progress.

@@ -239,7 +239,7 @@ func (c *Client) Degraded() bool {
 	down, err := look(context.Background(), c, "probe", &c.probe, countsTTL, func(ctx context.Context) (bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, 2*pushTimeout)
 		defer cancel()
-		if _, err := c.opts.Queue.Depths(ctx); err != nil {
+		if _, err := c.opts.Queue.Depths(ctx, nil); err != nil {
 			return true, nil
 		}
 		c.notify.works()

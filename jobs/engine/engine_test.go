@@ -259,11 +259,11 @@ func (q *faultyQueue) Promote(ctx context.Context) (int, error) {
 	return q.Queue.Promote(ctx)
 }
 
-func (q *faultyQueue) Depths(ctx context.Context) (queue.Depths, error) {
+func (q *faultyQueue) Depths(ctx context.Context, queues []string) (queue.Depths, error) {
 	if err := q.failing(); err != nil {
 		return queue.Depths{}, err
 	}
-	return q.Queue.Depths(ctx)
+	return q.Queue.Depths(ctx, queues)
 }
 
 // logBook collects log lines.

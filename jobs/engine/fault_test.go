@@ -27,7 +27,7 @@ func TestQueueLosesItsMemory(t *testing.T) {
 	list := s.submit(slices.Repeat([]jobs.New{{Type: "work"}}, 150)...)
 	later := s.submit(jobs.New{Type: "work", Delay: 2 * time.Second})[0]
 	eventually(t, "hints", func() bool {
-		d, err := s.queue.Depths(t.Context())
+		d, err := s.queue.Depths(t.Context(), []string{"default"})
 		return err == nil && d.Queues["default"].Ready == 150
 	})
 	s.queue.Forget()

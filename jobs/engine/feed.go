@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,17 +102,17 @@ func (m *Maintenance) feed(ctx context.Context) error {
 	if !m.notify.ok() || fault.Removed(reconciler) {
 		return nil
 	}
-	depths, err := m.opts.Queue.Depths(ctx)
+	f := &m.feeder
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	depths, err := m.opts.Queue.Depths(ctx, slices.Collect(maps.Keys(f.queues)))
 	if err != nil {
 		return m.queueFailed(ctx, err)
 	}
 	m.notify.works()
-	f := &m.feeder
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.epoch != depths.Epoch {
 		known := f.epoch != ""
-		if err := m.rebuild(ctx, depths); err != nil {
+		if err := m.rebuild(ctx); err != nil {
 			return err
 		}
 		f.epoch = depths.Epoch
@@ -131,8 +133,12 @@ func (m *Maintenance) feed(ctx context.Context) error {
 }
 
 // rebuild reads every queue that runs low, from the front and up to the cap.
-func (m *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
+func (m *Maintenance) rebuild(ctx context.Context) error {
 	names, err := m.opts.Store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	depths, err := m.opts.Queue.Depths(ctx, names)
 	if err != nil {
 		return err
 	}

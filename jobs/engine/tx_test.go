@@ -182,7 +182,7 @@ func TestSubmitTxDelayed(t *testing.T) {
 	}
 	tx.commit(t)
 	eventually(t, "its hint", func() bool {
-		d, err := s.queue.Depths(t.Context())
+		d, err := s.queue.Depths(t.Context(), []string{"default"})
 		return err == nil && d.Queues["default"].Later == 1
 	})
 }
@@ -202,7 +202,7 @@ func TestSubmitTxThenClose(t *testing.T) {
 		tx.commit(t)
 	}
 	s.client.Close()
-	if d, err := s.queue.Depths(t.Context()); err != nil || d.Queues["default"].Ready != 200 {
+	if d, err := s.queue.Depths(t.Context(), []string{"default"}); err != nil || d.Queues["default"].Ready != 200 {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -46,8 +46,9 @@ type Queue interface {
 	// into the Queue; Windlass itself only counts it, in Depths.
 	SetDead(ctx context.Context, dead []DeadID) error
 
-	// Depths counts the ids of each queue. A queue without any id may be missing.
-	Depths(ctx context.Context) (Depths, error)
+	// Depths tells how the Queue is, and how many ids it holds of the queues that are named. A queue without any id is
+	// missing in the answer. The work is in proportion to the names given, however many queues there are.
+	Depths(ctx context.Context, queues []string) (Depths, error)
 }
 
 // Local is a Queue that holds only what was pushed in this process. Other processes may have submitted jobs to the
@@ -57,6 +58,7 @@ type Local interface{ Local() bool }
 // Pop says what to take from a Queue.
 type Pop struct {
 	Queues   []string      // in this order; empty: every queue that there is, in random order
+	Types    []string      // take ids of these types only, and those of no known type; empty: of every type
 	N        int           // at most so many ids, suspects included
 	Suspects int           // at most so many suspects among them; suspects are looked for first
 	Wait     time.Duration // for the first id, at most; 0: do not wait
@@ -70,12 +72,12 @@ type DeadID struct {
 
 // Depths is what a Queue holds.
 type Depths struct {
-	Queues map[string]Depth
-	Dead   int // ids in the list of dead jobs
+	Queues map[string]Depth // those that were asked for
+	Dead   int              // ids in the list of dead jobs
 	// Epoch changes when the Queue has lost everything, by a restart or a flush: then everything has to be pushed
 	// again. It is never empty.
 	Epoch string
-	// Cap is how many ready ids a queue can hold.
+	// Cap is how many ready ids of one type a queue can hold now. It is smaller where there are many queues and types.
 	Cap int
 }
 
@@ -84,6 +86,9 @@ type Depth struct {
 	Ready    int // due, suspects not included
 	Suspects int // due suspects
 	Later    int // in the retry set
+	// Types has the Ready ids by type; types without any are missing. It is nil where the Queue does not tell them
+	// apart.
+	Types map[string]int
 }
 
 // Bus sends messages between processes, to those that listen at that moment. A lost message costs a moment, and never

@@ -234,8 +234,8 @@ func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held; see queue.Queue.
-func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
+// Depths counts what is held of some queues; see queue.Queue.
+func (q *Queue) Depths(ctx context.Context, queues []string) (queue.Depths, error) {
 	if err := ctx.Err(); err != nil {
 		return queue.Depths{}, err
 	}
@@ -244,13 +244,18 @@ func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
 	if err := q.open(); err != nil {
 		return queue.Depths{}, err
 	}
-	d := queue.Depths{Queues: make(map[string]queue.Depth, len(q.lines)), Dead: len(q.dead), Epoch: q.epoch, Cap: q.cap}
-	for name, l := range q.lines {
-		d.Queues[name] = queue.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
-		if d.Queues[name] == (queue.Depth{}) {
-			delete(q.lines, name) // otherwise names that are used once would accumulate
-			delete(d.Queues, name)
+	d := queue.Depths{Queues: make(map[string]queue.Depth, len(queues)), Dead: len(q.dead), Epoch: q.epoch, Cap: q.cap}
+	for _, name := range queues {
+		l := q.lines[name]
+		if l == nil {
+			continue
 		}
+		held := queue.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
+		if held.Ready+held.Suspects+held.Later == 0 {
+			delete(q.lines, name) // otherwise names that are used once would accumulate
+			continue
+		}
+		d.Queues[name] = held
 	}
 	return d, nil
 }

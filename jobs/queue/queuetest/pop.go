@@ -100,7 +100,7 @@ var popTests = []test{
 				batch := min(50, k.Cap/pushers/2)
 				for n := p * total / pushers; n < (p+1)*total/pushers && left.Load() > 0; n += batch {
 					for {
-						d, err := k.other.Depths(ctx)
+						d, err := k.other.Depths(ctx, []string{"a"})
 						if err != nil {
 							k.Error(err)
 							return

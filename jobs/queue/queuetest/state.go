@@ -1,11 +1,12 @@
 package queuetest
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/windlass-jobs/windlass/jobs/queue"
 )
@@ -51,12 +52,28 @@ var depthsTests = []test{
 		)...)
 		want := map[string]queue.Depth{"a": {Ready: 3, Suspects: 1, Later: 2}, "b": {Ready: 2}, "c": {Later: 4}}
 		for _, q := range []Queue{k.q, k.other} {
-			d, err := q.Depths(k.Context())
+			d, err := q.Depths(k.Context(), []string{"a", "b", "c", "none"})
 			if err != nil {
 				k.Fatal(err)
 			}
-			if diff := cmp.Diff(want, d.Queues); diff != "" {
+			if diff := cmp.Diff(want, d.Queues, byType); diff != "" {
 				k.Fatal(diff)
+			}
+		}
+	}},
+	{"CountOnlyTheQueuesAskedFor", func(k *kit) {
+		k.push(k.q, 2, slices.Concat(hints(0, 1), hints(1, 1, inQueue("b")))...)
+		k.setDead(1, dead(0, 1)...)
+		for want, names := range map[string][]string{"": nil, "b": {"b"}} {
+			d, err := k.q.Depths(k.Context(), names)
+			if err != nil {
+				k.Fatal(err)
+			}
+			if got := slices.Collect(maps.Keys(d.Queues)); strings.Join(got, " ") != want {
+				k.Fatalf("asked for %v, told of %v", names, got)
+			}
+			if d.Dead != 1 || d.Epoch == "" || d.Cap == 0 {
+				k.Fatalf("asked for %v, the state is %+v", names, d)
 			}
 		}
 	}},
@@ -64,8 +81,7 @@ var depthsTests = []test{
 		k.push(k.q, 4, slices.Concat(hints(0, 3), hints(5, 1, inQueue("b")))...)
 		k.wantPop(everything("a"), id(0), id(1), id(2))
 		want := map[string]queue.Depth{"b": {Ready: 1}}
-		drop := cmpopts.IgnoreMapEntries(func(_ string, d queue.Depth) bool { return d == queue.Depth{} })
-		if diff := cmp.Diff(want, k.depths().Queues, drop); diff != "" {
+		if diff := cmp.Diff(want, k.depths().Queues, byType); diff != "" {
 			k.Fatal(diff)
 		}
 		k.push(k.q, 1, hints(0, 1)...) // a queue that was empty is found again
@@ -81,7 +97,7 @@ var depthsTests = []test{
 		k.wantPop(everything("a"), id(0), id(1), id(2))
 		k.setDead(1, dead(0, 1)...)
 		k.promote(0)
-		d, err := k.other.Depths(k.Context())
+		d, err := k.other.Depths(k.Context(), nil)
 		if err != nil {
 			k.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func TestMemory(t *testing.T) {
 			t.Fatal(added, err)
 		}
 	}
-	if d, err := q.Depths(t.Context()); err != nil || d.Queues["a"].Ready != redis.DefaultCap {
+	if d, err := q.Depths(t.Context(), []string{"a"}); err != nil || d.Queues["a"].Ready != redis.DefaultCap {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	used := q.do("MEMORY", "USAGE", q.key("ready:a"), "SAMPLES", 0).(int64)

@@ -50,7 +50,7 @@ func calls(q *redis.Queue) map[string]func(context.Context) error {
 		"wait":      func(ctx context.Context) error { _, err := q.Pop(ctx, queue.Pop{N: 1, Wait: time.Minute}); return err },
 		"promote":   func(ctx context.Context) error { _, err := q.Promote(ctx); return err },
 		"dead":      func(ctx context.Context) error { return q.SetDead(ctx, nil) },
-		"depths":    func(ctx context.Context) error { _, err := q.Depths(ctx); return err },
+		"depths":    func(ctx context.Context) error { _, err := q.Depths(ctx, []string{"a"}); return err },
 		"publish":   func(ctx context.Context) error { return q.Publish(ctx, queue.Event{Kind: queue.EventCancel}) },
 		"subscribe": func(ctx context.Context) error { _, err := q.Subscribe(ctx); return err },
 		"ping":      q.Ping,
@@ -89,7 +89,7 @@ func TestKilledServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := q.Depths(t.Context())
+	before, err := q.Depths(t.Context(), []string{"a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestKilledServer(t *testing.T) {
 		}
 		until(t, name, func() bool { return call(t.Context()) == nil })
 	}
-	after, err := q.Depths(t.Context())
+	after, err := q.Depths(t.Context(), []string{"a"})
 	if err != nil || after.Epoch == before.Epoch {
 		t.Errorf("epoch %q after a restart that lost everything, %q before, error %v", after.Epoch, before.Epoch, err)
 	}
@@ -182,7 +182,7 @@ func TestEpoch(t *testing.T) {
 		var d queue.Depths
 		until(t, "depths", func() (ok bool) {
 			var err error
-			d, err = q.Depths(t.Context())
+			d, err = q.Depths(t.Context(), []string{"a"})
 			return err == nil
 		})
 		if earlier, there := seen[d.Epoch]; there || d.Epoch == "" {
@@ -200,7 +200,7 @@ func TestEpoch(t *testing.T) {
 	}
 	server.Restart() // saves and loads its data, which may be older than what was pushed last
 	check("a restart with data")
-	d, err := q.Depths(t.Context())
+	d, err := q.Depths(t.Context(), []string{"a"})
 	if err != nil || d.Queues["a"].Ready != 3 {
 		t.Fatalf("the server was to keep its data: %+v, %v", d, err)
 	}
@@ -217,7 +217,7 @@ func TestFullServer(t *testing.T) {
 	if _, err := q.Push(ctx, append(hints(200), later...)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := q.Depths(ctx); err != nil {
+	if _, err := q.Depths(ctx, []string{"a"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := admin.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
@@ -246,8 +246,8 @@ func TestFullServer(t *testing.T) {
 		moved += n
 		return moved == 400
 	})
-	d, err := q.Depths(ctx)
-	if err != nil || d.Queues["b"] != (queue.Depth{Ready: 400}) {
+	d, err := q.Depths(ctx, []string{"b"})
+	if err != nil || d.Queues["b"].Ready != 400 || d.Queues["b"].Later != 0 {
 		t.Fatalf("a full Redis holds %+v, %v", d, err)
 	}
 	if got, err := q.Pop(ctx, queue.Pop{N: 1000, Wait: time.Minute}); err != nil || len(got) != 400 {

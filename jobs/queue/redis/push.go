@@ -107,11 +107,16 @@ func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held; see queue.Queue. The epoch also changes when the server was restarted with its data,
+// Depths counts what is held of some queues; see queue.Queue. The epoch also changes when the server was restarted with its data,
 // and when a replica has taken over: it is not known then what was lost.
-func (q *Queue) Depths(ctx context.Context) (queue.Depths, error) {
+func (q *Queue) Depths(ctx context.Context, queues []string) (queue.Depths, error) {
+	args := make([]any, 0, 2+len(queues))
+	args = append(args, q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36))
+	for _, name := range queues {
+		args = append(args, name)
+	}
 	fields, err := depthsScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.dead, q.keys.epoch},
-		q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36)).Slice()
+		args...).Slice()
 	if err != nil {
 		return queue.Depths{}, fmt.Errorf("depths: %w", err)
 	}

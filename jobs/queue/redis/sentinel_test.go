@@ -46,7 +46,7 @@ func TestSentinelFailover(t *testing.T) {
 	if added, err := q.Push(ctx, hints(3)); err != nil || added != 3 {
 		t.Fatalf("push through Sentinel: %d, %v", added, err)
 	}
-	before, err := q.Depths(ctx)
+	before, err := q.Depths(ctx, []string{"a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestSentinelFailover(t *testing.T) {
 		got, err := q.Pop(ctx, queue.Pop{N: 3})
 		return err == nil && len(got) == 3
 	})
-	after, err := q.Depths(ctx)
+	after, err := q.Depths(ctx, []string{"a"})
 	if err != nil || after.Epoch == before.Epoch {
 		t.Fatalf("the epoch is %q on another server, %q before, %v", after.Epoch, before.Epoch, err)
 	}

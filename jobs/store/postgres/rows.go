@@ -415,24 +415,26 @@ func compact(raw []byte) []byte {
 }
 
 // The columns of a hint for a pending job j, in the order in which scanHint reads them.
-const hinted = `j.id, j.queue, j.priority, j.run_at, j.lease_losses > 0, ` + dueIn
+const hinted = `j.id, j.queue, j.type, j.priority, j.run_at, j.lease_losses > 0, ` + dueIn
 
 // dueIn is how many microseconds are left until a job j is due.
 const dueIn = `(extract(epoch FROM j.run_at - now()) * 1000000)::bigint`
 
 // hintRow scans hints.
 type hintRow struct {
-	hint jobs.Hint
-	in   int64
+	hint        jobs.Hint
+	queue, kind repeated
+	in          int64
 }
 
 func (r *hintRow) dest() []any {
-	return []any{&r.hint.ID, &r.hint.Queue, &r.hint.Priority, &r.hint.RunAt, &r.hint.Suspect, &r.in}
+	return []any{&r.hint.ID, &r.queue, &r.kind, &r.hint.Priority, &r.hint.RunAt, &r.hint.Suspect, &r.in}
 }
 
 // value is what was scanned last.
 func (r *hintRow) value() jobs.Hint {
 	h := r.hint
+	h.Queue, h.Type = r.queue.text, r.kind.text
 	h.RunAt, h.In = h.RunAt.UTC(), time.Duration(r.in)*time.Microsecond
 	return h
 }

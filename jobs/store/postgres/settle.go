@@ -306,7 +306,7 @@ func scanEnded(rows results, at *places, settled []store.Settled, result store.S
 const earlierSettled = `SELECT ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	FROM unnest($1::uuid[], $2::bigint[], $3::uuid[]) AS o (id, fence, session)
 	CROSS JOIN LATERAL (
-		SELECT j.id, j.fence, j.queue, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind
+		SELECT j.id, j.fence, j.queue, j.type, j.priority, j.run_at, j.lease_losses, j.status, j.failure_kind
 			FROM windlass.jobs j
 		WHERE j.id = o.id AND j.worker_id = o.session AND (j.status <> 'processing') IS TRUE OFFSET 0
 	) AS j

@@ -54,12 +54,6 @@ func (tx *tx) take(c store.Claim, ids []string, suspects bool) ([]jobs.Job, erro
 	return all(tx.query, newJobRow(inJob).scan, takeSQL, list(ids), c.Session, tx.now, list(c.Types), suspects)
 }
 
-// candidate is a job that was not claimed at once.
-type candidate struct {
-	hint jobs.Hint
-	kind string
-}
-
 // claimIDs claims what it can in one statement, and looks at the rest one by one. Mostly nothing is left.
 func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 	if claimed.Jobs, err = tx.take(c, c.IDs, false); err != nil || len(claimed.Jobs) == len(c.IDs) {
@@ -70,12 +64,7 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 		taken[claimed.Jobs[i].ID] = true
 	}
 	left := slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return taken[id] })
-	rest, err := all(tx.query, func(row *sql.Rows) (r candidate, err error) {
-		var runAt, losses int64
-		err = row.Scan(&r.hint.ID, &r.hint.Queue, &r.hint.Priority, &runAt, &losses, &r.kind)
-		r.hint.RunAt, r.hint.In, r.hint.Suspect = timeOf(runAt), max(0, spanOf(runAt-tx.now)), losses > 0
-		return r, err
-	}, `SELECT `+hinted+`, type FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'
+	rest, err := all(tx.query, scanHint(tx.now), `SELECT `+hinted+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'
 		AND attempts < max_attempts
 		ORDER BY priority DESC, run_at, id`, list(left))
 	if err != nil {
@@ -83,26 +72,27 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 	}
 	var suspects, parked []string
 	var served []string // by any session that is alive; nil: not read yet
-	for _, r := range rest {
+	for _, h := range rest {
+		h.In = max(0, h.In)
 		switch {
-		case r.hint.In > 0:
-			claimed.Later = append(claimed.Later, r.hint)
-		case !slices.Contains(c.Types, r.kind):
+		case h.In > 0:
+			claimed.Later = append(claimed.Later, h)
+		case !slices.Contains(c.Types, h.Type):
 			if served == nil {
 				if served, err = tx.servedTypes(); err != nil {
 					return claimed, err
 				}
 			}
-			r.hint.In = foreignDelay
-			if !slices.Contains(served, r.kind) {
-				parked = append(parked, r.hint.ID)
-				r.hint.In, r.hint.RunAt = parkDelay, timeOf(tx.now+parkDelay.Microseconds())
+			h.In = foreignDelay
+			if !slices.Contains(served, h.Type) {
+				parked = append(parked, h.ID)
+				h.In, h.RunAt = parkDelay, timeOf(tx.now+parkDelay.Microseconds())
 			}
-			claimed.Later = append(claimed.Later, r.hint)
+			claimed.Later = append(claimed.Later, h)
 		case len(suspects) < c.Suspects:
-			suspects = append(suspects, r.hint.ID)
+			suspects = append(suspects, h.ID)
 		default:
-			claimed.Later = append(claimed.Later, r.hint)
+			claimed.Later = append(claimed.Later, h)
 		}
 	}
 	if len(parked) > 0 {

@@ -282,14 +282,14 @@ func fillIn(j *jobs.Job, n *jobs.New, now time.Time) {
 }
 
 // hinted are the columns of a hint, in the order in which scanHint reads them.
-const hinted = `id, queue, priority, run_at, lease_losses`
+const hinted = `id, queue, type, priority, run_at, lease_losses`
 
 // scanHint reads hints; In is the time from now.
 func scanHint(now int64) func(row *sql.Rows) (jobs.Hint, error) {
 	return func(row *sql.Rows) (jobs.Hint, error) {
 		var h jobs.Hint
 		var runAt, losses int64
-		err := row.Scan(&h.ID, &h.Queue, &h.Priority, &runAt, &losses)
+		err := row.Scan(&h.ID, &h.Queue, &h.Type, &h.Priority, &runAt, &losses)
 		h.RunAt, h.In, h.Suspect = timeOf(runAt), spanOf(runAt-now), losses > 0
 		return h, err
 	}

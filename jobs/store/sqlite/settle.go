@@ -64,7 +64,7 @@ func (tx *tx) complete(o store.Outcome) (store.Settled, error) {
 
 // running is what the other verbs need to know about the job.
 type running struct {
-	job       jobs.Job // only Queue, Priority, Attempts, MaxAttempts, LeaseLosses and Error are set
+	job       jobs.Job // only Queue, Type, Priority, Attempts, MaxAttempts, LeaseLosses and Error are set
 	releases  int
 	cancel    bool
 	runAt     int64
@@ -88,10 +88,9 @@ type next struct {
 func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	var r running
 	found, err := first(tx.query, []any{
-		&r.job.Queue, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error, &r.releases,
-		&r.cancel,
-		&r.runAt, &r.startedAt,
-	}, `SELECT queue, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases,
+		&r.job.Queue, &r.job.Type, &r.job.Priority, &r.job.Attempts, &r.job.MaxAttempts, &r.job.LeaseLosses, &r.job.Error,
+		&r.releases, &r.cancel, &r.runAt, &r.startedAt,
+	}, `SELECT queue, type, priority, attempts, max_attempts, lease_losses, ifnull(error_message, ''), releases,
 		cancel_requested_at IS NOT NULL, run_at, started_at
 		FROM jobs WHERE id = ?1 AND fence = ?2 AND worker_id = ?3 AND +status = 'processing'`, o.ID, o.Fence, o.Session)
 	if err != nil {
@@ -124,8 +123,8 @@ func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	settled := store.Settled{Result: store.Recorded, Status: n.status, Kind: n.kind}
 	if n.status == jobs.Pending {
 		settled.Hint = &jobs.Hint{
-			ID: o.ID, Queue: r.job.Queue, Priority: r.job.Priority, RunAt: timeOf(n.runAt), In: spanOf(n.runAt - tx.now),
-			Suspect: n.losses > 0,
+			ID: o.ID, Queue: r.job.Queue, Type: r.job.Type, Priority: r.job.Priority, RunAt: timeOf(n.runAt),
+			In: spanOf(n.runAt - tx.now), Suspect: n.losses > 0,
 		}
 	}
 	return settled, nil

@@ -1,11 +1,13 @@
 #!lua flags=allow-oom
--- depths counts what is held, forgets the names of queues that hold nothing, and tells which life of the queue this is.
+-- depths counts what is held of some queues, forgets the names of those that hold nothing, and tells which life of the
+-- queue this is.
 --
 -- KEYS[1]   queues: the set of queue names
 -- KEYS[2]   dead: the mirror of dead jobs
 -- KEYS[3]   epoch: a random value that is set by whoever looks first after everything was lost
 -- ARGV[1]   the prefix of the other keys: ready:<queue>, suspects:<queue>, later:<queue>, wake:<queue>; all in one slot
 -- ARGV[2]   a value for the epoch where there is none
+-- ARGV[3..] names of queues
 -- returns   {epoch, the server's run id or '', dead, queue, ready, suspects, later, queue, …}
 --
 -- The run id tells a restart, and a replica that took over, from the server that was there before, though it may have
@@ -17,7 +19,8 @@ local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 
 local answer = { redis.call('GET', KEYS[3]), run, redis.call('ZCARD', KEYS[2]) }
-for _, queue in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+for i = 3, #ARGV do
+  local queue = ARGV[i]
   local ready = redis.call('ZCARD', prefix .. 'ready:' .. queue)
   local suspects = redis.call('ZCARD', prefix .. 'suspects:' .. queue)
   local later = redis.call('ZCARD', prefix .. 'later:' .. queue)
