@@ -32,7 +32,8 @@ func TestList(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
 	}
-	if d, err := q.Depths(t.Context(), []string{"one", "two"}); err != nil || d.Queues["one"].Ready != 1 || d.Queues["two"].Later != 2 {
+	d, err := q.Depths(t.Context(), []string{"one", "two"})
+	if err != nil || d.Queues["one"].Ready != 1 || d.Queues["two"].Later != 2 {
 		t.Errorf("it has changed what is held: %+v, error %v", d, err)
 	}
 

@@ -107,8 +107,8 @@ func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 	return nil
 }
 
-// Depths counts what is held of some queues; see queue.Queue. The epoch also changes when the server was restarted with its data,
-// and when a replica has taken over: it is not known then what was lost.
+// Depths counts what is held of some queues; see queue.Queue. The epoch also changes when the server was restarted
+// with its data, and when a replica has taken over: it is not known then what was lost.
 func (q *Queue) Depths(ctx context.Context, queues []string) (queue.Depths, error) {
 	args := make([]any, 0, 2+len(queues))
 	args = append(args, q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36))

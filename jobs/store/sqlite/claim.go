@@ -64,8 +64,8 @@ func (tx *tx) claimIDs(c store.Claim) (claimed store.Claimed, err error) {
 		taken[claimed.Jobs[i].ID] = true
 	}
 	left := slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return taken[id] })
-	rest, err := all(tx.query, scanHint(tx.now), `SELECT `+hinted+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending'
-		AND attempts < max_attempts
+	rest, err := all(tx.query, scanHint(tx.now), `SELECT `+hinted+` FROM jobs
+		WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'pending' AND attempts < max_attempts
 		ORDER BY priority DESC, run_at, id`, list(left))
 	if err != nil {
 		return claimed, err
