@@ -316,6 +316,10 @@ type metricsJSON struct {
 	Slots                int     `json:"slots"`
 	CompletedLastMinute  int64   `json:"completed_last_minute"`
 	FailedLastMinute     int64   `json:"failed_last_minute"`
+	CancelledLastMinute  int64   `json:"cancelled_last_minute"`
+
+	AttemptsLastMinute       int64 `json:"attempts_last_minute"`
+	FailedAttemptsLastMinute int64 `json:"failed_attempts_last_minute"`
 }
 
 func (m *metricsJSON) metrics() Metrics {
@@ -325,6 +329,8 @@ func (m *metricsJSON) metrics() Metrics {
 		OldestDue: fraction(
 			m.OldestPendingSeconds,
 		), CompletedLastMinute: m.CompletedLastMinute, FailedLastMinute: m.FailedLastMinute,
+		CancelledLastMinute: m.CancelledLastMinute, AttemptsLastMinute: m.AttemptsLastMinute,
+		FailedAttemptsLastMinute: m.FailedAttemptsLastMinute,
 	}}
 }
 

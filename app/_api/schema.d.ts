@@ -557,11 +557,24 @@ export interface components {
              * @description Being processed
              */
             active_jobs: number;
+            /**
+             * Format: int64
+             * @description Attempts that ended in the last minute: completed, failed, timed out, or lost with their worker. Attempts of cancelled jobs and attempts that were handed back are not among them.
+             */
+            attempts_last_minute: number;
             /** Format: int64 */
             cancelled: number;
+            /**
+             * Format: int64
+             * @description Jobs that became cancelled in the last minute
+             */
+            cancelled_last_minute: number;
             /** Format: int64 */
             completed_jobs: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Jobs that were completed in the last minute. This number and the next ones may be off by what ended in 5 s.
+             */
             completed_last_minute: number;
             /**
              * Format: int64
@@ -570,10 +583,18 @@ export interface components {
             dead: number;
             /**
              * Format: int64
+             * @description Those of attempts_last_minute that did not complete, also where a retry follows. The failure rate is their share.
+             */
+            failed_attempts_last_minute: number;
+            /**
+             * Format: int64
              * @description Dead and cancelled
              */
             failed_jobs: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Jobs that became dead in the last minute. Cancelled ones are not among them.
+             */
             failed_last_minute: number;
             /**
              * Format: double

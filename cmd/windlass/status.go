@@ -38,7 +38,9 @@ func newStatus(sh *shell) *cobra.Command {
 				"Dead", fmt.Sprint(m.Dead),
 				"Cancelled", fmt.Sprint(m.Cancelled),
 				"All jobs", fmt.Sprint(m.Total),
-				"Last minute", fmt.Sprintf("%d completed, %d failed", m.CompletedLastMinute, m.FailedLastMinute),
+				"Last minute", fmt.Sprintf("%d completed, %d failed, %d cancelled; %d of %d attempts failed",
+					m.CompletedLastMinute, m.FailedLastMinute, m.CancelledLastMinute, m.FailedAttemptsLastMinute,
+					m.AttemptsLastMinute),
 				"Workers", fmt.Sprintf("%d, with room for %d jobs", m.Workers, m.Slots),
 			)
 			return nil

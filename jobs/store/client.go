@@ -81,11 +81,45 @@ type Stats struct {
 	Cancelled  int64
 	Orphans    int64 // processing, but the session is dead, missing or expired
 
-	OldestDue           time.Duration // for how long the oldest due job has been due; 0 where none is
-	CompletedLastMinute int64         // may be off by the completions of 5 s
-	FailedLastMinute    int64
+	OldestDue time.Duration // for how long the oldest due job has been due; 0 where none is
+
+	// What has ended in the last minute. Each may be off by what ended in 5 s.
+	CompletedLastMinute int64 // jobs
+	FailedLastMinute    int64 // jobs that became dead; cancelled ones are no failures
+	CancelledLastMinute int64 // jobs that became cancelled
+	// AttemptsLastMinute are the attempts that completed, failed, timed out or lost their lease. One that ended because
+	// its job was cancelled, was handed back or asked to be called later is not among them. FailedAttemptsLastMinute
+	// are those without success, also where another attempt follows.
+	AttemptsLastMinute       int64
+	FailedAttemptsLastMinute int64
+
+	// Ended is what has ended since the installation began to count it. It only grows: neither a redrive nor a deletion
+	// lowers it. Jobs that were imported as completed count as completed.
+	Ended Ended
 
 	Queues []QueueStats // the queues with pending or processing jobs, sorted by name
+}
+
+// Ended counts attempts and jobs that have ended. A job is completed by one attempt, so Completed counts both.
+type Ended struct {
+	Completed int64 // attempts, and jobs
+	Failed    int64 // attempts
+	TimedOut  int64 // attempts
+	LeaseLost int64 // attempts
+	Dead      int64 // jobs that failed; one that was redriven may do so again
+	Cancelled int64 // jobs
+}
+
+// Attempts are all that have ended.
+func (e Ended) Attempts() int64 { return e.Completed + e.FailedAttempts() }
+
+// FailedAttempts are those without success.
+func (e Ended) FailedAttempts() int64 { return e.Failed + e.TimedOut + e.LeaseLost }
+
+// LastMinute sets the fields of the last minute.
+func (s *Stats) LastMinute(e Ended) {
+	s.CompletedLastMinute, s.FailedLastMinute, s.CancelledLastMinute = e.Completed, e.Dead, e.Cancelled
+	s.AttemptsLastMinute, s.FailedAttemptsLastMinute = e.Attempts(), e.FailedAttempts()
 }
 
 // QueueStats counts the jobs of one queue.

@@ -18,6 +18,9 @@ const METRICS: Metrics = {
   slots: 5,
   completed_last_minute: 0,
   failed_last_minute: 0,
+  cancelled_last_minute: 0,
+  attempts_last_minute: 0,
+  failed_attempts_last_minute: 0,
 };
 const CALM = { metrics: METRICS, queues: [], workers: [], redisDegraded: false, now: NOW };
 

@@ -10,14 +10,16 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-var cancelJob = `UPDATE windlass.jobs j SET
+var cancelJob = `WITH u AS (UPDATE windlass.jobs j SET
 		status = CASE WHEN j.status = 'pending' THEN 'failed' ELSE j.status END,
 		failure_kind = CASE WHEN j.status = 'pending' THEN 'cancelled' END,
 		finished_at = CASE WHEN j.status = 'pending' THEN now() END,
 		fence = j.fence + (j.status = 'pending')::int,
 		cancel_requested_at = coalesce(j.cancel_requested_at, now()), updated_at = now()
 	WHERE j.id = $1::uuid AND (j.status IN ('pending', 'processing')) IS TRUE
-	RETURNING ` + whole
+	RETURNING ` + whole + `
+	), t AS (` + addToEnded + ` SELECT ` + countsRow + `, 0, 0, 0, 0, 1 FROM u WHERE u.status = 'failed' ` + mergeEnded + `)
+	SELECT * FROM u`
 
 // Cancel ends a pending job, or records the request on a processing one.
 func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
@@ -65,6 +67,12 @@ const (
 	countsRow   = `date_bin('5 seconds', now(), timestamptz 'epoch'), pg_backend_pid()`
 	mergeCounts = `ON CONFLICT (at, backend) DO UPDATE SET
 		completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
+
+	// The same for ended_counts.
+	addToEnded = `INSERT INTO windlass.ended_counts AS t (at, backend, failed, timed_out, lease_lost, dead, cancelled)`
+	mergeEnded = `ON CONFLICT (at, backend) DO UPDATE SET failed = t.failed + excluded.failed,
+		timed_out = t.timed_out + excluded.timed_out, lease_lost = t.lease_lost + excluded.lease_lost,
+		dead = t.dead + excluded.dead, cancelled = t.cancelled + excluded.cancelled`
 )
 
 // Delete removes a completed or failed job and its history.

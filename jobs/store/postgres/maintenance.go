@@ -152,7 +152,9 @@ var (
 	), h AS (
 		INSERT INTO windlass.job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
 		SELECT v.id, v.fence, v.worker_id, v.started_at, now(), v.attempts, 'lease_lost', v.error FROM v
-	)
+	), t AS (` + addToEnded + ` SELECT ` + countsRow + `, 0, 0, count(*),
+			count(*) FILTER (WHERE v.failure <> 'cancelled'), count(*) FILTER (WHERE v.failure = 'cancelled')
+		FROM v HAVING count(*) > 0 ` + mergeEnded + `)
 	SELECT * FROM u`
 )
 

@@ -71,6 +71,16 @@ const (
 	)
 	` + addToCounts + ` SELECT '-infinity', 0, sum(old.completed), sum(old.deleted) FROM old
 		HAVING count(*) > 0 ` + mergeCounts
+
+	mergeOldEnded = `
+	WITH old AS (
+		DELETE FROM windlass.ended_counts t WHERE t.ctid = ANY (ARRAY( -- locked rows keep their ctid
+			SELECT c.ctid FROM windlass.ended_counts c
+			WHERE c.at < now() - interval '2 minutes' AND c.at > '-infinity' FOR UPDATE SKIP LOCKED
+		)) RETURNING t.failed, t.timed_out, t.lease_lost, t.dead, t.cancelled
+	)
+	` + addToEnded + ` SELECT '-infinity', 0, sum(old.failed), sum(old.timed_out), sum(old.lease_lost), sum(old.dead),
+		sum(old.cancelled) FROM old HAVING count(*) > 0 ` + mergeEnded
 )
 
 // Prune removes what is past its retention. Its statements are one transaction.
@@ -89,6 +99,7 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (store.Pruned, error) 
 		statement{pruneKeys, []any{limit}, one(&pruned.Keys)},
 		statement{pruneSessions, []any{micros(p.Sessions), limit}, one(&pruned.Sessions)},
 		statement{mergeOldCounts, nil, nil},
+		statement{mergeOldEnded, nil, nil},
 	)
 	if err != nil {
 		return store.Pruned{}, err

@@ -457,3 +457,20 @@ func TestCurrentSchemaTakesNoLock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The table of migration 4 is granted to whoever may write to its sister, also where nobody has set default privileges:
+// a role that only uses the tables could settle no failure otherwise.
+func TestCountsAreGrantedLikeTheirSister(t *testing.T) {
+	target := servers.Postgres(t)
+	s := openPlain(t, target)
+	migrate(t, s)
+	app, _ := role(t, s, target, "")
+	exec(t, s, `GRANT SELECT, INSERT, UPDATE, DELETE ON windlass.completed_counts TO `+app)
+	exec(t, s, `DROP TABLE windlass.ended_counts; DELETE FROM windlass.schema_version WHERE version = 4`)
+	migrate(t, s)
+	for _, right := range []string{"SELECT", "INSERT", "UPDATE", "DELETE"} {
+		if !value[bool](t, s, `SELECT has_table_privilege($1::text, 'windlass.ended_counts', $2::text)`, app, right) {
+			t.Errorf("%s is not granted", right)
+		}
+	}
+}

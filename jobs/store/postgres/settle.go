@@ -43,6 +43,8 @@ const (
 // endAttempts is for all other outcomes. The rows are locked first, because what becomes of a job depends on its
 // columns, and the history needs them too.
 //
+// Attempts that failed and jobs that ended are added to ended_counts. outcome is what the history says of the attempt.
+//
 // A release gives the attempt back, unless the job was released too often. Where a cancel was requested, the job
 // becomes failed.
 const endAttempts = `
@@ -63,7 +65,11 @@ const endAttempts = `
 			WHEN l.given_back OR l.attempts < l.max_attempts THEN NULL
 			WHEN l.verb = 'release' THEN 'worker_lost'
 			WHEN l.attempt = 'timeout' THEN 'timeout'
-			ELSE 'error' END AS failure
+			ELSE 'error' END AS failure, CASE
+			WHEN l.cancelled THEN 'cancelled'
+			WHEN l.verb = 'snooze' THEN NULL
+			WHEN l.verb = 'release' THEN 'released'
+			ELSE coalesce(nullif(l.attempt, ''), 'failed') END AS outcome
 		FROM l
 	), u AS (
 		UPDATE windlass.jobs j SET
@@ -81,11 +87,12 @@ const endAttempts = `
 		RETURNING ` + hinted + `, j.status, coalesce(j.failure_kind, '')
 	), h AS (
 		INSERT INTO windlass.job_attempts (job_id, fence, worker_id, started_at, finished_at, attempt, outcome, error)
-		SELECT n.id, n.fence, n.worker_id, n.started_at, now(), n.attempts,
-			CASE WHEN n.cancelled THEN 'cancelled' WHEN n.verb = 'release' THEN 'released'
-				ELSE coalesce(nullif(n.attempt, ''), 'failed') END, n.error
-		FROM n WHERE n.cancelled OR n.verb <> 'snooze'
-	)
+		SELECT n.id, n.fence, n.worker_id, n.started_at, now(), n.attempts, n.outcome, n.error
+		FROM n WHERE n.outcome IS NOT NULL
+	), t AS (` + addToEnded + ` SELECT ` + countsRow + `, count(*) FILTER (WHERE n.outcome = 'failed'),
+			count(*) FILTER (WHERE n.outcome = 'timeout'), 0, count(*) FILTER (WHERE n.failure <> 'cancelled'),
+			count(*) FILTER (WHERE n.failure = 'cancelled')
+		FROM n WHERE n.outcome IN ('failed', 'timeout') OR n.failure IS NOT NULL HAVING count(*) > 0 ` + mergeEnded + `)
 	SELECT * FROM u`
 
 // Settle records how attempts ended.

@@ -2,15 +2,17 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // countAll counts in one statement, so all numbers belong to one moment. Jobs that are not completed are counted by
-// partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. There is a row for
-// each queue with pending or processing jobs; each has the sums too.
-const countAll = `
+// partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. What has ended
+// lately, and ever, is the sum of it and of ended_counts. There is a row for each queue with pending or processing jobs;
+// each has the sums too.
+var countAll = `
 	WITH p AS (
 		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due,
 			count(*) FILTER (WHERE j.run_at > now()) AS later,
@@ -27,28 +29,43 @@ const countAll = `
 	), f AS (
 		SELECT count(*) AS failed, count(*) FILTER (WHERE j.failure_kind = 'cancelled') AS cancelled
 		FROM windlass.jobs j WHERE j.status = 'failed'
-	), g AS (
-		SELECT count(*) AS lately FROM windlass.jobs j WHERE j.status = 'failed'
-			AND j.finished_at > now() - interval '1 minute'
 	), c AS (
 		SELECT coalesce(sum(t.completed - t.deleted), 0)::bigint AS completed,
+			coalesce(sum(t.completed), 0)::bigint AS ever,
 			coalesce(sum(t.completed) FILTER (WHERE t.at > now() - interval '1 minute'), 0)::bigint AS lately
 		FROM windlass.completed_counts t
+	), e AS (
+		SELECT ` + sums("t.failed", "t.timed_out", "t.lease_lost", "t.dead", "t.cancelled") + `
+		FROM windlass.ended_counts t
 	)
-	SELECT f.failed, f.cancelled, g.lately, c.completed, c.lately, coalesce(queue, ''),
+	SELECT f.failed, f.cancelled, c.completed, c.ever, c.lately, e.*, coalesce(queue, ''),
 		coalesce(p.due, 0), coalesce(p.later, 0),
 		coalesce(p.scheduled, 0), coalesce(p.retrying, 0), coalesce(r.running, 0), coalesce(r.orphans, 0),
 		coalesce(greatest(0, extract(epoch FROM now() - p.first) * 1000000), 0)::bigint
-	FROM f CROSS JOIN g CROSS JOIN c LEFT JOIN (p FULL JOIN r USING (queue)) ON true
+	FROM f CROSS JOIN c CROSS JOIN e LEFT JOIN (p FULL JOIN r USING (queue)) ON true
 	ORDER BY queue`
+
+// sums returns the sum of each column, and then that of its last minute.
+func sums(columns ...string) string {
+	var all, lately []string
+	for _, c := range columns {
+		all = append(all, `coalesce(sum(`+c+`), 0)::bigint`)
+		lately = append(lately, `coalesce(sum(`+c+`) FILTER (WHERE t.at > now() - interval '1 minute'), 0)::bigint`)
+	}
+	return strings.Join(append(all, lately...), ", ")
+}
 
 // Stats counts.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var all store.Stats
+	var lately store.Ended
+	ever := &all.Ended
 	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows results) error {
 		var q store.QueueStats
 		var scheduled, retrying, orphans, oldest int64
-		err := rows.Scan(&all.Failed, &all.Cancelled, &all.FailedLastMinute, &all.Completed, &all.CompletedLastMinute,
+		err := rows.Scan(&all.Failed, &all.Cancelled, &all.Completed, &ever.Completed, &lately.Completed,
+			&ever.Failed, &ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled,
+			&lately.Failed, &lately.TimedOut, &lately.LeaseLost, &lately.Dead, &lately.Cancelled,
 			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)
 		if err != nil || q.Name == "" {
 			return err // no name: there is no such queue, and the row only has the sums
@@ -66,5 +83,6 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	})})
 	all.Dead = all.Failed - all.Cancelled
 	all.Total += all.Failed + all.Completed
+	all.LastMinute(lately)
 	return all, err
 }

@@ -70,7 +70,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {
 		case j.Status == jobs.Pending:
 			err = must(tx.exec(`UPDATE jobs SET status = 'failed', failure_kind = 'cancelled', fence = fence + 1,
 				cancel_requested_at = ?2, finished_at = ?2, updated_at = ?2 WHERE id = ?1 AND status = 'pending'`, id, tx.now))
-			tx.ended.cancelled++
+			tx.failed(jobs.KindCancelled)
 		case j.Status == jobs.Processing && j.CancelRequestedAt.IsZero():
 			err = must(tx.exec(`UPDATE jobs SET cancel_requested_at = ?2, updated_at = ?2
 				WHERE id = ?1 AND status = 'processing'`, id, tx.now))

@@ -135,7 +135,7 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 	var finishedAt any
 	if j.Status == jobs.Failed {
 		finishedAt = tx.now
-		tx.ended.failed(j.FailureKind, 1)
+		tx.failed(j.FailureKind)
 	}
 	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, fence = ?6, lease_losses = ?7, run_at = ?8,
 		error_message = ?9, finished_at = ?10, updated_at = ?11, deadline_at = NULL
@@ -145,6 +145,7 @@ func (tx *tx) takeBack(was jobs.Job, trusted int64) (store.Reaped, error) {
 		j.Error, finishedAt, tx.now)); err != nil {
 		return store.Reaped{}, err
 	}
+	tx.happened.LeaseLost++
 	if err := tx.remember(was.ID, jobs.Attempt{
 		Attempt: was.Attempts, Fence: was.Fence, WorkerID: was.WorkerID, StartedAt: was.StartedAt,
 		Outcome: jobs.AttemptLeaseLost, Error: j.Error,

@@ -32,7 +32,8 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) ([]store.S
 				completed++
 			}
 		}
-		return tx.completions(completed)
+		tx.completed(completed)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 	var finishedAt any
 	if n.status == jobs.Failed {
 		finishedAt = tx.now
-		tx.ended.failed(n.kind, 1)
+		tx.failed(n.kind)
 	}
 	if err := must(tx.exec(`UPDATE jobs SET status = ?4, failure_kind = ?5, attempts = ?6, releases = ?7,
 		lease_losses = ?8, fence = ?9, run_at = ?10, error_message = ?11, finished_at = ?12, updated_at = ?13, deadline_at = NULL
@@ -111,6 +112,12 @@ func (tx *tx) settle(o store.Outcome) (store.Settled, error) {
 		o.ID, o.Fence, o.Session, string(n.status), orNull(string(n.kind)), n.attempts, n.releases, n.losses, n.fence,
 		n.runAt, orNull(n.errText), finishedAt, tx.now)); err != nil {
 		return store.Settled{}, err
+	}
+	switch n.history {
+	case jobs.AttemptFailed:
+		tx.happened.Failed++
+	case jobs.AttemptTimeout:
+		tx.happened.TimedOut++
 	}
 	if n.history != "" {
 		if err := tx.remember(o.ID, jobs.Attempt{

@@ -15,8 +15,10 @@ import (
 func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 	err = s.view(ctx, "stats", func(q query) error {
 		// The first statement fixes what the view shows. The clock is read after it, so it is not behind that.
-		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled}, `SELECT completed, dead, cancelled
-			FROM totals`); err != nil {
+		ever := &stats.Ended
+		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled, &ever.Completed, &ever.Failed,
+			&ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled}, `SELECT completed, dead, cancelled,
+			ever_completed, ever_failed, ever_timed_out, ever_lease_lost, ever_dead, ever_cancelled FROM totals`); err != nil {
 			return err
 		}
 		now := s.now()
@@ -32,15 +34,12 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 		for _, name := range slices.Sorted(maps.Keys(queues)) {
 			stats.Queues = append(stats.Queues, *queues[name])
 		}
-		minuteAgo := now - time.Minute.Microseconds()
-		if _, err := first(q, []any{&stats.CompletedLastMinute}, `SELECT ifnull(sum(n), 0) FROM completed_counts
-			WHERE since > ?1`,
-			minuteAgo-span/2); err != nil {
-			return err
-		}
-		_, err := first(q, []any{&stats.FailedLastMinute}, `SELECT count(*) FROM jobs INDEXED BY jobs_dead
-			WHERE status = 'failed' AND finished_at > ?1`,
-			minuteAgo)
+		var lately store.Ended
+		_, err := first(q, []any{&lately.Completed, &lately.Failed, &lately.TimedOut, &lately.LeaseLost, &lately.Dead,
+			&lately.Cancelled}, `SELECT ifnull(sum(n), 0), ifnull(sum(failed), 0), ifnull(sum(timed_out), 0),
+			ifnull(sum(lease_lost), 0), ifnull(sum(dead), 0), ifnull(sum(cancelled), 0) FROM completed_counts
+			WHERE since > ?1`, now-time.Minute.Microseconds()-span/2)
+		stats.LastMinute(lately)
 		return err
 	})
 	if err != nil {

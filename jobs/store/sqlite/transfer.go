@@ -393,7 +393,8 @@ func (tx *tx) importJob(r store.Record, columns, attempts []transferred) (fresh 
 	}
 	switch jobs.Status(status) {
 	case jobs.Completed:
-		tx.ended.completed++ // not by completions: it was not completed in the last minute
+		tx.ended.completed++
+		tx.imported++
 	case jobs.Failed:
 		tx.ended.failed(jobs.FailureKind(kind), 1)
 	}

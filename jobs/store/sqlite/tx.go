@@ -117,7 +117,8 @@ func (s *Store) CompleteTx(ctx context.Context, given any, o store.Outcome) erro
 		if settled.Result != store.Recorded {
 			return jobs.ErrStale
 		}
-		return tx.completions(1)
+		tx.completed(1)
+		return nil
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // statements caches prepared statements by their text, so that each is compiled once for a connection.
@@ -53,18 +54,39 @@ type tx struct {
 	stmts *statements
 	now   int64 // by the Store's clock, in microseconds; it does not change during the transaction
 	ended ended // is added to the totals at the end
+
+	// What has happened, for the counts of the last minute and of all time. Neither a deletion nor a redrive takes
+	// anything from it. It is added at the end as well.
+	happened store.Ended
+	imported int64 // completed jobs, which count for all time but not for the last minute
 }
 
 // ended counts the jobs that a transaction ends, less those that it deletes or sends back.
 type ended struct{ completed, dead, cancelled int64 }
 
-// failed notes that n jobs have become failed; if n is negative, that they are failed no longer.
+// failed notes that n jobs are failed.
 func (e *ended) failed(kind jobs.FailureKind, n int64) {
 	if kind == jobs.KindCancelled {
 		e.cancelled += n
 	} else {
 		e.dead += n
 	}
+}
+
+// failed notes that a job has become failed now.
+func (tx *tx) failed(kind jobs.FailureKind) {
+	tx.ended.failed(kind, 1)
+	if kind == jobs.KindCancelled {
+		tx.happened.Cancelled++
+	} else {
+		tx.happened.Dead++
+	}
+}
+
+// completed notes that n jobs have been completed now.
+func (tx *tx) completed(n int64) {
+	tx.ended.completed += n
+	tx.happened.Completed += n
 }
 
 // lockTimeout is how long a write waits for a transaction of the application. The PostgreSQL driver waits that long for
@@ -141,25 +163,25 @@ func (s *Store) gaveUp(ctx context.Context, what string) error {
 // span is the time that a row of completed_counts covers, in microseconds.
 const span = 5_000_000
 
-// total adds the jobs that have ended to the totals.
+// total adds what has ended to the totals, and to the present span of time.
 func (tx *tx) total() error {
-	if tx.ended == (ended{}) {
+	e := tx.happened
+	if tx.ended == (ended{}) && e == (store.Ended{}) {
 		return nil
 	}
-	_, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3`,
-		tx.ended.completed, tx.ended.dead, tx.ended.cancelled)
-	return err
-}
-
-// completions notes that n jobs have been completed now.
-func (tx *tx) completions(n int64) error {
-	if n == 0 {
-		return nil
+	if _, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3,
+		ever_completed = ever_completed + ?4, ever_failed = ever_failed + ?5, ever_timed_out = ever_timed_out + ?6,
+		ever_lease_lost = ever_lease_lost + ?7, ever_dead = ever_dead + ?8, ever_cancelled = ever_cancelled + ?9`,
+		tx.ended.completed, tx.ended.dead, tx.ended.cancelled, e.Completed+tx.imported, e.Failed, e.TimedOut,
+		e.LeaseLost, e.Dead, e.Cancelled); err != nil || e == (store.Ended{}) {
+		return err
 	}
-	tx.ended.completed += n
-	_, err := tx.exec(`INSERT INTO completed_counts (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE
-		SET n = n + excluded.n`,
-		tx.now-tx.now%span, n)
+	_, err := tx.exec(`INSERT INTO completed_counts (since, n, failed, timed_out, lease_lost, dead, cancelled)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n,
+		failed = failed + excluded.failed, timed_out = timed_out + excluded.timed_out,
+		lease_lost = lease_lost + excluded.lease_lost, dead = dead + excluded.dead,
+		cancelled = cancelled + excluded.cancelled`,
+		tx.now-tx.now%span, e.Completed, e.Failed, e.TimedOut, e.LeaseLost, e.Dead, e.Cancelled)
 	return err
 }
 

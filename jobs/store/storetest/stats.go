@@ -12,6 +12,10 @@ var counting = area{name: "Stats", cases: []behaviour{
 	{"CountsEveryState", statsStates},
 	{"OldestDue", statsOldest},
 	{"LastMinute", statsMinute},
+	{"CancellationIsNoFailure", statsCancelled},
+	{"FailedAttemptsAreCountedWhileRetriesFollow", statsAttempts},
+	{"HandedBackIsNoFailedAttempt", statsHandedBack},
+	{"EndedOnlyGrows", statsEnded},
 	{"OrphansAreThoseOfDeadSessions", statsOrphans},
 }}
 
@@ -76,7 +80,8 @@ func (f *fixture) counts(all []jobs.Job) {
 	before := f.now()
 	got := f.stats()
 	after := f.now()
-	got.OldestDue, got.CompletedLastMinute, got.FailedLastMinute, got.Orphans = 0, 0, 0, 0
+	got.OldestDue, got.Orphans, got.Ended = 0, 0, store.Ended{}
+	got.LastMinute(store.Ended{})
 	for i := range got.Queues {
 		got.Queues[i].OldestDue = 0
 	}
@@ -137,15 +142,107 @@ func statsMinute(f *fixture) {
 	}
 	f.dead(session, "x")
 	f.cancelled()
-	got := f.stats()
-	is(f, "completed in the last minute", got.CompletedLastMinute, 3)
-	is(f, "failed in the last minute", got.FailedLastMinute, 2)
+	f.lately(store.Ended{Completed: 3, Failed: 1, Dead: 1, Cancelled: 1})
 	f.age(66 * time.Second)
 	f.completed(session)
-	got = f.stats()
-	is(f, "completed in the next minute", got.CompletedLastMinute, 1)
-	is(f, "failed in the next minute", got.FailedLastMinute, 0)
-	is(f, "completed", got.Completed, 4)
+	f.lately(store.Ended{Completed: 1})
+	is(f, "completed", f.stats().Completed, 4)
+}
+
+// lately checks all numbers of the last minute.
+func (f *fixture) lately(e store.Ended) {
+	f.Helper()
+	got := f.stats()
+	is(f, "completed in the last minute", got.CompletedLastMinute, e.Completed)
+	is(f, "failed in the last minute", got.FailedLastMinute, e.Dead)
+	is(f, "cancelled in the last minute", got.CancelledLastMinute, e.Cancelled)
+	is(f, "attempts in the last minute", got.AttemptsLastMinute, e.Completed+e.Failed+e.TimedOut+e.LeaseLost)
+	is(f, "failed attempts in the last minute", got.FailedAttemptsLastMinute, e.Failed+e.TimedOut+e.LeaseLost)
+}
+
+// statsCancelled cancels jobs that wait, that run, and whose worker is lost.
+func statsCancelled(f *fixture) {
+	session, lost := f.worker(), f.worker()
+	f.cancelled()
+	runs, orphan := f.running(session), f.running(lost)
+	f.cancel(runs.ID)
+	f.cancel(runs.ID)
+	f.cancel(orphan.ID)
+	f.lately(store.Ended{Cancelled: 1})
+	f.record(outcome(f.get(runs.ID), store.VerbRetry))
+	f.lately(store.Ended{Cancelled: 2})
+	f.die(lost)
+	_, err := f.store.Reap(f.Context(), f.now(), 10)
+	f.check(err, "reap")
+	f.lately(store.Ended{Cancelled: 3, LeaseLost: 1})
+	is(f, "cancelled", f.stats().Cancelled, 3)
+	is(f, "dead", f.stats().Dead, 0)
+}
+
+// statsAttempts fails attempts of jobs that are tried again.
+func statsAttempts(f *fixture) {
+	session, lost := f.worker(), f.worker()
+	var failing []store.Outcome
+	for range 25 {
+		failing = append(failing, outcome(f.running(session), store.VerbRetry))
+	}
+	f.settle(failing...)
+	f.lately(store.Ended{Failed: 25})
+	for _, s := range f.settle(failing...) { // the same outcomes again: the first answer was lost
+		is(f, "result of a repeated outcome", s.Result, store.Already)
+	}
+	late := outcome(f.running(session), store.VerbRetry)
+	late.Attempt = jobs.AttemptTimeout
+	f.record(late)
+	last := outcome(f.running(session, attempts(1)), store.VerbRetry)
+	last.Attempt = jobs.AttemptTimeout
+	f.record(last)
+	f.running(lost)
+	f.die(lost)
+	_, err := f.store.Reap(f.Context(), f.now(), 10)
+	f.check(err, "reap")
+	f.record(outcome(f.running(session), store.VerbComplete))
+	want := store.Ended{Completed: 1, Failed: 25, TimedOut: 2, LeaseLost: 1, Dead: 1}
+	f.lately(want)
+	is(f, "ended", f.stats().Ended, want)
+	stale := outcome(f.running(session), store.VerbFail)
+	stale.Fence++
+	f.settle(stale)
+	is(f, "ended after a stale outcome", f.stats().Ended, want)
+}
+
+// statsHandedBack ends attempts that say nothing about the work.
+func statsHandedBack(f *fixture) {
+	session := f.worker()
+	f.record(outcome(f.running(session), store.VerbRelease))
+	f.record(outcome(f.running(session), store.VerbSnooze))
+	f.lately(store.Ended{})
+	is(f, "ended", f.stats().Ended, store.Ended{})
+}
+
+// statsEnded takes jobs away after they have ended, and lets time pass.
+func statsEnded(f *fixture) {
+	session := f.worker()
+	done, failed, called := f.completed(session), f.dead(session, "x"), f.cancelled()
+	want := store.Ended{Completed: 1, Failed: 1, Dead: 1, Cancelled: 1}
+	is(f, "ended", f.stats().Ended, want)
+	f.check(f.store.Delete(f.Context(), done.ID), "delete")
+	f.check(f.store.Delete(f.Context(), called.ID), "delete")
+	_, err := f.store.Redrive(f.Context(), store.Redrive{IDs: []string{failed.ID}, Limit: 1})
+	f.check(err, "redrive")
+	is(f, "ended after all of them are gone", f.stats().Ended, want)
+	f.lately(want)
+	for range 2 {
+		f.age(10 * time.Minute)
+		_, err = f.store.Prune(f.Context(), store.Prune{Completed: time.Hour, Failed: time.Hour, Sessions: time.Hour,
+			Limit: 100})
+		f.check(err, "prune")
+		is(f, "ended long ago", f.stats().Ended, want)
+		f.lately(store.Ended{})
+	}
+	f.record(outcome(f.take(f.worker(), failed.ID), store.VerbFail))
+	want.Failed, want.Dead = 2, 2
+	is(f, "ended after the redrive", f.stats().Ended, want)
 }
 
 func statsOrphans(f *fixture) {

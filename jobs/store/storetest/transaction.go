@@ -245,6 +245,7 @@ func txComplete(f *fixture) {
 	stats := f.stats()
 	is(f, "completed", stats.Completed, 1)
 	is(f, "completed in the last minute", stats.CompletedLastMinute, 1)
+	is(f, "attempts in the last minute", stats.AttemptsLastMinute, 2) // the first one failed
 	is(f, "processing", stats.Processing, 0)
 
 	// Whatever the worker reports after the handler has returned, this attempt is recorded.

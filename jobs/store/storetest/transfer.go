@@ -185,7 +185,8 @@ func Arrived(t *testing.T, from, to store.Store, p Populated) {
 
 // steady are the numbers that do not depend on when they are asked for.
 func steady(s store.Stats) store.Stats {
-	s.OldestDue, s.CompletedLastMinute = 0, 0
+	s.OldestDue, s.Ended = 0, store.Ended{}
+	s.LastMinute(store.Ended{})
 	s.Orphans = 0 // all that was running is an orphan where it arrives
 	s.Queues = slices.Clone(s.Queues)
 	for i := range s.Queues {

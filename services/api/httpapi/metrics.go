@@ -27,8 +27,12 @@ type Metrics struct {
 	OldestPendingSeconds float64 `json:"oldest_pending_seconds" doc:"How long the job that has been due longest is waiting; 0 where none is"`
 	Workers              int     `json:"workers" doc:"Worker processes that live"`
 	Slots                int     `json:"slots" doc:"Jobs that they can run at once"`
-	CompletedLastMinute  int64   `json:"completed_last_minute"`
-	FailedLastMinute     int64   `json:"failed_last_minute"`
+	CompletedLastMinute  int64   `json:"completed_last_minute" doc:"Jobs that were completed in the last minute. This number and the next ones may be off by what ended in 5 s."`
+	FailedLastMinute     int64   `json:"failed_last_minute" doc:"Jobs that became dead in the last minute. Cancelled ones are not among them."`
+	CancelledLastMinute  int64   `json:"cancelled_last_minute" doc:"Jobs that became cancelled in the last minute"`
+
+	AttemptsLastMinute       int64 `json:"attempts_last_minute" doc:"Attempts that ended in the last minute: completed, failed, timed out, or lost with their worker. Attempts of cancelled jobs and attempts that were handed back are not among them."`
+	FailedAttemptsLastMinute int64 `json:"failed_attempts_last_minute" doc:"Those of attempts_last_minute that did not complete, also where a retry follows. The failure rate is their share."`
 }
 
 type counted struct{ Body Metrics }
@@ -48,6 +52,8 @@ func (a *api) metrics(ctx context.Context, _ *struct{}) (*counted, error) {
 		QueueLength: s.Due, Scheduled: s.Scheduled, Retrying: s.Retrying, Dead: s.Dead, Cancelled: s.Cancelled,
 		OldestPendingSeconds: seconds(s.OldestDue), Workers: workers, Slots: slots,
 		CompletedLastMinute: s.CompletedLastMinute, FailedLastMinute: s.FailedLastMinute,
+		CancelledLastMinute: s.CancelledLastMinute, AttemptsLastMinute: s.AttemptsLastMinute,
+		FailedAttemptsLastMinute: s.FailedAttemptsLastMinute,
 	}}, nil
 }
 

@@ -312,6 +312,7 @@ func TestSystem(t *testing.T) {
 		"total_jobs": "5", "active_jobs": "1", "failed_jobs": "1", "queue_length": "1", "scheduled": "1",
 		"retrying": "1", "dead": "1", "cancelled": "0",
 		"completed_jobs": "0", "workers": "1", "slots": "4", "failed_last_minute": "1", "completed_last_minute": "0",
+		"attempts_last_minute": "2", "failed_attempts_last_minute": "2", "cancelled_last_minute": "0",
 	} {
 		if got := fmt.Sprint(r.field(name)); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -336,6 +337,9 @@ func TestSystem(t *testing.T) {
 func TestPrometheus(t *testing.T) {
 	s := newSystem(t)
 	s.submitted(`{"type":"email"}`)
+	s.settled(s.submitted(`{"type":"email"}`), store.VerbFail, "x")
+	s.settled(s.submitted(`{"type":"email"}`), store.VerbRetry, "x")
+	s.do("POST", "/jobs/"+s.submitted(`{"type":"email"}`)+"/cancel", "{}")
 	s.do("GET", "/jobs/"+unknownID, "")
 	s.do("GET", "/made/up/path", "")
 	s.do("MADEUP", "/jobs", "")
@@ -344,6 +348,9 @@ func TestPrometheus(t *testing.T) {
 	r := s.do("GET", "/metrics", "", "Accept", scraper)
 	for _, want := range []string{
 		`windlass_jobs{state="waiting"} 1`, "windlass_queue_length 1", `windlass_queue_depth{queue="default"} 1`,
+		`windlass_attempts_total{outcome="failed"} 2`, `windlass_attempts_total{outcome="timeout"} 0`,
+		`windlass_attempts_total{outcome="completed"} 0`, `windlass_jobs_finished_total{status="dead"} 1`,
+		`windlass_jobs_finished_total{status="cancelled"} 1`, `windlass_finished_last_minute{status="failed"} 1`,
 		"windlass_workers 1", "windlass_slots 4", "windlass_store_up 1",
 		"windlass_oldest_pending_seconds", `windlass_http_requests_total{code="404",method="GET",route="/jobs/{id}"} 1`,
 		`windlass_http_requests_total{code="404",method="GET",route="none"} 1`,

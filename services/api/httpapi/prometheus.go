@@ -26,7 +26,14 @@ var (
 	orphansDesc = prometheus.NewDesc("windlass_orphan_jobs",
 		"Jobs in processing for no worker that lives.", nil, nil)
 	lastMinuteDesc = prometheus.NewDesc("windlass_finished_last_minute",
-		"Jobs that finished in the last minute, by outcome.", []string{"status"}, nil)
+		"Jobs that finished in the last minute, by outcome; failed ones are dead, cancelled ones are apart.",
+		[]string{"status"}, nil)
+	attemptsDesc = prometheus.NewDesc("windlass_attempts_total", "Attempts that ended, by outcome, in all processes. "+
+		"The store keeps the number, so it survives restarts: aggregate replicas with max, not with sum.",
+		[]string{"outcome"}, nil)
+	finishedDesc = prometheus.NewDesc("windlass_jobs_finished_total", "Jobs that ended, by how. A redrive or a "+
+		"deletion does not lower it. The store keeps the number: aggregate replicas with max, not with sum.",
+		[]string{"status"}, nil)
 	workersDesc = prometheus.NewDesc("windlass_workers", "Worker processes that live.", nil, nil)
 	slotsDesc   = prometheus.NewDesc("windlass_slots", "Jobs that the workers can run at once.", nil, nil)
 	storeUpDesc = prometheus.NewDesc("windlass_store_up",
@@ -41,8 +48,8 @@ const maxQueueLabels = 100
 // Describe lists the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, workersDesc, slotsDesc, storeUpDesc,
-		queueDegradedDesc,
+		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, attemptsDesc, finishedDesc, workersDesc,
+		slotsDesc, storeUpDesc, queueDegradedDesc,
 	} {
 		ch <- d
 	}
@@ -78,6 +85,17 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(orphansDesc, float64(s.Orphans))
 	gauge(lastMinuteDesc, float64(s.CompletedLastMinute), string(jobs.Completed))
 	gauge(lastMinuteDesc, float64(s.FailedLastMinute), string(jobs.Failed))
+	gauge(lastMinuteDesc, float64(s.CancelledLastMinute), string(jobs.KindCancelled))
+	counter := func(d *prometheus.Desc, n int64, label string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), label)
+	}
+	counter(attemptsDesc, s.Ended.Completed, "completed")
+	counter(attemptsDesc, s.Ended.Failed, string(jobs.AttemptFailed))
+	counter(attemptsDesc, s.Ended.TimedOut, string(jobs.AttemptTimeout))
+	counter(attemptsDesc, s.Ended.LeaseLost, string(jobs.AttemptLeaseLost))
+	counter(finishedDesc, s.Ended.Completed, string(jobs.StateCompleted))
+	counter(finishedDesc, s.Ended.Dead, string(jobs.StateDead))
+	counter(finishedDesc, s.Ended.Cancelled, string(jobs.StateCancelled))
 	workers, slots := capacity(sessions)
 	gauge(workersDesc, float64(workers))
 	gauge(slotsDesc, float64(slots))
