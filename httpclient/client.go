@@ -266,10 +266,13 @@ func (c *Client) List(ctx context.Context, q store.ListQuery) (store.Page, error
 	query := url.Values{}
 	put(query, "status", string(q.Status))
 	put(query, "state", string(q.State))
+	if q.Due {
+		query.Set("due", "true")
+	}
 	return c.list(ctx, "/jobs", query, q)
 }
 
-// Dead returns a page of dead jobs, as List does. Status and State of q do not count.
+// Dead returns a page of dead jobs, as List does. Status, State and Due of q do not count.
 func (c *Client) Dead(ctx context.Context, q store.ListQuery) (store.Page, error) {
 	return c.list(ctx, "/dlq", url.Values{}, q)
 }

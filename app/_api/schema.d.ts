@@ -1025,6 +1025,8 @@ export interface operations {
                 status?: "pending" | "processing" | "completed" | "failed";
                 /** @description Only this state */
                 state?: "scheduled" | "waiting" | "retrying" | "running" | "cancelling" | "completed" | "cancelled" | "dead";
+                /** @description If true, only jobs that are pending and due, as queue_length counts them: waiting for their first attempt, or for a retry whose time has come */
+                due?: boolean;
             };
             header?: never;
             path?: never;

@@ -47,6 +47,7 @@ func newLs(sh *shell) *cobra.Command {
 	}
 	command.Flags().StringVar(&status, "status", "", "only this status: "+join(jobs.Statuses))
 	command.Flags().StringVar(&state, "state", "", "only this state: "+join(jobs.States))
+	command.Flags().BoolVar(&l.query.Due, "due", false, "only jobs that could start now")
 	l.flags(command)
 	sh.completeFlag(command, "status", func() []string { return texts(jobs.Statuses) })
 	sh.completeFlag(command, "state", func() []string { return texts(jobs.States) })

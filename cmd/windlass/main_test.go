@@ -273,6 +273,9 @@ func TestLs(t *testing.T) {
 	if n := rows(s.run("ls", "--all")); n != 1+many+1 {
 		t.Errorf("%d lines", n)
 	}
+	if n := rows(s.run("ls", "--due", "--all")); n != 1+many {
+		t.Errorf("%d lines of due jobs", n)
+	}
 	s.run("ls", "--state", "scheduled").wants(exitDone, greet, "greet", "0/5")
 	s.run("ls", "--wide", "--limit", "1").wants(exitDone, "PRIORITY", "Z  ")
 	for _, filter := range [][]string{

@@ -54,6 +54,10 @@ type ListQuery struct {
 	Type   string
 	Queue  string
 
+	// Due selects the jobs that are pending and whose run time has come, as Stats.Due counts them: those in StateWaiting,
+	// and those in StateRetrying that no longer wait for their retry.
+	Due bool
+
 	// Metadata selects the jobs that have all of these pairs, compared byte by byte. A map that no job can have, because
 	// it has too many pairs or an empty name, matches none.
 	Metadata map[string]string

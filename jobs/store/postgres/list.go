@@ -56,6 +56,10 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error)
 		ok = known && (status == "" || status == of)
 		status, filter = of, append(filter, stateFilters[q.State])
 	}
+	if q.Due {
+		ok = ok && (status == "" || status == jobs.Pending)
+		status, filter = jobs.Pending, append(filter, "j.run_at <= now()")
+	}
 	before, bok := pgtype.UUID{Bytes: [16]byte(slices.Repeat([]byte{0xff}, 16)), Valid: true}, true
 	if q.Before != "" {
 		before, bok = parseID(q.Before)

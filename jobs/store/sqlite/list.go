@@ -66,6 +66,13 @@ func filterOf(l store.ListQuery, now int64) (f filter, possible bool) {
 			f.where = append(f.where, state.condition)
 		}
 	}
+	if l.Due {
+		if f.status != "" && f.status != jobs.Pending {
+			return f, false
+		}
+		f.status = jobs.Pending
+		f.and(`run_at <= ?`, now)
+	}
 	if l.Type != "" {
 		f.and(`type = ?`, l.Type)
 	}

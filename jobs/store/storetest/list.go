@@ -172,6 +172,15 @@ func listFilters(f *fixture) {
 		occurs := slices.ContainsFunc(all, func(j jobs.Job) bool { return j.State(now) == state })
 		is(f, "state occurs: "+string(state), occurs, true)
 	}
+	due := func(j jobs.Job) bool { return j.Status == jobs.Pending && !j.RunAt.After(now) }
+	check(store.ListQuery{Due: true}, due)
+	check(store.ListQuery{Due: true, Queue: "low"}, func(j jobs.Job) bool { return due(j) && j.Queue == "low" })
+	check(store.ListQuery{Due: true, Status: jobs.Pending}, due)
+	check(store.ListQuery{Due: true, Status: jobs.Failed}, func(jobs.Job) bool { return false })
+	for _, state := range jobs.States {
+		check(store.ListQuery{Due: true, State: state}, func(j jobs.Job) bool { return due(j) && j.State(now) == state })
+	}
+	is(f, "due jobs, listed and counted", len(f.pages(store.ListQuery{Due: true, Limit: 200})), int(f.stats().Due))
 	check(store.ListQuery{Type: "report"}, func(j jobs.Job) bool { return j.Type == "report" })
 	check(store.ListQuery{Queue: "low"}, func(j jobs.Job) bool { return j.Queue == "low" })
 	check(store.ListQuery{Type: "none"}, func(jobs.Job) bool { return false })

@@ -26,7 +26,7 @@ var (
 
 // dead serves GET /dlq.
 func (a *api) dead(ctx context.Context, in *ListInput) (*listed, error) {
-	return a.page(ctx, "dlq", in, "", jobs.StateDead)
+	return a.page(ctx, "dlq", &StatusInput{ListInput: *in, State: string(jobs.StateDead)})
 }
 
 // RedriveRequest is the body of POST /dlq/retry, for the documentation: readRedrive reads it.

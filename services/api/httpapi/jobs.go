@@ -60,6 +60,7 @@ type StatusInput struct {
 	ListInput
 	Status string `query:"status" enum:"pending,processing,completed,failed" doc:"Only this status"`
 	State  string `query:"state" enum:"scheduled,waiting,retrying,running,cancelling,completed,cancelled,dead" doc:"Only this state"`
+	Due    bool   `query:"due" doc:"If true, only jobs that are pending and due, as queue_length counts them: waiting for their first attempt, or for a retry whose time has come"`
 }
 
 // listed answers with a page.
@@ -86,22 +87,24 @@ func (l ListedBody) writeTo(b *bytes.Buffer) error {
 
 // list serves GET /jobs.
 func (a *api) list(ctx context.Context, in *StatusInput) (*listed, error) {
-	return a.page(ctx, "jobs", &in.ListInput, jobs.Status(in.Status), jobs.State(in.State))
+	return a.page(ctx, "jobs", in)
 }
 
 // page answers with a page of a list. The list's name and its filter are bound to its cursors.
-func (a *api) page(
-	ctx context.Context, name string, in *ListInput, status jobs.Status, state jobs.State,
-) (*listed, error) {
+func (a *api) page(ctx context.Context, name string, in *StatusInput) (*listed, error) {
 	pairs, bad := in.pairs()
 	if bad != nil {
 		return nil, bad
 	}
 	filter := strings.Join([]string{
-		name, string(status), string(state), in.Type, in.Queue, fields.EncodePairs(pairs),
+		name, in.Status, in.State, in.Type, in.Queue, fields.EncodePairs(pairs),
 	}, "\x00")
+	if in.Due {
+		filter += "\x00due"
+	}
 	q := store.ListQuery{
-		Status: status, State: state, Type: in.Type, Queue: in.Queue, Metadata: pairs, Limit: in.Limit,
+		Status: jobs.Status(in.Status), State: jobs.State(in.State), Due: in.Due, Type: in.Type, Queue: in.Queue,
+		Metadata: pairs, Limit: in.Limit,
 	}
 	if in.Cursor != "" {
 		var err error

@@ -129,7 +129,8 @@ func TestLists(t *testing.T) {
 	}
 	for target, n := range map[string]int{
 		"/jobs?queue=q0": 4, "/jobs?queue=q1&limit=2": 2, "/jobs?status=pending": 7, "/jobs?status=failed": 0,
-		"/jobs?state=waiting&type=email": 7, "/jobs?type=other": 0, "/dlq": 0,
+		"/jobs?state=waiting&type=email": 7, "/jobs?due=true": 7, "/jobs?due=true&queue=q0": 4,
+		"/jobs?due=true&state=running": 0, "/jobs?due=true&status=failed": 0, "/jobs?due=false": 7, "/jobs?type=other": 0, "/dlq": 0,
 	} {
 		if r := s.do("GET", target, ""); r.status != 200 || len(r.field("jobs").([]any)) != n {
 			t.Errorf("%s: %d %s", target, r.status, r.body)
@@ -146,7 +147,7 @@ func TestLists(t *testing.T) {
 		"cursor=" + cursor + "&queue=q0", "cursor=" + cursor + "&status=pending", "cursor=" + cursor + "&cursor=" +
 			cursor,
 		"status=foo", "status=completed'%20OR%201=1", "status=", "status=PENDING", "status=pending,failed",
-		"status=pending&status=failed", "state=foo", "state=pending",
+		"status=pending&status=failed", "state=foo", "state=pending", "due=", "due=soon", "cursor=" + cursor + "&due=true",
 		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5",
 		"limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
 		"cursor=" + cursor + "&metadata=a:b",
