@@ -814,6 +814,8 @@ export interface operations {
                 queue?: string;
                 /** @description Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is */
                 metadata?: string[];
+                /** @description Only this job and older ones, so that a list can be read again without the jobs that came since. It need not be there any more. With a cursor it has no effect */
+                from?: string;
                 /** @description At most so many */
                 limit?: number;
                 /** @description Where to go on: next_cursor of the page before, with the same filter */
@@ -1017,6 +1019,8 @@ export interface operations {
                 queue?: string;
                 /** @description Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is */
                 metadata?: string[];
+                /** @description Only this job and older ones, so that a list can be read again without the jobs that came since. It need not be there any more. With a cursor it has no effect */
+                from?: string;
                 /** @description At most so many */
                 limit?: number;
                 /** @description Where to go on: next_cursor of the page before, with the same filter */

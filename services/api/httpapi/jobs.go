@@ -32,6 +32,7 @@ type ListInput struct {
 	Type     string   `query:"type" maxLength:"100" pattern:"^[a-z0-9][a-z0-9_.-]{0,99}$" doc:"Only this job type"`
 	Queue    string   `query:"queue" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]{0,62}$" doc:"Only this queue"`
 	Metadata []string `query:"metadata,explode" nullable:"false" maxItems:"16" example:"customer:ada" doc:"Only jobs that have this pair of metadata: its name, a colon, its value. Repeat it for several pairs; a job has to have all of them. The name ends at the first colon. A colon or a backslash that belongs to the name has a backslash in front. The value is taken as it is"`
+	From     string   `query:"from" format:"uuid" doc:"Only this job and older ones, so that a list can be read again without the jobs that came since. It need not be there any more. With a cursor it has no effect"`
 	Limit    int      `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many"`
 	Cursor   string   `query:"cursor" maxLength:"100" doc:"Where to go on: next_cursor of the page before, with the same filter"`
 }
@@ -106,6 +107,13 @@ func (a *api) page(ctx context.Context, name string, in *StatusInput) (*listed, 
 		Status: jobs.Status(in.Status), State: jobs.State(in.State), Due: in.Due, Type: in.Type, Queue: in.Queue,
 		Metadata: pairs, Limit: in.Limit,
 	}
+	if in.From != "" {
+		var raw [16]byte
+		if !parseID(raw[:], in.From) {
+			return nil, badParameter("from", "must be a UUID in its usual form")
+		}
+		q.Before = idAfter(raw)
+	}
 	if in.Cursor != "" {
 		var err error
 		if q.Before, err = decodeCursor(in.Cursor, filter); err != nil {
@@ -126,6 +134,18 @@ func (a *api) page(ctx context.Context, name string, in *StatusInput) (*listed, 
 		out.Body.NextCursor = orNull(encodeCursor(page.Next, filter))
 	}
 	return &out, nil
+}
+
+// idAfter returns the id that follows one in the order of ids. It is empty after the last one, as Before is where it
+// does not restrict.
+func idAfter(id [16]byte) string {
+	for i := len(id) - 1; i >= 0; i-- {
+		id[i]++
+		if id[i] != 0 {
+			return formatID(id[:])
+		}
+	}
+	return ""
 }
 
 // Attempt is one unsuccessful attempt.

@@ -137,6 +137,21 @@ func TestLists(t *testing.T) {
 		}
 	}
 
+	for i, id := range ids { // ids are sorted, oldest first
+		r := s.do("GET", "/jobs?from="+strings.ToUpper(id)+"&limit=1", "")
+		if list := r.field("jobs").([]any); len(list) != 1 || list[0].(map[string]any)["id"] != id {
+			t.Errorf("from job %d: %d %s", i, r.status, r.body)
+		}
+	}
+	for from, n := range map[string]int{
+		"00000000-0000-0000-0000-000000000000": 0, "ffffffff-ffff-ffff-ffff-ffffffffffff": 7,
+		"ffffffff-ffff-ffff-ffff-fffffffffffe": 7,
+	} {
+		if r := s.do("GET", "/jobs?from="+from, ""); r.status != 200 || len(r.field("jobs").([]any)) != n {
+			t.Errorf("from %s: %d %s", from, r.status, r.body)
+		}
+	}
+
 	cursor := s.do("GET", "/jobs?limit=3", "").field("next_cursor").(string)
 	bad := []string{
 		"limit=0", "limit=-1", "limit=abc", "limit=1e9", "limit=1000000000", "limit=201", "limit=", "limit=5&limit=6",
@@ -147,7 +162,7 @@ func TestLists(t *testing.T) {
 		"cursor=" + cursor + "&queue=q0", "cursor=" + cursor + "&status=pending", "cursor=" + cursor + "&cursor=" +
 			cursor,
 		"status=foo", "status=completed'%20OR%201=1", "status=", "status=PENDING", "status=pending,failed",
-		"status=pending&status=failed", "state=foo", "state=pending", "due=", "due=soon", "cursor=" + cursor + "&due=true",
+		"status=pending&status=failed", "state=foo", "state=pending", "due=", "due=soon", "from=", "from=7", "from=" + ids[0] + "x", "cursor=" + cursor + "&due=true",
 		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5",
 		"limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
 		"cursor=" + cursor + "&metadata=a:b",
