@@ -17,7 +17,7 @@ CGO_ENABLED=0 go build -o bin/e2e/mounted ./tests/e2e/mounted
 [ "${1:-}" = embedded ] && exit
 
 # The Node server's way to the API is fixed when it is built, so it is kept apart from what people start.
-API_URL=http://127.0.0.1:28000 npm run --silent build
+API_URL=http://127.0.0.1:$((28000 + ${E2E_SHIFT:-0})) npm run --silent build
 rm -rf bin/e2e/web
 mkdir -p bin/e2e/web
 cp -R .next/standalone/. bin/e2e/web/

@@ -11,10 +11,12 @@ import path from "node:path";
 export type Build = "embedded" | "node" | "mounted";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const API_PORT = 28000; // known to the Node server since its build
-const WEB_PORT = 23000;
-const NODE_PORT = 23001;
-const MOUNTED_PORT = 23002;
+// E2E_SHIFT moves the ports, for two checkouts on one machine. The Node server knows the API's since its build.
+const SHIFT = Number(process.env.E2E_SHIFT ?? 0);
+const API_PORT = 28000 + SHIFT;
+const WEB_PORT = 23000 + SHIFT;
+const NODE_PORT = 23001 + SHIFT;
+const MOUNTED_PORT = 23002 + SHIFT;
 const PATIENCE_MS = 30_000;
 
 const URLS: Record<Build, string> = {
@@ -50,7 +52,7 @@ export class System {
   }
 
   async startBackend(): Promise<void> {
-    this.backend = run(path.join(ROOT, "bin/e2e/embedded"), [], {
+    this.backend = run(path.join(ROOT, process.env.E2E_EMBEDDED ?? "bin/e2e/embedded"), [], {
       PORT: String(API_PORT),
       WEB_PORT: String(WEB_PORT),
       HOST: "127.0.0.1",
