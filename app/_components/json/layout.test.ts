@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { findLines, pieces } from "./find";
 import { highlight } from "./highlight";
-import { formatJson, setMember } from "./layout";
+import { formatJson, formatPath, layoutJson, setMember } from "./layout";
 
 describe("formatJson", () => {
   it("moves white space only", () => {
@@ -62,5 +63,51 @@ describe("highlight", () => {
           .join(""),
       ).toBe(text);
     }
+  });
+});
+
+describe("layoutJson", () => {
+  it("keeps the order of names, and says where each value is", () => {
+    const text = '{"b":1,"10":{"2":[true,{}],"1":"x"},"a b":null}';
+    const lines = layoutJson(text);
+    expect(lines.map(({ path }) => path && formatPath(path))).toEqual([
+      ".",
+      ".b",
+      '."10"',
+      '."10"."2"',
+      '."10"."2"[0]',
+      '."10"."2"[1]',
+      undefined,
+      '."10"."1"',
+      undefined,
+      '."a b"',
+      undefined,
+    ]);
+    expect(lines[3]).toMatchObject({ close: 6, members: 2 });
+    expect(text.slice(lines[2]?.start, lines[2]?.end)).toBe('{"2":[true,{}],"1":"x"}');
+    expect(formatPath([0, "a"])).toBe(".[0].a");
+  });
+});
+
+describe("find", () => {
+  const lines = layoutJson('{"to":"Ada\u202e@example.com","n":[1,"ADA"]}');
+
+  it("finds what is shown, escapes as well", () => {
+    expect(findLines(lines, "ada")).toEqual([1, 4]);
+    expect(findLines(lines, "\\u202E@")).toEqual([1]);
+    expect(findLines(lines, "\u202e")).toEqual([1]);
+    expect(findLines(lines, "")).toEqual([]);
+  });
+
+  it("marks it, over the borders of tokens too, and loses nothing", () => {
+    const tokens = lines[1]?.tokens ?? [];
+    const shown = pieces(tokens, '": "ada');
+    expect(shown.map(({ text }) => text).join("")).toBe('"to": "Ada\\u202e@example.com",');
+    expect(
+      shown
+        .filter(({ hit }) => hit)
+        .map(({ text }) => text)
+        .join(""),
+    ).toBe('": "Ada');
   });
 });

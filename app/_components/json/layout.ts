@@ -3,7 +3,20 @@ import { type JsonNode, member, parseJson } from "./parse";
 // Layout and edits of JSON text. White space changes, the values' own text never does.
 
 export type JsonToken = { kind: "key" | "string" | "number" | "literal" | "mark"; text: string };
-export type JsonLine = { indent: number; tokens: JsonToken[] };
+/** Names and places, from the root to a value. */
+export type JsonPath = readonly (string | number)[];
+export type JsonLine = {
+  indent: number;
+  tokens: JsonToken[];
+  /** The value that begins on the line; undefined on a line that only closes one, and where the text is no JSON. */
+  path?: JsonPath;
+  /** Where the source of that value is in the text. */
+  start?: number;
+  end?: number;
+  /** The line that closes the object or array which opens here, and how many members it has. */
+  close?: number;
+  members?: number;
+};
 
 /** The text as lines of tokens, two spaces a level. Text that is no JSON comes back as it is, line by line. */
 export function layoutJson(text: string): JsonLine[] {
@@ -11,7 +24,7 @@ export function layoutJson(text: string): JsonLine[] {
   if (!parsed.ok)
     return text.split("\n").map((line) => ({ indent: 0, tokens: [{ kind: "mark", text: line }] }));
   const lines: JsonLine[] = [];
-  write(text, parsed.root, 0, [], "", lines);
+  write(text, parsed.root, [], [], "", lines);
   return lines;
 }
 
@@ -25,31 +38,47 @@ export function formatJson(text: string): string {
 function write(
   text: string,
   node: JsonNode,
-  indent: number,
+  path: JsonPath,
   lead: JsonToken[],
   tail: string,
   lines: JsonLine[],
 ) {
   const children = node.kind === "object" ? node.members : node.kind === "array" ? node.items : [];
   const [open, close] = node.kind === "object" ? ["{", "}"] : ["[", "]"];
+  const indent = path.length;
+  const { start, end } = node;
   if (node.kind !== "object" && node.kind !== "array") {
-    const source = { kind: node.kind, text: text.slice(node.start, node.end) };
-    lines.push({ indent, tokens: [...lead, source, ...mark(tail)] });
+    const source = { kind: node.kind, text: text.slice(start, end) };
+    lines.push({ indent, path, start, end, tokens: [...lead, source, ...mark(tail)] });
     return;
   }
   if (children.length === 0) {
-    lines.push({ indent, tokens: [...lead, ...mark(open + close + tail)] });
+    lines.push({ indent, path, start, end, tokens: [...lead, ...mark(open + close + tail)] });
     return;
   }
-  lines.push({ indent, tokens: [...lead, ...mark(open)] });
+  const line: JsonLine = { indent, path, start, end, tokens: [...lead, ...mark(open)] };
+  lines.push(line);
   children.forEach((child, i) => {
     const comma = i < children.length - 1 ? "," : "";
     if ("key" in child) {
       const key = text.slice(child.start, keyEnd(text, child.start));
-      write(text, child.value, indent + 1, [{ kind: "key", text: key }, ...mark(": ")], comma, lines);
-    } else write(text, child, indent + 1, [], comma, lines);
+      const name: JsonToken[] = [{ kind: "key", text: key }, ...mark(": ")];
+      write(text, child.value, [...path, child.key], name, comma, lines);
+    } else write(text, child, [...path, i], [], comma, lines);
   });
+  line.close = lines.length;
+  line.members = children.length;
   lines.push({ indent, tokens: mark(close + tail) });
+}
+
+/** A path as jq takes it: .items[0]."a name" */
+export function formatPath(path: JsonPath): string {
+  const steps = path.map((step) => {
+    if (typeof step === "number") return `[${step}]`;
+    return /^[A-Za-z_]\w*$/.test(step) ? `.${step}` : `.${JSON.stringify(step)}`;
+  });
+  const text = steps.join("");
+  return text.startsWith(".") ? text : `.${text}`;
 }
 
 function mark(text: string): JsonToken[] {

@@ -40,12 +40,21 @@ describe("visible", () => {
     expect(visible("a\u200bb\u2066c\u2069\ufeff")).toBe("a\\u200bb\\u2066c\\u2069\\ufeff");
     expect(visible("\0\u001b[31m")).toBe("\\u0000\\u001b[31m");
     expect(visible("one\ntwo\tthree\u2028four\u2029")).toBe("one\\ntwo\\tthree\\u2028four\\u2029");
-    expect(visible("tag\u{e0041}, filler\u3164, lone\ud800")).toBe("tag\\udb40\\udc41, filler\\u3164, lone\\ud800");
+    expect(visible("tag\u{e0041}, filler\u3164, lone\ud800")).toBe(
+      "tag\\udb40\\udc41, filler\\u3164, lone\\ud800",
+    );
     expect(visible("\u{e0101}\u{ffff}")).toBe("\\udb40\\udd01\\uffff");
   });
 
   it("leaves alone what has a picture", () => {
-    for (const text of ["Ünïcode, 日本語, עברית, العربية", "❤️ ☎︎ 👍🏽", "e\u0301", "no\u00a0break", "\\u202e", ""]) {
+    for (const text of [
+      "Ünïcode, 日本語, עברית, العربية",
+      "❤️ ☎︎ 👍🏽",
+      "e\u0301",
+      "no\u00a0break",
+      "\\u202e",
+      "",
+    ]) {
       expect(visible(text)).toBe(text);
       expect(visibleLines(text)).toBe(text);
     }

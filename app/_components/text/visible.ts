@@ -28,5 +28,7 @@ export function visible(text: string): string {
 
 /** The same for text in lines, such as a stack: line ends and tabs stay. */
 export function visibleLines(text: string): string {
-  return text.replace(/\r\n/g, "\n").replace(UNSEEN, (char) => (char === "\n" || char === "\t" ? char : escaped(char)));
+  return text
+    .replace(/\r\n/g, "\n")
+    .replace(UNSEEN, (char) => (char === "\n" || char === "\t" ? char : escaped(char)));
 }
