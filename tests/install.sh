@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make test` needs besides Go and Node and what is missing: the server programs of PostgreSQL and Redis,
-# PgBouncer, a C compiler for the race detector, libfaketime, and Chromium (or the browser in CHROMIUM). It also
-# installs the programs in its arguments. With NO_INSTALL=1 it only prints the command and fails.
+# PgBouncer, a C compiler for the race detector, libfaketime, promtool of Prometheus, and Chromium (or the browser in
+# CHROMIUM). It also installs the programs in its arguments. With NO_INSTALL=1 it only prints the command and fails.
 #
 # Some systems (Debian, Ubuntu) start a newly installed server as a service on its usual port. The tests do not use it:
 # they start and stop their own servers on other ports.
@@ -15,6 +15,7 @@ if [ "$(uname -s)" != Darwin ]; then # on macOS the race detector needs no C com
     command -v "${compiler%% *}" >/dev/null || missing="$missing cc"
     command -v faketime >/dev/null || missing="$missing faketime" # moves PostgreSQL's clock
 fi
+command -v promtool >/dev/null || missing="$missing prometheus" # tests the alerts
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing="$missing chromium"
 for program in "$@"; do
     command -v "$program" >/dev/null || missing="$missing $program"
@@ -32,6 +33,7 @@ name_in() {
         dnf/cc) echo gcc glibc-devel ;;
         apk/cc) echo gcc musl-dev ;;
         */cc) echo gcc ;;
+        dnf/prometheus) echo golang-github-prometheus ;;
         dnf/faketime | apk/faketime | pacman/faketime) echo libfaketime ;;
         *) echo "$2" ;;
     esac
