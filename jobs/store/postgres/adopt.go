@@ -26,9 +26,10 @@ var oldTables = map[string]string{
 	"windlass_migrations": "id,is_applied,tstamp,version_id",
 }
 
-const columnsOf = `WITH c AS (
-		SELECT string_to_array($1::text, ',') || current_schemas(false)::text[] || $2::text AS schemas
-	) SELECT n.nspname::text, t.relname::text, string_agg(a.attname::text, ',' ORDER BY a.attname::text COLLATE "C")
+// usualPath is the search_path that a connection would have without us.
+const usualPath = `SELECT current_user, reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'`
+
+const columnsOf = `WITH c AS (SELECT $1::text[] AS schemas) SELECT n.nspname::text, t.relname::text, string_agg(a.attname::text, ',' ORDER BY a.attname::text COLLATE "C")
 	FROM c CROSS JOIN pg_catalog.pg_namespace n
 	JOIN pg_catalog.pg_class t ON t.relnamespace = n.oid AND t.relkind = 'r'
 	JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -38,8 +39,13 @@ const columnsOf = `WITH c AS (
 // findOld returns the schema that holds the tables of an older installation; empty: there are none. It looks into the
 // schemas where the connection would have put them, in their order. Tables are ours only if all of them are there with
 // exactly these columns.
-func (s *Store) findOld(ctx context.Context, q querier) (found string, err error) {
-	rows, _ := q.Query(ctx, columnsOf, s.searchPath, s.schema.name) // its error is in rows too
+func (s *Store) findOld(ctx context.Context, q pgx.Tx) (found string, err error) {
+	var user, usual string
+	if err := q.QueryRow(ctx, usualPath).Scan(&user, &usual); err != nil {
+		return "", err
+	}
+	path := append(splitPath(s.searchPath, user), splitPath(usual, user)...)
+	rows, _ := q.Query(ctx, columnsOf, append(path, s.schema.name)) // its error is in rows too
 	ours := map[string]int{}
 	var schema, table, columns string
 	_, err = pgx.ForEachRow(rows, []any{&schema, &table, &columns}, func() error {
@@ -52,6 +58,19 @@ func (s *Store) findOld(ctx context.Context, q querier) (found string, err error
 		return nil
 	})
 	return found, err
+}
+
+// splitPath returns the schemas of a search_path, in their order.
+func splitPath(path, user string) []string {
+	schemas := []string{}
+	for name := range strings.SplitSeq(path, ",") {
+		name = strings.Trim(name, ` "`)
+		if name == "$user" {
+			name = user
+		}
+		schemas = append(schemas, name)
+	}
+	return schemas
 }
 
 // moveOld returns the statements that move the tables. Indexes, constraints and sequences move with their tables.

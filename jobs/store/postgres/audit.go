@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -21,34 +21,19 @@ var _ store.Auditor = (*Store)(nil)
 // milliseconds.
 const unhurried = `SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
 	set_config('lock_timeout', '10000', true), set_config('enable_seqscan', 'on', true), set_config('enable_nestloop', 'on', true),
-	set_config('plan_cache_mode', 'auto', true), set_config('TimeZone', 'UTC', true), set_config('extra_float_digits', '1', true)`
+	set_config('plan_cache_mode', 'auto', true)`
 
 // unhurriedly calls f in a transaction without time limits, and commits it. Its error has a meaning of package jobs.
 func (s *Store) unhurriedly(ctx context.Context, what string, options pgx.TxOptions, f func(tx pgx.Tx) error) error {
-	writes := options.AccessMode != pgx.ReadOnly
-	for try := 1; ; try++ {
-		began := false
-		err := s.maintenance.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-			began = true
-			return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
-				if _, err := tx.Exec(ctx, unhurried); err != nil {
-					return err
-				}
-				return f(tx)
-			})
-		})
-		var own *ownError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &own):
-			return fmt.Errorf("%s: %w", what, own.error)
-		case !began && try <= 2 && s.maintenance.pooler.discovered(err):
-			s.maintenance.Reset()
-			continue
-		}
-		return classify(what, err, began, writes)
+	began, err := s.maintenance.transaction(ctx, options, unhurried, f)
+	var own *ownError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return fmt.Errorf("%s: %w", what, own.error)
 	}
+	return classify(what, err, began, options.AccessMode != pgx.ReadOnly)
 }
 
 // ownError is one that did not come from the database, so there is no more to find out about it.
@@ -182,21 +167,20 @@ func (s *Store) Audit(ctx context.Context) (store.Audit, error) {
 // serverSettings are read outside of the audit's transaction, which is read-only itself.
 const serverSettings = `SELECT clock_timestamp(), current_setting('server_version_num')::int, current_setting('server_version'),
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
-	current_setting('autovacuum'), pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
-	current_setting('default_transaction_isolation')`
+	current_setting('autovacuum'), pg_is_in_recovery()`
 
 // auditServer looks at the server's settings and at its clock.
 func (s *Store) auditServer(ctx context.Context, a *store.Audit) error {
 	var clock time.Time
 	var version int
-	var name, encoding, fsync, pages, commit, vacuum, isolation string
+	var name, encoding, fsync, pages, commit, vacuum string
 	var readOnly bool
 	var sent, answered time.Time
 	for range 3 { // the first may have to connect; the quickest answer tells most about the clock
 		begun := time.Now()
 		var at time.Time
 		err := s.maintenance.read(ctx, "read the server's settings", statement{serverSettings, nil,
-			one(&at, &version, &name, &encoding, &fsync, &pages, &commit, &vacuum, &readOnly, &isolation)})
+			one(&at, &version, &name, &encoding, &fsync, &pages, &commit, &vacuum, &readOnly)})
 		if err != nil {
 			return err
 		}
@@ -213,19 +197,16 @@ func (s *Store) auditServer(ctx context.Context, a *store.Audit) error {
 		a.Settings = append(a.Settings, store.Setting{Name: name, Value: value, Grade: grade, Advice: advice})
 	}
 	add("server_version", name, version < 140000, store.GradeFail, "Windlass needs PostgreSQL 14 or newer.")
-	add("server_encoding", encoding, encoding != "UTF8", store.GradeFail,
-		"Texts may be refused or changed: move to a database with ENCODING 'UTF8'.")
+	add("server_encoding", encoding, !slices.Contains(encodings, encoding), store.GradeFail, encodingWayOut)
 	add("read-only", map[bool]string{true: "yes", false: "no"}[readOnly], readOnly, store.GradeFail,
-		"No job can be accepted: connect to the primary, or turn default_transaction_read_only off.")
+		"No job can be accepted: connect to the primary.")
 	add("fsync", fsync, fsync == "off", store.GradeFail, "A crash of the machine may destroy all data: set fsync = on.")
 	add("full_page_writes", pages, pages == "off", store.GradeFail,
 		"A crash of the machine may damage tables: set full_page_writes = on.")
 	add("synchronous_commit", commit, commit == "off", store.GradeFail,
-		"A job that was accepted may be gone after a crash: set synchronous_commit = on for this role or database.")
+		"A job that was accepted may be gone after a crash: take synchronous_commit = off out of the URL.")
 	add("autovacuum", vacuum, vacuum == "off", store.GradeWarn,
 		"Tables grow and get slower and slower: set autovacuum = on.")
-	add("default_transaction_isolation", isolation, isolation != "read committed", store.GradeWarn,
-		"Requests that meet fail and are repeated: set it to 'read committed' for this role.")
 	return nil
 }
 
@@ -259,7 +240,7 @@ const (
 func (s *Store) Repair(ctx context.Context) (store.Repaired, error) {
 	var r store.Repaired
 	// Under any other level the second statement would see the time before the lock was had.
-	committed := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
+	committed := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	err := s.unhurriedly(ctx, "recount", committed, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.schema.in(repairLock)); err != nil {
 			return err

@@ -11,9 +11,9 @@ import (
 // A row that is locked for long must not hold up claims: neither the claim that finds it locked, nor later ones.
 // Connections have no lock_timeout here, so a claim that relies on it fails.
 func TestClaimPassesOverLockedRows(t *testing.T) {
-	ours := slices.Index(settings, [2]string{"lock_timeout", lockTimeout})
-	defer func(was string) { settings[ours][1], lockTimeout = was, was }(lockTimeout)
-	settings[ours][1], lockTimeout = "0", "0"
+	ours := slices.IndexFunc(settings, func(s setting) bool { return s.name == "lock_timeout" })
+	defer func(was string) { settings[ours].value = was }(settings[ours].value)
+	settings[ours].value = "0"
 	s := open(t)
 	if got := value[string](t, s, "SHOW lock_timeout"); got != "0" {
 		t.Fatalf("lock_timeout is %s", got)

@@ -12,14 +12,14 @@ import (
 // cutAtCommit makes the server end the session that next commits a change of a job, at that commit. The rows of its
 // statement have been sent by then, and the change is rolled back.
 const cutAtCommit = `
-	CREATE SEQUENCE once;
-	CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
+	CREATE SEQUENCE public.once;
+	CREATE FUNCTION public.cut() RETURNS trigger LANGUAGE plpgsql AS $$
 	BEGIN
-		IF nextval('once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+		IF nextval('public.once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
 		RETURN NULL;
 	END $$;
 	CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED
-		FOR EACH ROW EXECUTE FUNCTION cut()`
+		FOR EACH ROW EXECUTE FUNCTION public.cut()`
 
 // A claim whose session ends at the commit must not return a job twice: from the transaction that was rolled back, and
 // from the second try. The torture found this with seed 1: a job ran twice with one fence.
@@ -29,7 +29,7 @@ func TestClaimCutOffAtItsCommit(t *testing.T) {
 	exec(t, s, cutAtCommit)
 	want := store.Claim{Session: worker, Types: []string{"email"}, IDs: ids}
 	got, err := s.Claim(t.Context(), want)
-	if n := value[int64](t, s, `SELECT last_value FROM once`); n == 0 {
+	if n := value[int64](t, s, `SELECT last_value FROM public.once`); n == 0 {
 		t.Fatal("the session was not cut off: the test did not hit")
 	}
 	if err != nil {

@@ -221,10 +221,10 @@ func TestFailedCommitIsNoClaim(t *testing.T) {
 		t.Run(params, func(t *testing.T) {
 			s := open(t, params)
 			id, w := submit(t, s, 1)[0], session(t, s)
-			exec(t, s, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+			exec(t, s, `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql
 				AS 'BEGIN RAISE EXCEPTION ''not today''; END';
 				CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON windlass.jobs DEFERRABLE INITIALLY DEFERRED
-					FOR EACH ROW EXECUTE FUNCTION refuse()`)
+					FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
 			got, err := s.Claim(t.Context(), store.Claim{Session: w, Types: []string{"email"}, IDs: []string{id}})
 			if err == nil || len(got.Jobs) > 0 {
 				t.Errorf("claim: %+v, error %v", got, err)

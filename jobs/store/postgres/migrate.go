@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -59,82 +58,59 @@ var _ store.Migrator = (*Store)(nil)
 // Migrate applies the pending migrations; see store.Migrator. An error that is not jobs.ErrUnavailable is a
 // *MigrationError.
 //
-// It uses one connection of the pool for chores. Each migration is a transaction that first takes an advisory lock,
+// It uses the pool for chores. Each migration is a transaction that first takes an advisory lock,
 // which ends with the transaction. So one server connection is enough behind PgBouncer in transaction mode, and a
 // process that dies leaves no lock. Whoever has waited for the lock reads again what is pending.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
-	return s.onConnection(ctx, "migrate", func(conn *pgx.Conn) error {
-		for {
-			steps, _, err := s.plan(ctx, conn)
-			if err != nil || len(steps) == 0 {
-				return s.explained("", err)
-			}
-			begun := time.Now()
-			step, err := s.applyFirst(ctx, conn)
-			if err != nil {
-				return s.explained(step.name, err)
-			}
-			if step.name != "" {
-				s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms",
-					time.Since(begun).Milliseconds())
-			}
+	for {
+		steps, _, err := s.look(ctx, "migrate")
+		if err != nil || len(steps) == 0 {
+			return err
 		}
-	})
+		begun := time.Now()
+		step, err := s.applyFirst(ctx)
+		if err != nil {
+			return s.explained("migrate", step.name, err)
+		}
+		if step.name != "" {
+			s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms",
+				time.Since(begun).Milliseconds())
+		}
+	}
 }
 
 // Status tells which migrations are applied and which are pending.
-func (s *Store) Status(ctx context.Context) (status store.Migrations, err error) {
-	err = s.onConnection(ctx, "read the schema's version", func(conn *pgx.Conn) (err error) {
-		_, status, err = s.plan(ctx, conn)
-		return s.explained("", err)
-	})
+func (s *Store) Status(ctx context.Context) (store.Migrations, error) {
+	_, status, err := s.look(ctx, "read the schema's version")
 	return status, err
 }
 
 // SQL returns the statements that Migrate would run now.
 func (s *Store) SQL(ctx context.Context) (string, error) {
 	var text strings.Builder
-	err := s.onConnection(ctx, "plan the migration", func(conn *pgx.Conn) error {
-		steps, _, err := s.plan(ctx, conn)
-		for _, step := range steps {
-			fmt.Fprintf(&text, "-- %s\nBEGIN;\n\n%s\nCOMMIT;\n\n", step.name, step.sql)
-		}
-		return s.explained("", err)
-	})
+	steps, _, err := s.look(ctx, "plan the migration")
+	for _, step := range steps {
+		fmt.Fprintf(&text, "-- %s\nBEGIN;\n\n%s\nCOMMIT;\n\n", step.name, step.sql)
+	}
 	return text.String(), err
 }
 
-// onConnection calls f with a connection of the pool for chores. It returns the *MigrationError of f, and wraps all
-// other errors in jobs.ErrUnavailable: a migration is a transaction and can be repeated, so no outcome is unknown.
-func (s *Store) onConnection(ctx context.Context, what string, f func(*pgx.Conn) error) error {
-	for try := 1; ; try++ {
-		err := s.maintenance.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return f(conn.Conn()) })
-		var permanent *MigrationError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &permanent):
-			return err
-		case try <= 2 && s.maintenance.pooler.discovered(err):
-			s.maintenance.Reset()
-			continue
-		}
-		return fmt.Errorf("%s: %w: %w", what, jobs.ErrUnavailable, err)
-	}
+// look is plan in a transaction of its own.
+func (s *Store) look(ctx context.Context, what string) (steps []step, state store.Migrations, err error) {
+	reading := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly}
+	_, err = s.maintenance.transaction(ctx, reading, "", func(tx pgx.Tx) error {
+		steps, state, err = s.plan(ctx, tx)
+		return err
+	})
+	return steps, state, s.explained(what, "", err)
 }
 
 // step is one transaction of a migration.
 type step struct {
 	name string
 	sql  string
-}
-
-// querier is a connection, or a transaction on it.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 const (
@@ -153,7 +129,7 @@ const (
 )
 
 // plan reads the state of the schema and returns the pending steps, in order.
-func (s *Store) plan(ctx context.Context, q querier) ([]step, store.Migrations, error) {
+func (s *Store) plan(ctx context.Context, q pgx.Tx) ([]step, store.Migrations, error) {
 	var state store.Migrations
 	var hasTable, hasSchema bool
 	if err := q.QueryRow(ctx, tableThere, s.schema.name).Scan(&hasTable, &hasSchema); err != nil {
@@ -196,7 +172,7 @@ func recorded(version int64, name string) string {
 // begin is the first step in a database. It makes the schema, if it is missing, and the table of versions. It moves the
 // tables of an older installation there. A role often may not make a schema, but uses one that an administrator has
 // made.
-func (s *Store) begin(ctx context.Context, q querier, hasSchema bool) (step, []store.Migration, error) {
+func (s *Store) begin(ctx context.Context, q pgx.Tx, hasSchema bool) (step, []store.Migration, error) {
 	text := makeVersionTable
 	if !hasSchema {
 		text = "CREATE SCHEMA " + s.schema.quoted() + ";\n" + text
@@ -215,36 +191,41 @@ const migrating = `SELECT set_config('statement_timeout', '0', true), set_config
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
 // applyFirst applies the first pending step and returns it. The step is empty if another process has applied all.
-func (s *Store) applyFirst(ctx context.Context, conn *pgx.Conn) (first step, err error) {
+func (s *Store) applyFirst(ctx context.Context) (first step, err error) {
 	// Read committed: a stricter level would not see what another process has committed while this one waited for the
 	// lock.
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
-	if err != nil {
-		return first, err
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after the commit
-	if _, err := tx.Exec(ctx, migrating); err != nil {
-		return first, err
-	}
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1::bigint)`, int64(migrationLock)); err != nil {
-		return first, err
-	}
-	steps, _, err := s.plan(ctx, tx)
-	if err != nil || len(steps) == 0 {
-		return first, err
-	}
-	// Without arguments pgx uses the simple protocol, which takes several statements at once.
-	if _, err := tx.Exec(ctx, steps[0].sql); err != nil {
-		return steps[0], err
-	}
-	return steps[0], tx.Commit(ctx)
+	writing := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+	_, err = s.maintenance.transaction(ctx, writing, migrating, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1::bigint)`, int64(migrationLock)); err != nil {
+			return err
+		}
+		steps, _, err := s.plan(ctx, tx)
+		if err != nil || len(steps) == 0 {
+			return err
+		}
+		first = steps[0]
+		// Without arguments pgx uses the simple protocol, which takes several statements at once.
+		_, err = tx.Exec(ctx, first.sql)
+		return err
+	})
+	return first, err
 }
 
-// explained turns an error into a *MigrationError where the same call would fail again.
-func (s *Store) explained(name string, err error) error {
+// explained turns an error into a *MigrationError where the same call would fail again, and wraps all others in
+// jobs.ErrUnavailable: a migration is a transaction and can be repeated, so no outcome is unknown. name is that of the
+// migration, if there is one.
+func (s *Store) explained(what, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	unavailable := fmt.Errorf("%s: %w: %w", what, jobs.ErrUnavailable, err)
+	var unfit *encodingError
+	if errors.As(err, &unfit) {
+		return &MigrationError{WayOut: encodingWayOut, Err: unfit}
+	}
 	refused, ok := refusedBy(err)
 	if !ok || len(refused.Code) < 2 {
-		return err
+		return unavailable
 	}
 	config := s.maintenance.Config().ConnConfig
 	way := ""
@@ -261,7 +242,7 @@ func (s *Store) explained(name string, err error) error {
 		way = fmt.Sprintf(`It will fail again: look at the schema %q; "windlass migrate sql" prints the statements.`,
 			s.schema.name)
 	default:
-		return err
+		return unavailable
 	}
 	return &MigrationError{Migration: name, WayOut: way, Err: err}
 }

@@ -3,56 +3,33 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The limits are nested. The server gives up first: its answer says for certain that nothing was stored.
-const (
-	lockWithin    = 2 * time.Second         // waiting for a lock
-	executeWithin = 4 * time.Second         // a statement
-	answerWithin  = 4800 * time.Millisecond // a call, waiting included: a dead server is noticed within 5 s
-	connectWithin = 2 * time.Second         // an attempt to connect, unless the URL sets connect_timeout
-
-	idleInTransaction = 10 * time.Second
-	pingAfter         = 100 * time.Millisecond // of idleness: a busy connection is not pinged
-)
-
-// settings hold for every statement.
-//
-// The server caches plans, and it makes them by estimates that are wrong here: it may have analysed a table when that
-// was empty, it expects ten elements in any array, and after a long history it expects that no job is processing. These
-// settings leave one sensible plan. Sequential scans are off, because every query has an index. Nested loops are off: a
-// hash join is linear for any number of rows. Where rows are to be looked up one by one, the SQL says so with LATERAL,
-// or with j.id = ANY (…). Statements this small never gain from JIT. Planning each call anew would take longer than a
-// claim of few ids, so one generic plan serves all arguments.
-var settings = [][2]string{
-	{"lock_timeout", lockTimeout},
-	{"statement_timeout", strconv.FormatInt(executeWithin.Milliseconds(), 10)},
-	{"idle_in_transaction_session_timeout", strconv.FormatInt(idleInTransaction.Milliseconds(), 10)},
-	{"enable_seqscan", "off"},
-	{"enable_nestloop", "off"},
-	{"jit", "off"},
-	{"plan_cache_mode", "force_generic_plan"},
-}
-
-var lockTimeout = strconv.FormatInt(lockWithin.Milliseconds(), 10)
-
 // pool is a connection pool that knows how to run our statements.
 type pool struct {
 	*pgxpool.Pool
 	schema *schema
-	pooler pooler
+	pooler *pooler
 }
 
 // newPool makes a pool of at most size connections. ownMode: the URL says how queries are executed, so that is not
 // changed.
 func newPool(config *pgxpool.Config, in *schema, size int, ownMode bool) (*pool, error) {
-	p := &pool{schema: in, pooler: pooler{keepMode: ownMode}}
+	params, chosen := config.ConnConfig.RuntimeParams, ""
+	for name, value := range params {
+		if strings.EqualFold(name, durability) {
+			chosen = value
+		}
+		if pinned(name) {
+			delete(params, name)
+		}
+	}
+	p := &pool{schema: in, pooler: newPooler(ownMode, chosen)}
 	config.MaxConns = int32(size)
 	config.PingTimeout = connectWithin
 	// An idle connection may be broken without notice. A statement that is sent on it would have an unknown outcome; a
@@ -109,7 +86,7 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	for try := 1; ; try++ {
-		sent, handed, err := p.exchange(ctx, statements)
+		sent, handed, err := p.exchange(ctx, writes, statements)
 		switch {
 		case err == nil:
 			return nil
@@ -139,7 +116,7 @@ func lostBefore(err error) bool {
 // exchange sends the statements and reads the answers to the end. sent is false where there was no connection. handed
 // says that a scan has received rows. Rows arrive before the commit, so their transaction may have been rolled back; a
 // scan that has received some must not be called again with those of a second try.
-func (p *pool) exchange(ctx context.Context, statements []statement) (sent, handed bool, err error) {
+func (p *pool) exchange(ctx context.Context, writes bool, statements []statement) (sent, handed bool, err error) {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
 		return false, false, err
@@ -153,14 +130,15 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 	}
 	// The statements are one transaction, because only the end of the batch sends a Sync.
 	var batch pgx.Batch
-	if p.pooler.there() {
-		batch.Queue(carriedSettings)
+	first := p.pooler.opening(writes)
+	for _, sql := range first {
+		batch.Queue(sql)
 	}
 	for _, s := range statements {
 		batch.Queue(p.schema.in(s.sql), s.args...)
 	}
 	results := conn.SendBatch(ctx, &batch)
-	if p.pooler.there() {
+	for i := 0; i < len(first) && err == nil; i++ {
 		_, err = results.Exec()
 	}
 	for i := 0; i < len(statements) && err == nil; i++ {
@@ -171,6 +149,37 @@ func (p *pool) exchange(ctx context.Context, statements []statement) (sent, hand
 		err = cerr
 	}
 	return true, handed, err
+}
+
+// transaction calls f in a transaction of several round trips, and commits it. began is false where there was none.
+// own are statements that change settings for this transaction.
+func (p *pool) transaction(
+	ctx context.Context, options pgx.TxOptions, own string, f func(pgx.Tx) error,
+) (began bool, err error) {
+	options.DeferrableMode = pgx.NotDeferrable
+	for try := 1; ; try++ {
+		began = false
+		err = p.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+			began = true
+			return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
+				if p.pooler.there() {
+					if _, err := tx.Exec(ctx, p.pooler.carried); err != nil {
+						return err
+					}
+				}
+				if own != "" {
+					if _, err := tx.Exec(ctx, own); err != nil {
+						return err
+					}
+				}
+				return f(tx)
+			})
+		})
+		if err == nil || began || try > 2 || !p.pooler.discovered(err) {
+			return began, err
+		}
+		p.Reset()
+	}
 }
 
 // noted records in handed that a row was handed out.

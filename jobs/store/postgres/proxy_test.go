@@ -125,7 +125,8 @@ func (p *proxy) startup(client net.Conn) ([]byte, error) {
 	var kept []byte
 	for i := 0; i+1 < len(words); i += 2 {
 		name := string(words[i])
-		if !slices.ContainsFunc(settings, func(s [2]string) bool { return s[0] == name }) {
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) ||
+			name == "client_encoding" {
 			kept = append(append(append(append(kept, words[i]...), 0), words[i+1]...), 0)
 			continue
 		}

@@ -76,7 +76,7 @@ func TestTwoSchemasInOneDatabase(t *testing.T) {
 func TestForeignTablesOfTheSameNames(t *testing.T) {
 	target := servers.Postgres(t)
 	outside := openPlain(t, target)
-	exec(t, outside, `
+	exec(t, outside, `SET search_path = public;
 		CREATE TABLE jobs (id bigserial PRIMARY KEY, queue text, payload text, attempts int,
 			available_at int); -- Laravel's
 		CREATE TABLE leases (id int); CREATE TABLE worker_sessions (id int);
@@ -84,7 +84,8 @@ func TestForeignTablesOfTheSameNames(t *testing.T) {
 		CREATE TABLE goose_db_version (id serial, version_id bigint, is_applied boolean, tstamp timestamp);
 		CREATE TABLE windlass_migrations (version_id bigint); CREATE TABLE schema_version (version text);
 		CREATE DOMAIN job_payload AS int;
-		INSERT INTO jobs (queue, payload, attempts) VALUES ('default', 'mine', 255); INSERT INTO leases VALUES (1)`)
+		INSERT INTO jobs (queue, payload, attempts) VALUES ('default', 'mine', 255); INSERT INTO leases VALUES (1);
+		RESET search_path`)
 	foreign := func() string {
 		return value[string](t, outside, `
 			SELECT string_agg(table_name || '.' || column_name || ' ' || data_type, ', ' ORDER BY 1)

@@ -94,9 +94,8 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if !strings.Contains(o.URL, "connect_timeout") {
 		config.ConnConfig.ConnectTimeout = connectWithin
 	}
-	// Every statement names its schema. PgBouncer refuses a search_path.
-	s.searchPath = strings.NewReplacer(" ", "", `"`, "").Replace(params["search_path"])
-	delete(params, "search_path")
+	// Every statement names its schema. This path has no effect; see newPool.
+	s.searchPath = params["search_path"]
 	ownMode := strings.Contains(o.URL, "default_query_exec_mode")
 
 	conns := o.Conns
@@ -120,7 +119,8 @@ func (s *Store) Close() {
 	s.maintenance.Close()
 }
 
-const readiness = `SELECT current_setting('transaction_read_only') = 'on', coalesce((SELECT max(v.version)
+// readiness: our transactions ask to write, so only a standby keeps them from it.
+const readiness = `SELECT pg_is_in_recovery(), coalesce((SELECT max(v.version)
 	FROM windlass.schema_version v), 0)`
 
 // Ping reports whether a job could be accepted now: the server answers and takes writes, and all migrations of this

@@ -205,7 +205,8 @@ func (s *Store) Import(ctx context.Context, records iter.Seq2[store.Record, erro
 	err := store.InBatches(records, func(kind store.RecordKind, batch []store.Record) error {
 		var stored int64
 		// Under any other level the comparison would not see what another import has stored meanwhile.
-		err := s.unhurriedly(ctx, "import", pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+		committed := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+		err := s.unhurriedly(ctx, "import", committed, func(tx pgx.Tx) (err error) {
 			switch kind {
 			case store.RecordType:
 				stored, err = s.importTypes(ctx, tx, batch)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +29,8 @@ type callersTx struct {
 	schema *schema
 	query  func(ctx context.Context, sql string, args []any) (results, func(), error)
 
-	// restore is the lock_timeout of the application, if this Store has set its own; otherwise empty.
-	restore string
+	// The settings of the application that this Store has replaced, to be given back.
+	replaced, was []string
 }
 
 // txOver are the errors of a transaction that was committed or rolled back.
@@ -50,10 +51,7 @@ func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([
 		return nil, fmt.Errorf("insert in a transaction: %w", err)
 	}
 	receipts, err := s.insert(ctx, t, subs)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.giveBack(ctx); err != nil {
+	if err := t.giveBack(ctx, err); err != nil {
 		return nil, err
 	}
 	return receipts, nil
@@ -85,10 +83,7 @@ func (s *Store) CompleteTx(ctx context.Context, tx any, o store.Outcome) error {
 		completed++
 		return nil
 	})})
-	if err != nil {
-		return err
-	}
-	if err := t.giveBack(ctx); err != nil {
+	if err := t.giveBack(ctx, err); err != nil {
 		return err
 	}
 	if completed == 0 {
@@ -115,19 +110,30 @@ type database struct {
 }
 
 const thisDatabase = `(SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
-	(SELECT d.oid::bigint FROM pg_catalog.pg_database d WHERE d.datname = current_database())`
+	(SELECT d.oid::pg_catalog.int8 FROM pg_catalog.pg_database d
+		WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())`
 
 // lookAround checks a transaction before anything is written. It reads the catalogue, because a statement that names a
-// missing table would abort the transaction. rights is NULL where the table is missing. Where the application has set
-// no lock_timeout and the statements may wait for locks ($2), it sets one.
-const lookAround = `SELECT ` + thisDatabase + `, (
-		SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(t.oid, 'INSERT')
-			AND has_table_privilege(t.oid, 'UPDATE')
-		FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-			WHERE n.nspname = $1::text AND t.relname = 'jobs'
-	), current_setting('transaction_read_only') = 'on', current_setting('lock_timeout') = '0' AND $2::bool,
-	CASE WHEN current_setting('lock_timeout') = '0' AND $2::bool
-		THEN set_config('lock_timeout', '` + callersLockTimeout + `', true) END`
+// missing table would abort the transaction. rights is NULL where the table is missing.
+//
+// It replaces those settings of the application that would change what our statements mean or how values look, for
+// this transaction, and returns what they were. They are few, and mostly as they should be. Where the application has
+// set no lock_timeout and the statements may wait for locks ($2), that is replaced too.
+//
+// The search_path is the application's until then, so the schema of every name is in the text.
+var lookAround = `WITH r AS MATERIALIZED (
+		SELECT s.name, s.value, pg_catalog.current_setting(s.name) AS was FROM ` + rows(inCallers, "") + `
+		WHERE pg_catalog.current_setting(s.name) OPERATOR(pg_catalog.<>) s.value
+		UNION ALL SELECT 'lock_timeout', '` + callersLockTimeout + `', '0'
+		WHERE $2::pg_catalog.bool AND pg_catalog.current_setting('lock_timeout') OPERATOR(pg_catalog.=) '0'
+	) SELECT ` + thisDatabase + `, (
+		SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(t.oid, 'INSERT')
+			AND pg_catalog.has_table_privilege(t.oid, 'UPDATE')
+		FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.text AND t.relname OPERATOR(pg_catalog.=) 'jobs'
+	), pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on', (
+		SELECT pg_catalog.json_agg(pg_catalog.json_build_array(r.name, r.was,
+			pg_catalog.set_config(r.name, r.value, true))) FROM r)::pg_catalog.text`
 
 const callersLockTimeout = "2s"
 
@@ -163,26 +169,41 @@ func (s *Store) within(ctx context.Context, tx any, waits bool) (*callersTx, err
 	}
 	var theirs database
 	var rights *bool
-	var readOnly, limited bool
-	var limit *string
+	var readOnly bool
+	var replaced *string
 	err = t.exchange(ctx, statement{lookAround, []any{s.schema.name, waits}, one(&theirs.server, &theirs.oid, &rights,
-		&readOnly, &limited, &limit)})
+		&readOnly, &replaced)})
+	if err == nil && replaced != nil {
+		err = t.remember(*replaced)
+	}
 	switch {
 	case err != nil:
 		return nil, notOurs(err)
 	case theirs != ours:
-		return nil, fmt.Errorf("it belongs to another database: %w", store.ErrForeignTx)
+		err = fmt.Errorf("it belongs to another database: %w", store.ErrForeignTx)
 	case rights == nil:
-		return nil, fmt.Errorf("the schema %q has no tables of Windlass: %w", s.schema.name, store.ErrForeignTx)
+		err = fmt.Errorf("the schema %q has no tables of Windlass: %w", s.schema.name, store.ErrForeignTx)
 	case !*rights:
-		return nil, fmt.Errorf("its role may not write to the schema %q: %w", s.schema.name, store.ErrForeignTx)
+		err = fmt.Errorf("its role may not write to the schema %q: %w", s.schema.name, store.ErrForeignTx)
 	case readOnly:
-		return nil, fmt.Errorf("it is read-only: %w", store.ErrForeignTx)
+		err = fmt.Errorf("it is read-only: %w", store.ErrForeignTx)
 	}
-	if limited {
-		t.restore = "0"
+	if err != nil {
+		return nil, t.giveBack(ctx, err)
 	}
 	return t, nil
+}
+
+// remember keeps what lookAround has replaced: the name of each setting, its value before, and its value now.
+func (t *callersTx) remember(replaced string) error {
+	var list [][3]string
+	if err := json.Unmarshal([]byte(replaced), &list); err != nil {
+		return fmt.Errorf("read the settings of the transaction: %w", err)
+	}
+	for _, s := range list {
+		t.replaced, t.was = append(t.replaced, s[0]), append(t.was, s[1])
+	}
+	return nil
 }
 
 // database returns the database of this Store. It is read once.
@@ -230,13 +251,20 @@ func lost(err error) bool {
 		context.DeadlineExceeded)
 }
 
-// giveBack restores the lock_timeout of the application. After a failed statement the end of the transaction does it.
-func (t *callersTx) giveBack(ctx context.Context) error {
-	if t.restore == "" {
-		return nil
+// giveBack restores the settings of the application, and returns failed, if that is an error. After a statement that
+// the server has refused the end of the transaction restores them.
+func (t *callersTx) giveBack(ctx context.Context, failed error) error {
+	if _, refused := stateOf(failed); refused || lost(failed) || len(t.replaced) == 0 {
+		return failed
 	}
-	return t.write(ctx, "restore lock_timeout", statement{`SELECT set_config('lock_timeout', $1::text, true)`,
-		[]any{t.restore}, nil})
+	err := t.write(ctx, "restore the settings of the transaction", statement{
+		`SELECT pg_catalog.set_config(s.name, s.value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value)`,
+		[]any{t.replaced, t.was}, nil,
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
 }
 
 // write runs statements in the transaction. It is not committed yet, so no error leaves an outcome unknown.

@@ -348,7 +348,7 @@ func TestCompleteTx(t *testing.T) {
 // Effect and completion are committed together, or neither is, whether the worker or the reaper is first.
 func TestCompleteTxAgainstTheReaper(t *testing.T) {
 	s := open(t)
-	exec(t, s, `CREATE TABLE effects (job uuid)`)
+	exec(t, s, `CREATE TABLE public.effects (job uuid)`)
 	o, _ := opened.Load(s)
 	const duels = 100
 	for range duels {
@@ -382,8 +382,8 @@ func TestCompleteTxAgainstTheReaper(t *testing.T) {
 		})
 		both.Wait()
 	}
-	effects := value[int64](t, s, `SELECT count(*) FROM effects`)
-	both := value[int64](t, s, `SELECT count(*) FROM effects e JOIN windlass.jobs j ON j.id = e.job
+	effects := value[int64](t, s, `SELECT count(*) FROM public.effects`)
+	both := value[int64](t, s, `SELECT count(*) FROM public.effects e JOIN windlass.jobs j ON j.id = e.job
 		AND j.status = 'completed'`)
 	stats, err := s.Stats(t.Context())
 	if err != nil || both != effects || stats.Completed != effects {
@@ -396,7 +396,7 @@ func TestCompleteTxAgainstTheReaper(t *testing.T) {
 // A process that dies with an open transaction leaves no effect, and the job is taken back.
 func TestCompleteTxAndCrash(t *testing.T) {
 	s := open(t)
-	exec(t, s, `CREATE TABLE effects (job uuid)`)
+	exec(t, s, `CREATE TABLE public.effects (job uuid)`)
 	o, _ := opened.Load(s)
 	w, ids := session(t, s), submit(t, s, 1)
 	claim(t, s, w, ids...)
@@ -426,7 +426,7 @@ func TestCompleteTxAndCrash(t *testing.T) {
 			t.Fatalf("the job was not taken back: %v", err)
 		}
 	}
-	if n := value[int](t, s, `SELECT count(*) FROM effects`); n != 0 {
+	if n := value[int](t, s, `SELECT count(*) FROM public.effects`); n != 0 {
 		t.Errorf("%d effects of a transaction that was not committed", n)
 	}
 }
