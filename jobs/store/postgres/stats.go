@@ -10,8 +10,8 @@ import (
 
 // countAll counts in one statement, so all numbers belong to one moment. Jobs that are not completed are counted by
 // partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. What has ended
-// lately, and ever, is the sum of it and of ended_counts. There is a row for each queue with pending or processing jobs;
-// each has the sums too.
+// lately, and ever, is the sum of it and of ended_counts. There is a row for each queue with pending or processing
+// jobs; each has the sums too.
 var countAll = `
 	WITH p AS (
 		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due,

@@ -163,25 +163,37 @@ func (s *Store) gaveUp(ctx context.Context, what string) error {
 // span is the time that a row of completed_counts covers, in microseconds.
 const span = 5_000_000
 
-// total adds what has ended to the totals, and to the present span of time.
+// total adds what has ended to the totals, and to the present span of time. Most transactions end with successes only,
+// and spare the second part.
 func (tx *tx) total() error {
-	e := tx.happened
-	if tx.ended == (ended{}) && e == (store.Ended{}) {
+	e, since := tx.happened, tx.now-tx.now%span
+	if tx.ended != (ended{}) {
+		if _, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3,
+			ever_completed = ever_completed + ?4`,
+			tx.ended.completed, tx.ended.dead, tx.ended.cancelled, e.Completed+tx.imported); err != nil {
+			return err
+		}
+	}
+	if e.Completed > 0 {
+		if _, err := tx.exec(`INSERT INTO completed_counts (since, n) VALUES (?1, ?2) ON CONFLICT (since) DO UPDATE
+			SET n = n + excluded.n`, since, e.Completed); err != nil {
+			return err
+		}
+	}
+	if e.Completed = 0; e == (store.Ended{}) {
 		return nil
 	}
-	if _, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3,
-		ever_completed = ever_completed + ?4, ever_failed = ever_failed + ?5, ever_timed_out = ever_timed_out + ?6,
-		ever_lease_lost = ever_lease_lost + ?7, ever_dead = ever_dead + ?8, ever_cancelled = ever_cancelled + ?9`,
-		tx.ended.completed, tx.ended.dead, tx.ended.cancelled, e.Completed+tx.imported, e.Failed, e.TimedOut,
-		e.LeaseLost, e.Dead, e.Cancelled); err != nil || e == (store.Ended{}) {
+	if _, err := tx.exec(`UPDATE totals SET ever_failed = ever_failed + ?1, ever_timed_out = ever_timed_out + ?2,
+		ever_lease_lost = ever_lease_lost + ?3, ever_dead = ever_dead + ?4, ever_cancelled = ever_cancelled + ?5`,
+		e.Failed, e.TimedOut, e.LeaseLost, e.Dead, e.Cancelled); err != nil {
 		return err
 	}
 	_, err := tx.exec(`INSERT INTO completed_counts (since, n, failed, timed_out, lease_lost, dead, cancelled)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (since) DO UPDATE SET n = n + excluded.n,
+		VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (since) DO UPDATE SET
 		failed = failed + excluded.failed, timed_out = timed_out + excluded.timed_out,
 		lease_lost = lease_lost + excluded.lease_lost, dead = dead + excluded.dead,
 		cancelled = cancelled + excluded.cancelled`,
-		tx.now-tx.now%span, e.Completed, e.Failed, e.TimedOut, e.LeaseLost, e.Dead, e.Cancelled)
+		since, e.Failed, e.TimedOut, e.LeaseLost, e.Dead, e.Cancelled)
 	return err
 }
 
