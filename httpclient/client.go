@@ -385,11 +385,39 @@ func (c *Client) Queues(ctx context.Context) ([]store.QueueStats, error) {
 }
 
 // Sessions returns the workers that are not dead, oldest first. ExpiresAt is zero. The answer is at most 5 s old.
-func (c *Client) Sessions(ctx context.Context) ([]store.Session, error) {
+func (c *Client) Sessions(ctx context.Context) ([]store.Session, error) { return c.workers(ctx, nil) }
+
+// EndedSessions returns the workers that ended in the last 24 hours, the last one first, at most 200. ExpiresAt is
+// zero. The answer is at most 5 s old.
+func (c *Client) EndedSessions(ctx context.Context) ([]store.Session, error) {
+	return c.workers(ctx, url.Values{"state": {string(store.SessionDead)}})
+}
+
+// Session returns one worker, dead or not, and the jobs that it runs now, without payload and result: at most 200, the
+// longest running first. ExpiresAt is zero. jobs.ErrNotFound: there is no such worker, or it ended more than a day ago.
+func (c *Client) Session(ctx context.Context, id string) (store.Session, []jobs.Job, error) {
+	var answer struct {
+		Worker workerJSON `json:"worker"`
+		Jobs   []jobJSON  `json:"jobs"`
+	}
+	if !uuidPattern.MatchString(id) {
+		return store.Session{}, nil, fmt.Errorf("get worker: %w: an id is a UUID", jobs.ErrNotFound)
+	}
+	if _, err := c.do(ctx, get("/workers/"+id, nil), &answer); err != nil {
+		return store.Session{}, nil, fmt.Errorf("get worker: %w", err)
+	}
+	held := make([]jobs.Job, len(answer.Jobs))
+	for i := range answer.Jobs {
+		held[i] = answer.Jobs[i].job()
+	}
+	return answer.Worker.session(), held, nil
+}
+
+func (c *Client) workers(ctx context.Context, query url.Values) ([]store.Session, error) {
 	var answer struct {
 		Workers []workerJSON `json:"workers"`
 	}
-	if _, err := c.do(ctx, get("/workers", nil), &answer); err != nil {
+	if _, err := c.do(ctx, get("/workers", query), &answer); err != nil {
 		return nil, fmt.Errorf("list workers: %w", err)
 	}
 	sessions := make([]store.Session, len(answer.Workers))

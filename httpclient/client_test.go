@@ -31,6 +31,8 @@ type looker interface {
 	Wait(ctx context.Context, id string) (jobs.Job, error)
 	List(ctx context.Context, q store.ListQuery) (store.Page, error)
 	Sessions(ctx context.Context) ([]store.Session, error)
+	EndedSessions(ctx context.Context) ([]store.Session, error)
+	Session(ctx context.Context, id string) (store.Session, []jobs.Job, error)
 	Types(ctx context.Context) ([]jobs.Type, error)
 	Retry(ctx context.Context, id string) (jobs.Job, error)
 	Redrive(ctx context.Context, r store.Redrive) (int, error)
@@ -477,7 +479,19 @@ func TestSystem(t *testing.T) {
 			w.BeatAt.IsZero() {
 			t.Errorf("%+v", w)
 		}
+		one, _, err := c.Session(t.Context(), w.ID)
+		if err != nil || one.ID != w.ID || one.Hostname != w.Hostname || one.PID != w.PID || !one.EndedAt.IsZero() {
+			t.Errorf("%+v, %v", one, err)
+		}
 		break
+	}
+	if ended, err := c.EndedSessions(t.Context()); err != nil || len(ended) != 0 {
+		t.Errorf("%+v, %v", ended, err)
+	}
+	for _, id := range []string{"no UUID", "01900000-0000-7000-8000-00000000dead"} {
+		if _, _, err := c.Session(t.Context(), id); !errors.Is(err, jobs.ErrNotFound) {
+			t.Errorf("worker %s: %v", id, err)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ const (
 // *jobs.InvalidError; those that are not named depend on the status: see causeOf.
 var sentinels = map[string]error{
 	"job_not_found":          jobs.ErrNotFound,
+	"worker_not_found":       jobs.ErrNotFound,
 	"conflict":               jobs.ErrConflict,
 	"idempotency_key_reused": jobs.ErrKeyReused,
 	"idempotency_key_gone":   jobs.ErrKeyGone,

@@ -273,6 +273,8 @@ type workerJSON struct {
 	StartedAt        time.Time          `json:"started_at"`
 	LastHeartbeatAt  time.Time          `json:"last_heartbeat_at"`
 	LastCompletionAt time.Time          `json:"last_completion_at"`
+	EndedAt          time.Time          `json:"ended_at"`
+	Lost             bool               `json:"lost"`
 }
 
 func (w *workerJSON) session() store.Session {
@@ -280,6 +282,7 @@ func (w *workerJSON) session() store.Session {
 		ID: w.ID, Hostname: w.Hostname, PID: w.PID, Version: w.Version, Slots: w.Slots,
 		Types: w.Types, Queues: w.Queues, State: w.State, Running: w.Running,
 		StartedAt: w.StartedAt, BeatAt: w.LastHeartbeatAt, LastCompletionAt: w.LastCompletionAt,
+		EndedAt: w.EndedAt, Lost: w.Lost,
 	}
 }
 

@@ -244,6 +244,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a worker process and the jobs that it runs */
+        get: operations["get-worker"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -761,6 +778,11 @@ export interface components {
             job_types: components["schemas"]["JobType"][];
         };
         Worker: {
+            /**
+             * Format: date-time
+             * @description null unless dead
+             */
+            ended_at: string | null;
             hostname: string;
             /**
              * Format: uuid
@@ -771,6 +793,8 @@ export interface components {
             last_completion_at: string | null;
             /** Format: date-time */
             last_heartbeat_at: string;
+            /** @description It is dead and did not say so itself: it was killed, or cut off */
+            lost: boolean;
             /** Format: int64 */
             pid: number;
             /** @description In this order; empty: all */
@@ -788,12 +812,17 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */
-            state: "alive" | "draining";
+            state: "alive" | "draining" | "dead";
             types: string[];
             version: string;
         };
+        WorkerDetail: {
+            /** @description That it runs now, the longest running first, at most 200 */
+            jobs: components["schemas"]["JobSummary"][];
+            worker: components["schemas"]["Worker"];
+        };
         WorkersListedBody: {
-            /** @description Oldest first */
+            /** @description Oldest first; the dead: the last that ended first */
             workers: components["schemas"]["Worker"][];
         };
     };
@@ -1750,7 +1779,10 @@ export interface operations {
     };
     "list-workers": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only this state. Without it those that are not dead. The dead are those that ended in the last 24 hours, at most 200 */
+                state?: "alive" | "draining" | "dead";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1764,6 +1796,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkersListedBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-worker": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The worker's id: worker_id of its jobs */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Internal Server Error */

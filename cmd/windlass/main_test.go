@@ -420,6 +420,12 @@ func TestSystem(t *testing.T) {
 		if strings.Contains(workers.out, "0/4") && strings.Contains(queues.out, "long") &&
 			strings.Contains(status.out, "room for 4") {
 			workers.wants(exitDone, "alive", "break,greet,slow", "HEARTBEAT")
+			listed := s.run("workers", "--json").wants(exitDone).object()["workers"].([]any)
+			id := listed[0].(map[string]any)["id"].(string)
+			s.run("workers", id).wants(exitDone, id, "alive", "0/4")
+			s.run("workers", "01900000-0000-7000-8000-00000000dead").wants(exitRefused, "There is no worker")
+			s.run("workers", "--ended", id).wants(exitUsage, "does not go with")
+			s.run("workers", "--ended").wants(exitDone)
 			queues.wants(exitDone, "LATER")
 			status.wants(exitDone, "Scheduled    1", "1, with room for 4 jobs")
 			break

@@ -46,6 +46,7 @@ type Client struct {
 	calls    singleflight.Group
 	stats    cached[store.Stats]
 	sessions cached[[]store.Session]
+	ended    cached[[]store.Session]
 	types    cached[[]jobs.Type]
 	probe    cached[bool]
 }
@@ -168,6 +169,8 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 
 const (
 	countsTTL = 2 * time.Second
+	maxEnded  = 200 // sessions
+	maxHeld   = 200 // jobs of a session
 	typesTTL  = 5 * time.Second
 	typesMiss = 500 * time.Millisecond // between two calls of the Store for an unknown type
 )
@@ -180,6 +183,20 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 // Sessions returns the workers that are not dead; the answer is at most 2 s old.
 func (c *Client) Sessions(ctx context.Context) ([]store.Session, error) {
 	return look(ctx, c, "sessions", &c.sessions, countsTTL, c.opts.Store.Sessions)
+}
+
+// EndedSessions returns the workers that have ended in the last day, the last one first, at most 200; the answer is at
+// most 2 s old.
+func (c *Client) EndedSessions(ctx context.Context) ([]store.Session, error) {
+	return look(ctx, c, "ended sessions", &c.ended, countsTTL, func(ctx context.Context) ([]store.Session, error) {
+		return c.opts.Store.EndedSessions(ctx, maxEnded)
+	})
+}
+
+// Session returns one worker, dead or not, and the jobs that it runs now, without payload and result: at most 200, the
+// longest running first. jobs.ErrNotFound: there is no such worker, or it ended more than a day ago.
+func (c *Client) Session(ctx context.Context, id string) (store.Session, []jobs.Job, error) {
+	return c.opts.Store.Session(ctx, id, maxHeld)
 }
 
 // Types returns the job types that can be submitted, by name: the Client's own and those that workers have announced.

@@ -45,6 +45,14 @@ type Client interface {
 
 	// Types returns the job types that workers have announced, sorted by name.
 	Types(ctx context.Context) ([]jobs.Type, error)
+
+	// EndedSessions returns sessions that are dead, the last that ended first, at most limit (1..1,000). Prune removes
+	// them after a while.
+	EndedSessions(ctx context.Context, limit int) ([]Session, error)
+
+	// Session returns one session, dead or not, and the jobs that it holds, without payload and result: at most limit
+	// (1..1,000), the longest running first. jobs.ErrNotFound: there is no such session.
+	Session(ctx context.Context, id string, limit int) (Session, []jobs.Job, error)
 }
 
 // ListQuery selects jobs. A field that is empty does not restrict.

@@ -58,6 +58,8 @@ type Session struct {
 	BeatAt           time.Time // of the last heartbeat
 	ExpiresAt        time.Time
 	LastCompletionAt time.Time // zero: none yet
+	EndedAt          time.Time // when it was marked dead; zero: it is not dead
+	Lost             bool      // it is dead because it expired: the process was killed, or cut off
 }
 
 // SessionState is the state of a session.

@@ -131,6 +131,10 @@ func TestHotStatementsGoByPrimaryKey(t *testing.T) {
 		"progress":   {noteProgress, append(g.args(), percents, blank), nil},
 		"read by id": {jobsByID, []any{parseIDs(ids)}, nil},
 	}
+	if rows, indexes := touched(explain(t, s, statement{heldJobs, []any{owner, int32(10)}, nil}), "jobs"); rows > 2*n ||
+		!strings.Contains(indexes, "jobs_owner") {
+		t.Errorf("jobs of a worker read %v rows by %s", rows, indexes)
+	}
 	for name, st := range hot {
 		nodes := explain(t, s, st)
 		rows, indexes := touched(nodes, "jobs")

@@ -123,22 +123,64 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (store.Heartbe
 	return v, nil
 }
 
-const liveSessions = `SELECT w.id, w.hostname, w.pid, w.version, w.slots, w.types, w.queues, w.state, w.running,
-		w.started_at, w.beat_at, w.expires_at, w.last_completion_at
-	FROM windlass.worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
+const sessionColumns = `w.id, w.hostname, w.pid, w.version, w.slots, w.types, w.queues, w.state, w.running,
+	w.started_at, w.beat_at, w.expires_at, w.last_completion_at, w.ended_at,
+	w.state = 'dead' AND w.expires_at < w.ended_at`
+
+const (
+	liveSessions = `SELECT ` + sessionColumns + `
+		FROM windlass.worker_sessions w WHERE w.state <> 'dead' ORDER BY w.started_at, w.id`
+	endedSessions = `SELECT ` + sessionColumns + `
+		FROM windlass.worker_sessions w WHERE w.state = 'dead' ORDER BY w.ended_at DESC, w.id DESC LIMIT $1::int`
+	oneSession = `SELECT ` + sessionColumns + ` FROM windlass.worker_sessions w WHERE w.id = $1::uuid`
+)
+
+var heldJobs = `SELECT ` + listed + ` FROM windlass.jobs j
+	WHERE j.worker_id = $1::uuid AND j.status = 'processing' ORDER BY j.started_at, j.id LIMIT $2::int`
 
 // Sessions returns the sessions that are not dead.
 func (s *Store) Sessions(ctx context.Context) ([]store.Session, error) {
 	var list []store.Session
-	err := s.maintenance.read(ctx, "read sessions", statement{liveSessions, nil, each(func(rows results) error {
-		var w store.Session
-		var completion pgtype.Timestamptz
-		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,
-			&w.StartedAt, &w.BeatAt, &w.ExpiresAt, &completion)
-		w.StartedAt, w.BeatAt, w.ExpiresAt, w.LastCompletionAt = w.StartedAt.UTC(), w.BeatAt.UTC(), w.ExpiresAt.UTC(),
-			utc(completion)
-		list = append(list, w)
-		return err
-	})})
+	err := s.maintenance.read(ctx, "read sessions", statement{liveSessions, nil, sessionsInto(&list)})
 	return list, err
+}
+
+// EndedSessions returns the sessions that are dead. The table is small, so it needs no index for them.
+func (s *Store) EndedSessions(ctx context.Context, limit int) ([]store.Session, error) {
+	var list []store.Session
+	err := s.work.read(ctx, "read ended sessions", statement{endedSessions, []any{int32(limit)}, sessionsInto(&list)})
+	return list, err
+}
+
+// Session returns one session and the jobs that it holds.
+func (s *Store) Session(ctx context.Context, id string, limit int) (store.Session, []jobs.Job, error) {
+	key, ok := parseID(id)
+	if !ok {
+		return store.Session{}, nil, fmt.Errorf("session %s: %w", id, jobs.ErrNotFound)
+	}
+	var found []store.Session
+	var held []jobs.Job
+	err := s.work.read(ctx, "read session "+id,
+		statement{oneSession, []any{key}, sessionsInto(&found)},
+		statement{heldJobs, []any{key, int32(limit)}, newJobRow(inList).into(&held)})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("session %s: %w", id, jobs.ErrNotFound)
+	}
+	if err != nil {
+		return store.Session{}, nil, err
+	}
+	return found[0], held, nil
+}
+
+func sessionsInto(list *[]store.Session) func(results) error {
+	return each(func(rows results) error {
+		var w store.Session
+		var completion, ended pgtype.Timestamptz
+		err := rows.Scan(&w.ID, &w.Hostname, &w.PID, &w.Version, &w.Slots, &w.Types, &w.Queues, &w.State, &w.Running,
+			&w.StartedAt, &w.BeatAt, &w.ExpiresAt, &completion, &ended, &w.Lost)
+		w.StartedAt, w.BeatAt, w.ExpiresAt = w.StartedAt.UTC(), w.BeatAt.UTC(), w.ExpiresAt.UTC()
+		w.LastCompletionAt, w.EndedAt = utc(completion), utc(ended)
+		*list = append(*list, w)
+		return err
+	})
 }

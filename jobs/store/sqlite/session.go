@@ -67,8 +67,9 @@ func (s *Store) Register(ctx context.Context, session store.Session, types []job
 func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.HeartbeatReply, err error) {
 	err = s.change(ctx, "beat "+p.Session, func(tx *tx) error {
 		if p.State == store.SessionDead {
-			_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?2, running = 0
-				WHERE id = ?1 AND state <> 'dead'`, p.Session, tx.now)
+			// One that ends in order never expired, however late its word is.
+			_, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?2, running = 0,
+				expires_at = max(expires_at, ?2 + 1) WHERE id = ?1 AND state <> 'dead'`, p.Session, tx.now)
 			return err
 		}
 		state := p.State
@@ -99,28 +100,58 @@ func (s *Store) Heartbeat(ctx context.Context, p store.Heartbeat) (v store.Heart
 	return v, nil
 }
 
+const sessionColumns = `id, hostname, pid, version, slots, types, queues, state, running, started_at, beat_at,
+	expires_at, ifnull(last_completion_at, 0), ifnull(dead_at, 0), state = 'dead' AND expires_at <= dead_at`
+
 // Sessions implements store.Maintenance.
 func (s *Store) Sessions(ctx context.Context) (sessions []store.Session, err error) {
 	err = s.view(ctx, "sessions", func(q query) (err error) {
-		sessions, err = all(q, scanSession, `SELECT id, hostname, pid, version, slots, types, queues, state, running,
-			started_at, beat_at, expires_at,
-			ifnull(last_completion_at, 0) FROM worker_sessions WHERE state <> 'dead' ORDER BY started_at, id`)
+		sessions, err = all(q, scanSession, `SELECT `+sessionColumns+` FROM worker_sessions
+			WHERE state <> 'dead' ORDER BY started_at, id`)
 		return err
 	})
 	return sessions, err
 }
 
+// EndedSessions implements store.Client. The table is small, so it needs no index for them.
+func (s *Store) EndedSessions(ctx context.Context, limit int) (sessions []store.Session, err error) {
+	err = s.view(ctx, "ended sessions", func(q query) (err error) {
+		sessions, err = all(q, scanSession, `SELECT `+sessionColumns+` FROM worker_sessions
+			WHERE state = 'dead' ORDER BY dead_at DESC, id DESC LIMIT ?1`, limit)
+		return err
+	})
+	return sessions, err
+}
+
+// Session implements store.Client.
+func (s *Store) Session(ctx context.Context, id string, limit int) (session store.Session, held []jobs.Job, err error) {
+	err = s.view(ctx, "session "+id, func(q query) error {
+		found, err := all(q, scanSession, `SELECT `+sessionColumns+` FROM worker_sessions WHERE id = ?1`, id)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return jobs.ErrNotFound
+		}
+		session = found[0]
+		held, err = all(q, newJobRow(inList).scan, `SELECT `+listed+` FROM jobs INDEXED BY jobs_owner
+			WHERE worker_id = ?1 AND status = 'processing' ORDER BY started_at, id LIMIT ?2`, id, limit)
+		return err
+	})
+	return session, held, err
+}
+
 func scanSession(row *sql.Rows) (store.Session, error) {
 	var s store.Session
 	var types, queues, state string
-	var startedAt, beatAt, expiresAt, completedAt int64
+	var startedAt, beatAt, expiresAt, completedAt, endedAt int64
 	if err := row.Scan(&s.ID, &s.Hostname, &s.PID, &s.Version, &s.Slots, &types, &queues, &state, &s.Running,
-		&startedAt, &beatAt, &expiresAt, &completedAt); err != nil {
+		&startedAt, &beatAt, &expiresAt, &completedAt, &endedAt, &s.Lost); err != nil {
 		return s, err
 	}
 	s.State = store.SessionState(state)
 	s.StartedAt, s.BeatAt = timeOf(startedAt), timeOf(beatAt)
-	s.ExpiresAt, s.LastCompletionAt = timeOf(expiresAt), timeOf(completedAt)
+	s.ExpiresAt, s.LastCompletionAt, s.EndedAt = timeOf(expiresAt), timeOf(completedAt), timeOf(endedAt)
 	if err := json.Unmarshal([]byte(types), &s.Types); err != nil {
 		return s, fmt.Errorf("types of session %s: %w", s.ID, err)
 	}

@@ -117,7 +117,8 @@ func (s *Store) start(ctx context.Context, file string) (err error) {
 		return err
 	}
 	return s.change(ctx, "end earlier sessions", func(tx *tx) error {
-		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1
+		// The process that had them is gone, and did not end them.
+		if _, err := tx.exec(`UPDATE worker_sessions SET state = 'dead', dead_at = ?1, expires_at = min(expires_at, ?1)
 			WHERE state <> 'dead'`, tx.now); err != nil {
 			return err
 		}

@@ -186,6 +186,24 @@ func TestClockNeverGoesBack(t *testing.T) {
 	}
 }
 
+func TestSessionsOfAKilledProcessAreLost(t *testing.T) {
+	dir := t.TempDir()
+	for lived, id := range []string{"", "01900000-0000-7000-8000-000000000001"} {
+		s, err := Open(t.Context(), Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lived == 0 {
+			err = s.Register(t.Context(), store.Session{ID: "01900000-0000-7000-8000-000000000001"}, nil, time.Hour)
+		} else if ended, _, err := s.Session(t.Context(), id, 1); err != nil || !ended.Lost || ended.EndedAt.IsZero() {
+			t.Errorf("%+v, %v", ended, err)
+		}
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestListBeyondAWindow has more pending jobs than one call looks at: pages come out short, and still all is found
 // once.
 func TestListBeyondAWindow(t *testing.T) {

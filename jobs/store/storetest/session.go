@@ -18,6 +18,8 @@ var sessions = area{name: "Sessions", cases: []behaviour{
 	{"UnknownIsNotAlive", sessionUnknown},
 	{"OldestFirst", sessionOrder},
 	{"TypesAreOverwritten", sessionTypes},
+	{"EndedLastOneFirst", sessionsEnded},
+	{"OneWithItsJobs", sessionWithJobs},
 }}
 
 // beat sends a heartbeat.
@@ -126,6 +128,76 @@ func sessionOrder(f *fixture) {
 		got = append(got, s.ID)
 	}
 	is(f, "oldest first", jsonOf(got), jsonOf(want))
+}
+
+func sessionsEnded(f *fixture) {
+	ended := func(limit int) []store.Session {
+		f.Helper()
+		list, err := f.store.EndedSessions(f.Context(), limit)
+		f.check(err, "ended sessions")
+		return list
+	}
+	f.worker()
+	is(f, "ended", len(ended(10)), 0)
+	inOrder, late, lost := f.worker(), f.workerFor(30*time.Second), f.workerFor(time.Minute)
+	f.age(40 * time.Second)
+	from := f.now()
+	f.die(inOrder)
+	f.die(late) // after it had expired, and before anybody noticed: it has ended in order
+	f.age(time.Minute)
+	f.reap(10)
+	to := f.now()
+	list := ended(10)
+	if len(list) != 3 {
+		f.Fatalf("ended: %+v", list)
+	}
+	is(f, "last", jsonOf([]any{list[0].ID, list[0].State, list[0].Lost}), jsonOf([]any{lost, store.SessionDead, true}))
+	f.between("ended at", list[0].EndedAt, from, to)
+	for _, s := range list[1:] {
+		is(f, "lost", s.Lost, false)
+		f.between("ended at", s.EndedAt, from.Add(-time.Minute), to.Add(-time.Minute))
+	}
+	got := []string{list[1].ID, list[2].ID}
+	is(f, "others", slices.Contains(got, inOrder) && slices.Contains(got, late), true)
+	is(f, "of one", jsonOf(ended(1)), jsonOf(list[:1]))
+}
+
+func sessionWithJobs(f *fixture) {
+	one := func(id string, limit int) (store.Session, []string) {
+		f.Helper()
+		s, held, err := f.store.Session(f.Context(), id, limit)
+		f.check(err, "session")
+		ids := []string{}
+		for _, j := range held {
+			is(f, "worker", j.WorkerID, id)
+			is(f, "payload", len(j.Payload), 0)
+			ids = append(ids, j.ID)
+		}
+		return s, ids
+	}
+	session, other := f.worker(), f.worker()
+	first := f.running(session)
+	f.age(time.Minute)
+	second := f.running(session)
+	f.running(other)
+	f.completed(session)
+	f.submit()
+	s, held := one(session, 10)
+	is(f, "session", jsonOf(s), jsonOf(f.sessions()[0]))
+	is(f, "held", jsonOf(held), jsonOf([]string{first.ID, second.ID}))
+	_, held = one(session, 1)
+	is(f, "longest", jsonOf(held), jsonOf([]string{first.ID}))
+	f.die(session)
+	s, _ = one(session, 10)
+	is(f, "state", s.State, store.SessionDead)
+	is(f, "has ended", s.EndedAt.IsZero(), false)
+	f.reap(10)
+	_, held = one(session, 10)
+	is(f, "held once reaped", len(held), 0)
+	for _, id := range []string{newID(), "no-uuid", ""} {
+		_, _, err := f.store.Session(f.Context(), id, 10)
+		f.wants(err, jobs.ErrNotFound, "session "+id)
+	}
 }
 
 func sessionTypes(f *fixture) {

@@ -37,6 +37,8 @@ type Client interface {
 	List(ctx context.Context, q store.ListQuery) (store.Page, error)
 	Stats(ctx context.Context) (store.Stats, error)
 	Sessions(ctx context.Context) ([]store.Session, error)
+	EndedSessions(ctx context.Context) ([]store.Session, error)
+	Session(ctx context.Context, id string) (store.Session, []jobs.Job, error)
 	Types(ctx context.Context) ([]jobs.Type, error)
 	Retry(ctx context.Context, id string) (jobs.Job, error)
 	Redrive(ctx context.Context, r store.Redrive) (int, error)

@@ -326,6 +326,23 @@ func TestSystem(t *testing.T) {
 		`"hostname":"host","pid":7,"version":"test","state":"alive","slots":4,"running":0,"types":["email","report"],"queues":[],`) {
 		t.Errorf("%s", r.body)
 	}
+	if r := s.do("GET", "/workers?state=dead", ""); r.status != 200 || strings.TrimSpace(r.body) != `{"workers":[]}` {
+		t.Errorf("%s", r.body)
+	}
+	s.refused(s.do("GET", "/workers?state=gone", ""), 400)
+	s.refused(s.do("GET", "/workers/host", ""), 400)
+	if r := s.do("GET", "/workers/"+unknownID, ""); !strings.Contains(r.body, "worker_not_found") {
+		t.Errorf("%s", r.body)
+	}
+	listed, err := s.store.Sessions(t.Context())
+	if err != nil || len(listed) != 1 {
+		t.Fatalf("%v, %v", listed, err)
+	}
+	id := listed[0].ID
+	if r := s.do("GET", "/workers/"+id, ""); !strings.HasPrefix(r.body, `{"worker":{"id":"`+id+`","hostname":"host"`) ||
+		strings.Count(r.body, `"worker_id":"`+id+`"`) != 1 || !strings.Contains(r.body, `"queue":"critical"`) {
+		t.Errorf("%s", r.body)
+	}
 	r = s.do("GET", "/job-types", "")
 	if !strings.Contains(r.body,
 		`{"name":"report","description":null,"queue":"reports","max_attempts":3,"timeout_seconds":60,"schema":{`) ||

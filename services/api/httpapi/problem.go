@@ -50,6 +50,7 @@ var (
 	crossOrigin      = &kind{"cross_origin", http.StatusForbidden, "Requests from other sites are refused", 0}
 	notFound         = &kind{"not_found", http.StatusNotFound, "There is nothing here", 0}
 	jobNotFound      = &kind{"job_not_found", http.StatusNotFound, "There is no such job", 0}
+	workerNotFound   = &kind{"worker_not_found", http.StatusNotFound, "There is no such worker", 0}
 	methodNotAllowed = &kind{"method_not_allowed", http.StatusMethodNotAllowed, "This method is not served here", 0}
 	bodyTimeout      = &kind{"request_timeout", http.StatusRequestTimeout, "The body did not arrive in time", 0}
 	conflict         = &kind{"conflict", http.StatusConflict, "The job's status does not allow this", 0}
