@@ -149,7 +149,11 @@ func postmasterReady(data string, pid int) bool {
 		return false
 	}
 	lines := strings.Split(string(raw), "\n")
-	return len(lines) > 7 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) <= 7 || lines[0] != strconv.Itoa(pid) {
+		return false
+	}
+	status := strings.TrimSpace(lines[7])
+	return status == "ready" || status == "standby"
 }
 
 // serverDir makes a folder for one server's files.

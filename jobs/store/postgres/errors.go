@@ -22,7 +22,7 @@ func meaning(err error, sent, writes bool) error {
 	if refused, ok := refusedBy(err); ok {
 		return refusal(refused.Code)
 	}
-	if !writes || pgconn.SafeToRetry(err) {
+	if !writes || pgconn.SafeToRetry(err) || errors.Is(err, errStandby) {
 		return jobs.ErrUnavailable
 	}
 	return jobs.ErrOutcomeUnknown // the connection broke, or the time was up, after sending and before the confirmation

@@ -96,9 +96,12 @@ func (p *pool) run(ctx context.Context, what string, writes bool, statements []s
 		case try <= 2 && sent && !handed && lostBefore(err) && ctx.Err() == nil:
 			p.Reset() // the server has closed this connection, and most likely all others
 			continue
+		case try <= 2 && sent && !handed && readOnly(err) && ctx.Err() == nil:
+			p.Reset() // the other connections lead to the same server, and new ones perhaps to its successor
+			continue
 		}
-		if _, refused := refusedBy(err); sent && ctx.Err() == nil && !refused {
-			p.Reset() // the other connections may be broken too
+		if _, refused := refusedBy(err); sent && ctx.Err() == nil && (!refused || readOnly(err)) {
+			p.Reset() // the other connections may be broken too, or read-only
 		}
 		return classify(what, err, sent, writes)
 	}
@@ -138,9 +141,7 @@ func (p *pool) exchange(ctx context.Context, writes bool, statements []statement
 		batch.Queue(p.schema.in(s.sql), s.args...)
 	}
 	results := conn.SendBatch(ctx, &batch)
-	for i := 0; i < len(first) && err == nil; i++ {
-		_, err = results.Exec()
-	}
+	err = p.pooler.opened(results, first)
 	for i := 0; i < len(statements) && err == nil; i++ {
 		rows, _ := results.Query()
 		err = drain(rows, statements[i].scan, &handed)
@@ -175,6 +176,9 @@ func (p *pool) transaction(
 				return f(tx)
 			})
 		})
+		if readOnly(err) {
+			p.Reset()
+		}
 		if err == nil || began || try > 2 || !p.pooler.discovered(err) {
 			return began, err
 		}

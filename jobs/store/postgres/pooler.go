@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -46,6 +47,30 @@ func (p *pooler) opening(writes bool) []string {
 		return p.writes
 	}
 	return p.reads
+}
+
+// opened reads the answers to the statements that a transaction begins with. A pooler may lead to a standby.
+func (p *pooler) opened(results pgx.BatchResults, first []string) error {
+	for _, sql := range first {
+		if sql == p.carried {
+			var standby bool
+			if err := results.QueryRow().Scan(nil, &standby); err != nil {
+				return err
+			}
+			if standby {
+				return errStandby // reads as well: what was accepted a moment ago may not be there yet
+			}
+			continue
+		}
+		_, err := results.Exec()
+		if refused, ok := refusedBy(err); ok && refused.Code == "0A000" {
+			return fmt.Errorf("%w: %w", errStandby, err) // it cannot be set to read-write
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // beforeConnect adds the settings to the parameters of a connection, where it leads to a server.

@@ -15,11 +15,11 @@ import (
 
 // proxy is between a Store and its server, and misbehaves on demand.
 type proxy struct {
-	server  string
-	refuse  bool        // startup parameters that carry our settings, as PgBouncer does
-	swallow bool        // the same, without a word
-	cut     atomic.Bool // hang up instead of handing over the server's next answer
-	hold    atomic.Bool // pass nothing on from now on, in both directions, and take no new connections further
+	server  atomic.Pointer[string] // host:port to which new connections lead, like a name in DNS
+	refuse  bool                   // startup parameters that carry our settings, as PgBouncer does
+	swallow bool                   // the same, without a word
+	cut     atomic.Bool            // hang up instead of handing over the server's next answer
+	hold    atomic.Bool            // pass nothing on from now on, in both directions, and take no new connections further
 
 	started atomic.Int32 // connections that were asked for
 	open    sync.Map     // net.Conn of both sides
@@ -36,7 +36,8 @@ func between(t testing.TB, target string) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{server: u.Host}
+	p := &proxy{}
+	p.lead(u.Host)
 	var accepting sync.WaitGroup
 	accepting.Go(func() {
 		for {
@@ -65,7 +66,7 @@ func (p *proxy) serve(client net.Conn) {
 	if err != nil || startup == nil {
 		return
 	}
-	server, err := net.Dial("tcp", p.server)
+	server, err := net.Dial("tcp", *p.server.Load())
 	if err != nil {
 		return
 	}
@@ -102,6 +103,9 @@ func (p *proxy) pass(from, to net.Conn, answers bool) {
 		}
 	}
 }
+
+// lead has new connections lead to another server. Those that are open stay where they are.
+func (p *proxy) lead(addr string) { p.server.Store(&addr) }
 
 // startup reads the client's first message: length, version, then names and values, each ended by a zero byte. It
 // returns what to send on, or nil where the client was refused.

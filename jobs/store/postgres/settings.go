@@ -137,10 +137,11 @@ func toBeMade(chosen string) string {
 		"' THEN pg_catalog.current_setting(s.name) OPERATOR(pg_catalog.=) 'off' ELSE " + differs + " END"
 }
 
-// carriedSettings returns the statement that makes the settings for the rest of a transaction. SET LOCAL would warn
-// where the transaction is implicit.
+// carriedSettings returns the statement that makes the settings for the rest of a transaction, and tells whether the
+// server is a standby. SET LOCAL would warn where the transaction is implicit.
 func carriedSettings(chosen string) string {
-	return "SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, true)) FROM " + rows(inPooler, chosen) +
+	return "SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, true)), pg_catalog.pg_is_in_recovery() FROM " +
+		rows(inPooler, chosen) +
 		" WHERE " + toBeMade(chosen)
 }
 

@@ -94,6 +94,9 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if !strings.Contains(o.URL, "connect_timeout") {
 		config.ConnConfig.ConnectTimeout = connectWithin
 	}
+	if !strings.Contains(o.URL, "target_session_attrs") {
+		config.ConnConfig.ValidateConnect = onPrimary
+	}
 	// Every statement names its schema. This path has no effect; see newPool.
 	s.searchPath = params["search_path"]
 	ownMode := strings.Contains(o.URL, "default_query_exec_mode")
@@ -127,9 +130,9 @@ const readiness = `SELECT pg_is_in_recovery(), coalesce((SELECT max(v.version)
 // binary are applied. A schema that a newer binary has migrated is fine. The error is jobs.ErrUnavailable and says what
 // is missing.
 func (s *Store) Ping(ctx context.Context) error {
-	var readOnly bool
+	var standby bool
 	var version int64
-	err := s.maintenance.read(ctx, "ping", statement{readiness, nil, one(&readOnly, &version)})
+	err := s.maintenance.read(ctx, "ping", statement{readiness, nil, one(&standby, &version)})
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &refused) && refused.Code == "42P01":
@@ -137,8 +140,9 @@ func (s *Store) Ping(ctx context.Context) error {
 			jobs.ErrUnavailable, err)
 	case err != nil:
 		return err
-	case readOnly:
-		return fmt.Errorf("ping: the database is read-only: %w", jobs.ErrUnavailable)
+	case standby: // of a URL that accepts any server
+		s.maintenance.Reset()
+		return fmt.Errorf("ping: %w: %w", jobs.ErrUnavailable, errStandby)
 	case version < newest:
 		return fmt.Errorf("ping: the schema %q is at version %d and needs a migration to %d: %w", s.schema.name,
 			version, newest, jobs.ErrUnavailable)
