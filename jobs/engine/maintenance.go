@@ -47,6 +47,8 @@ type Maintenance struct {
 	pruned  string // where pruning goes on
 	crowded bool   // another installation uses the Queue; see register
 	failing failingChores
+
+	recounting recounting
 }
 
 // NewMaintenance returns a Maintenance. The error is one or more *OptionError.
@@ -93,6 +95,7 @@ func (m *Maintenance) timetable() []chore {
 		{"repair head", time.Second, m.repairHead},     // hints that were lost
 		{"mirror dead", time.Minute, m.mirrorDead},     // for people who look into the Queue
 		{"prune", time.Minute, m.prune},                // what is past its retention
+		{"recount", 2 * time.Second, m.recount},        // numbers that somebody has made wrong by hand
 		{"register", 5 * time.Second, m.register},      // the installation, for others on the same Queue
 	}
 }
@@ -134,12 +137,14 @@ func (m *Maintenance) beginShift(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var chores sync.WaitGroup
 	m.feeder.reset()
+	m.recounting.ask = time.Now().Add(recountAsk)
 	for _, c := range m.timetable() {
 		chores.Go(func() { m.repeat(ctx, c) })
 	}
 	return func() {
 		cancel()
 		chores.Wait()
+		m.forgetRecount(ctx)
 	}
 }
 

@@ -45,6 +45,11 @@ func (m *Maintenance) mirrorDead(ctx context.Context) error {
 
 // prune removes what is past its retention, in small steps.
 func (m *Maintenance) prune(ctx context.Context) error {
+	m.recounting.mu.Lock()
+	defer m.recounting.mu.Unlock()
+	if m.recounting.holder != "" {
+		return nil // it would disturb the recount; the next round is soon
+	}
 	var jobsGone, keysGone int
 	for range pruneRounds {
 		p, err := m.opts.Store.Prune(ctx, store.Prune{

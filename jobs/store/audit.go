@@ -26,6 +26,39 @@ type Auditor interface {
 	Repair(ctx context.Context) (Repaired, error)
 }
 
+// Recounter is a Store that can set its kept numbers right in small steps, while everything runs. Maintenance has it
+// done once a day, for somebody who deletes rows by hand.
+type Recounter interface {
+	// Recount goes on with a recount and returns how far it is now. One call looks at no more than r.Limit jobs, and
+	// holds no lock and no snapshot longer than that takes. It may have to wait some seconds for the Store's clock; then
+	// it returns RecountWaits, and is to be called again later.
+	//
+	// The result is exact, or there is none: jobs that end meanwhile are told apart, and a recount in whose time jobs
+	// were deleted or imported is RecountDisturbed, and has changed nothing. So nothing should be pruned in that time.
+	// A recount that is not continued leaves nothing behind. jobs.ErrUnavailable, jobs.ErrBusy, jobs.ErrOutcomeUnknown;
+	// after an error it may be repeated with the same r.
+	Recount(ctx context.Context, r Recount) (Recount, error)
+}
+
+// Recount is how far a recount is. One that has only a Limit begins.
+type Recount struct {
+	Limit     int // jobs looked at in one call, at least 1
+	State     RecountState
+	Recounted []Kept // at RecountDone: the numbers that were wrong; they are right now
+	Place     any    // where it goes on; only the Store knows what it is
+}
+
+// RecountState says whether a recount goes on.
+type RecountState string
+
+// The states of a recount.
+const (
+	RecountGoesOn    RecountState = ""
+	RecountWaits     RecountState = "waits"
+	RecountDone      RecountState = "done"
+	RecountDisturbed RecountState = "disturbed"
+)
+
 // Audit is what a Store can prove of one moment.
 type Audit struct {
 	At   time.Time // by the Store's clock

@@ -106,8 +106,11 @@ type Stats struct {
 	FailedAttemptsLastMinute int64
 
 	// Ended is what has ended since the installation began to count it. It only grows: neither a redrive nor a deletion
-	// lowers it. Jobs that were imported as completed count as completed.
+	// lowers it. Jobs that were imported are not in it.
 	Ended Ended
+
+	// Recounted is by how many jobs the numbers that the Store keeps were wrong whenever they were recounted, in sum.
+	Recounted int64
 
 	Queues []QueueStats // the queues with pending or processing jobs, sorted by name
 }

@@ -222,7 +222,7 @@ const (
 	recount = `WITH c AS MATERIALIZED (
 			SELECT (SELECT count(*) FROM windlass.jobs j WHERE j.status = 'completed') AS counted,
 				(SELECT coalesce(sum(t.completed - t.deleted), 0)::bigint FROM windlass.completed_counts t) AS kept
-		), w AS (` + addToCounts + ` SELECT '-infinity', 0, greatest(c.counted - c.kept, 0), greatest(c.kept - c.counted, 0) FROM c
+		), w AS (` + addToCounts + ` SELECT ` + recountedRow + `, greatest(c.counted - c.kept, 0), greatest(c.kept - c.counted, 0) FROM c
 			WHERE c.counted <> c.kept ` + mergeCounts + `)
 		SELECT c.counted, c.kept FROM c`
 

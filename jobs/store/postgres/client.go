@@ -68,6 +68,10 @@ const (
 	mergeCounts = `ON CONFLICT (at, backend) DO UPDATE SET
 		completed = t.completed + excluded.completed, deleted = t.deleted + excluded.deleted`
 
+	// Rows that are no part of what has happened here. They keep the sum right and are never merged.
+	importedRow  = `'-infinity', -2` // jobs that were imported as completed
+	recountedRow = `'-infinity', -1` // what was wrong when it was recounted
+
 	// The same for ended_counts.
 	addToEnded = `INSERT INTO windlass.ended_counts AS t (at, backend, failed, timed_out, lease_lost, dead, cancelled)`
 	mergeEnded = `ON CONFLICT (at, backend) DO UPDATE SET failed = t.failed + excluded.failed,

@@ -31,14 +31,15 @@ var countAll = `
 		FROM windlass.jobs j WHERE j.status = 'failed'
 	), c AS (
 		SELECT coalesce(sum(t.completed - t.deleted), 0)::bigint AS completed,
-			coalesce(sum(t.completed), 0)::bigint AS ever,
+			coalesce(sum(t.completed) FILTER (WHERE t.backend >= 0), 0)::bigint AS ever,
+			coalesce(sum(t.completed + t.deleted) FILTER (WHERE t.backend = -1), 0)::bigint AS recounted,
 			coalesce(sum(t.completed) FILTER (WHERE t.at > now() - interval '1 minute'), 0)::bigint AS lately
 		FROM windlass.completed_counts t
 	), e AS (
 		SELECT ` + sums("t.failed", "t.timed_out", "t.lease_lost", "t.dead", "t.cancelled") + `
 		FROM windlass.ended_counts t
 	)
-	SELECT f.failed, f.cancelled, c.completed, c.ever, c.lately, e.*, coalesce(queue, ''),
+	SELECT f.failed, f.cancelled, c.completed, c.ever, c.recounted, c.lately, e.*, coalesce(queue, ''),
 		coalesce(p.due, 0), coalesce(p.later, 0),
 		coalesce(p.scheduled, 0), coalesce(p.retrying, 0), coalesce(r.running, 0), coalesce(r.orphans, 0),
 		coalesce(greatest(0, extract(epoch FROM now() - p.first) * 1000000), 0)::bigint
@@ -63,7 +64,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows results) error {
 		var q store.QueueStats
 		var scheduled, retrying, orphans, oldest int64
-		err := rows.Scan(&all.Failed, &all.Cancelled, &all.Completed, &ever.Completed, &lately.Completed,
+		err := rows.Scan(&all.Failed, &all.Cancelled, &all.Completed, &ever.Completed, &all.Recounted, &lately.Completed,
 			&ever.Failed, &ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled,
 			&lately.Failed, &lately.TimedOut, &lately.LeaseLost, &lately.Dead, &lately.Cancelled,
 			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)

@@ -328,7 +328,7 @@ func (s *Store) importJobs(ctx context.Context, tx pgx.Tx, batch []store.Record)
 	}
 	if completed > 0 {
 		// The time -infinity: they were not completed in the last minute.
-		sql := addToCounts + ` VALUES ('-infinity', 0, $1::bigint, 0) ` + mergeCounts
+		sql := addToCounts + ` VALUES (` + importedRow + `, $1::bigint, 0) ` + mergeCounts
 		if _, err := tx.Exec(ctx, s.schema.in(sql), completed); err != nil {
 			return 0, err
 		}

@@ -216,7 +216,9 @@ func (s *Store) Repair(ctx context.Context) (r store.Repaired, err error) {
 		return store.Repaired{}, err
 	}
 	err = s.change(ctx, "repair", func(tx *tx) (err error) {
-		tx.ended = missing
+		if err := tx.correct(missing); err != nil {
+			return err
+		}
 		if r.Attempts, err = tx.exec(`DELETE FROM job_attempts WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = job_id)`); err != nil {
 			return err
 		}

@@ -17,8 +17,9 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 		// The first statement fixes what the view shows. The clock is read after it, so it is not behind that.
 		ever := &stats.Ended
 		if _, err := first(q, []any{&stats.Completed, &stats.Dead, &stats.Cancelled, &ever.Completed, &ever.Failed,
-			&ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled}, `SELECT completed, dead, cancelled,
-			ever_completed, ever_failed, ever_timed_out, ever_lease_lost, ever_dead, ever_cancelled FROM totals`); err != nil {
+			&ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled, &stats.Recounted}, `SELECT completed, dead,
+			cancelled, ever_completed, ever_failed, ever_timed_out, ever_lease_lost, ever_dead, ever_cancelled, recounted
+			FROM totals`); err != nil {
 			return err
 		}
 		now := s.now()

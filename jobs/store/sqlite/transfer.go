@@ -393,8 +393,7 @@ func (tx *tx) importJob(r store.Record, columns, attempts []transferred) (fresh 
 	}
 	switch jobs.Status(status) {
 	case jobs.Completed:
-		tx.ended.completed++
-		tx.imported++
+		tx.ended.completed++ // but it has not happened here
 	case jobs.Failed:
 		tx.ended.failed(jobs.FailureKind(kind), 1)
 	}

@@ -58,7 +58,6 @@ type tx struct {
 	// What has happened, for the counts of the last minute and of all time. Neither a deletion nor a redrive takes
 	// anything from it. It is added at the end as well.
 	happened store.Ended
-	imported int64 // completed jobs, which count for all time but not for the last minute
 }
 
 // ended counts the jobs that a transaction ends, less those that it deletes or sends back.
@@ -170,7 +169,7 @@ func (tx *tx) total() error {
 	if tx.ended != (ended{}) {
 		if _, err := tx.exec(`UPDATE totals SET completed = completed + ?1, dead = dead + ?2, cancelled = cancelled + ?3,
 			ever_completed = ever_completed + ?4`,
-			tx.ended.completed, tx.ended.dead, tx.ended.cancelled, e.Completed+tx.imported); err != nil {
+			tx.ended.completed, tx.ended.dead, tx.ended.cancelled, e.Completed); err != nil {
 			return err
 		}
 	}

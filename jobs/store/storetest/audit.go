@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,6 +23,8 @@ var auditing = area{name: "Audit", cases: []behaviour{
 	{"ServerIsLookedAt", auditServer},
 	{"RepairBesideSettlesCountsRight", auditRace},
 	{"ConcurrentRepairsAddOnce", auditTwice},
+	{"RecountInStepsFindsWhatWasDeletedByHand", recountDeleted},
+	{"RecountBesideSettlesIsExactOrDisturbed", recountRace},
 }}
 
 // audit counts, and checks what must hold of any Store: each row is in one state.
@@ -267,4 +270,101 @@ func auditTwice(f *fixture) {
 		is(f, fmt.Sprintf("differences found by %v", found), found[0]+found[1]+found[2]+found[3], 1)
 		is(f, "completed", f.stats().Completed, int64(round+1))
 	}
+}
+
+// recount goes on until the recount is done or disturbed. step is called before each step.
+func (f *fixture) recount(limit int, step func()) (r store.Recount) {
+	f.Helper()
+	r.Limit = limit
+	goesOn := func() bool { return r.State == store.RecountGoesOn || r.State == store.RecountWaits }
+	for until := time.Now().Add(time.Minute); goesOn() && time.Now().Before(until); {
+		step()
+		var err error
+		r, err = f.store.(store.Recounter).Recount(f.Context(), r)
+		f.check(err, "recount")
+		time.Sleep(time.Millisecond) // it may wait for the Store's clock
+	}
+	return r
+}
+
+func recountDeleted(f *fixture) {
+	session := f.worker()
+	for range 7 {
+		f.completed(session)
+	}
+	gone := [2]jobs.Job{f.completed(session), f.completed(session)}
+	running := f.submitMany(6)
+	steps := 0
+	r := f.recount(2, func() {
+		if steps++; steps == 3 {
+			for _, j := range gone {
+				f.harness.Exec(f.T, f.store, `DELETE FROM windlass.jobs WHERE id = '`+j.ID+`'`)
+			}
+		}
+		if steps > 3 && len(running) > 0 { // completed in the midst: it is not counted, and does not disturb
+			f.record(outcome(f.take(session, running[0].ID), store.VerbComplete))
+			running = running[1:]
+		}
+	})
+	is(f, "state", r.State, store.RecountDone)
+	if len(r.Recounted) != 1 || r.Recounted[0].State != jobs.StateCompleted ||
+		r.Recounted[0].Kept-r.Recounted[0].Counted != 2 {
+		f.Errorf("recounted: %+v, want two completed jobs less", r.Recounted)
+	}
+	f.sound("after the recount")
+	for range running {
+		f.record(outcome(f.take(session, running[0].ID), store.VerbComplete))
+		running = running[1:]
+	}
+	s := f.stats()
+	is(f, "completed", s.Completed, 13)
+	is(f, "ever completed", s.Ended.Completed, 15)
+	is(f, "recounted in sum", s.Recounted, 2)
+}
+
+// recountRace recounts again and again while jobs end and are deleted in order. No number may ever be corrected.
+func recountRace(f *fixture) {
+	session, peers := f.worker(), f.peers()
+	all := f.submitMany(200)
+	done, deleted := f.claim(session, ids(all)...), 0
+	n := 0
+	r := f.recount(20, func() {
+		if n < len(done.Jobs) {
+			f.record(outcome(done.Jobs[n], store.VerbComplete))
+		}
+		if n++; n%5 == 0 && n < len(done.Jobs) {
+			f.check(peers[1].Delete(f.Context(), done.Jobs[n-1].ID), "delete")
+			deleted++
+		}
+	})
+	is(f, "state of a recount beside deletions", r.State, store.RecountDisturbed)
+	is(f, "recounted", len(r.Recounted), 0)
+	f.sound("after the disturbed recount")
+	var others sync.WaitGroup
+	stop := make(chan struct{})
+	others.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			j, peer := job(), peers[i%2]
+			_, err := peer.Insert(f.Context(), []jobs.Submission{{Jobs: []jobs.New{j}}})
+			c, err2 := peer.Claim(f.Context(), store.Claim{Session: session, Types: []string{j.Type}, IDs: []string{j.ID}})
+			if err = errors.Join(err, err2); err != nil || len(c.Jobs) != 1 {
+				f.Errorf("claimed %d: %v", len(c.Jobs), err)
+				return
+			}
+			if _, err := peer.Settle(f.Context(), []store.Outcome{outcome(c.Jobs[0], store.VerbComplete)}); err != nil {
+				f.Errorf("settle: %v", err)
+			}
+		}
+	})
+	r = f.recount(20, func() {})
+	close(stop)
+	others.Wait()
+	is(f, "state of a recount beside settles", r.State, store.RecountDone)
+	is(f, "recounted", len(r.Recounted), 0)
+	f.sound("after the recount")
 }

@@ -34,6 +34,8 @@ var (
 	finishedDesc = prometheus.NewDesc("windlass_jobs_finished_total", "Jobs that ended, by how. A redrive or a "+
 		"deletion does not lower it. The store keeps the number: aggregate replicas with max, not with sum.",
 		[]string{"status"}, nil)
+	recountedDesc = prometheus.NewDesc("windlass_recounted_jobs_total", "By how many jobs kept numbers were wrong when "+
+		"they were recounted, in sum. It grows where somebody deletes rows by hand.", nil, nil)
 	workersDesc = prometheus.NewDesc("windlass_workers", "Worker processes that live.", nil, nil)
 	slotsDesc   = prometheus.NewDesc("windlass_slots", "Jobs that the workers can run at once.", nil, nil)
 	storeUpDesc = prometheus.NewDesc("windlass_store_up",
@@ -48,8 +50,8 @@ const maxQueueLabels = 100
 // Describe lists the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, attemptsDesc, finishedDesc, workersDesc,
-		slotsDesc, storeUpDesc, queueDegradedDesc,
+		jobsDesc, lengthDesc, depthDesc, oldestDesc, orphansDesc, lastMinuteDesc, attemptsDesc, finishedDesc, recountedDesc,
+		workersDesc, slotsDesc, storeUpDesc, queueDegradedDesc,
 	} {
 		ch <- d
 	}
@@ -89,6 +91,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, n int64, label string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), label)
 	}
+	ch <- prometheus.MustNewConstMetric(recountedDesc, prometheus.CounterValue, float64(s.Recounted))
 	counter(attemptsDesc, s.Ended.Completed, "completed")
 	counter(attemptsDesc, s.Ended.Failed, string(jobs.AttemptFailed))
 	counter(attemptsDesc, s.Ended.TimedOut, string(jobs.AttemptTimeout))

@@ -12,4 +12,5 @@ ALTER TABLE totals ADD COLUMN ever_timed_out INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE totals ADD COLUMN ever_lease_lost INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE totals ADD COLUMN ever_dead INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE totals ADD COLUMN ever_cancelled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE totals ADD COLUMN recounted INTEGER NOT NULL DEFAULT 0; -- by how many jobs totals were wrong, in sum
 UPDATE totals SET ever_completed = completed;
