@@ -43,7 +43,7 @@ func (w *world) lanes() []lane {
 		list[2].faults = append(list[2].faults, fault{"disk of redis full", 3, redisDiskFull})
 	}
 	if w.Programs.Faults {
-		list = append(list, lane{"points", 1500 * time.Millisecond, []fault{{"", 1, pointsArmed}}})
+		list = append(list, lane{"points", 1500 * time.Millisecond, []fault{{"", 4, pointsArmed}, {"", 1, rerunMet}}})
 	}
 	if w.Programs.Clocks {
 		list = append(list, lane{"clocks", 2 * time.Second, []fault{{"clock moved", 1, clockMoved}}})

@@ -40,6 +40,31 @@ func handlerFrozen(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
 	}
 }
 
+// rerunMet is handlerFrozen until another worker runs one of the jobs again. Results of the frozen worker then arrive
+// while their jobs are processing, where nothing but the fence keeps them out. Mostly they arrive earlier, during the
+// backoff, or later.
+func rerunMet(n *nemesis, dice *rand.Rand) (time.Duration, func()) {
+	p := one(dice, n.workers)
+	lasts, disarm := n.arm(p, n.TTL, "only=in-handler:stop rest=300ms")
+	if disarm == nil {
+		return lasts, nil
+	}
+	return lasts, func() {
+		disarm()
+		ctx, cancel := context.WithTimeout(context.Background(), takeOver+n.TTL)
+		defer cancel()
+		for rerun := false; !rerun && wait(ctx, 20*time.Millisecond); {
+			if n.scalar(ctx, `SELECT EXISTS (SELECT FROM windlass.jobs j
+				JOIN windlass.job_attempts a ON a.job_id = j.id AND a.fence = j.fence - 2 AND a.outcome = 'lease_lost'
+				JOIN windlass.worker_sessions w ON w.id = a.worker_id AND w.pid = $1
+				WHERE j.status = 'processing' AND j.worker_id <> a.worker_id)`, &rerun, p.pid()) != nil {
+				rerun = false
+			}
+		}
+		p.thaw()
+	}
+}
+
 // takeOver is the maximum time until another process does the maintenance: the lease plus the interval of the attempts.
 const takeOver = 16 * time.Second
 

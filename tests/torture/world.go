@@ -199,8 +199,8 @@ func (w *world) sql(ctx context.Context, sql string, args ...any) error {
 }
 
 // scalar reads one value, not through a link.
-func (w *world) scalar(ctx context.Context, sql string, into any) error {
-	return w.asAdmin(ctx, func(c *pgx.Conn) error { return c.QueryRow(ctx, sql).Scan(into) })
+func (w *world) scalar(ctx context.Context, sql string, into any, args ...any) error {
+	return w.asAdmin(ctx, func(c *pgx.Conn) error { return c.QueryRow(ctx, sql, args...).Scan(into) })
 }
 
 func (w *world) asAdmin(ctx context.Context, do func(*pgx.Conn) error) error {
