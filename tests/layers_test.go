@@ -110,6 +110,7 @@ var layers = []layer{
 	{folder: "tests/servers/cmd/with-servers", ours: []string{"tests/servers"}},
 	{folder: "tests/localapi", ours: []string{"jobs/…", "services/api/httpapi"}},
 	{folder: "tests/pipeline"},
+	{folder: "tests/postgresmatrix", ours: []string{".", "jobs/…", "tests/servers"}, third: []string{pgx}},
 	{folder: "tests/e2e/mounted", ours: []string{"services/web"}},
 	{folder: "tests/torture/embedded", ours: []string{"jobs/…", "services/api/httpapi", "tests/torture/…"}},
 	{folder: "tests/torture/…", ours: []string{"jobs/…", "handlers", "tests/servers", "tests/torture/…"},

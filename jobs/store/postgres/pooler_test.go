@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -46,6 +48,40 @@ func TestSettingsHoldBehindPoolers(t *testing.T) {
 				t.Errorf("%d statements were left prepared", n)
 			}
 		})
+	}
+}
+
+// The mode of a transaction is asked for before it has a snapshot, and ends with it. Nothing warns.
+func TestTransactionModeBehindAPooler(t *testing.T) {
+	server := servers.StartPostgres(t)
+	target := server.Database(t)
+	exec(t, openPlain(t, target), `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`)
+	s := openWith(t, Options{URL: servers.PgBouncer(t, target, 1)})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	works(t, s)
+	const mode = `SELECT current_setting('transaction_isolation') || ', read-only ' ||
+		current_setting('transaction_read_only')`
+	for _, c := range []struct {
+		what, want string
+		call       func(context.Context, string, ...statement) error
+	}{
+		{"a write", "read committed, read-only off", s.work.write},
+		{"a read", "read committed, read-only on", s.work.read},
+	} {
+		var got string
+		if err := c.call(t.Context(), "look", statement{mode, nil, one(&got)}); err != nil || got != c.want {
+			t.Errorf("%s: %s, error %v, want %s", c.what, got, err, c.want)
+		}
+		if got := value[string](t, s, mode); got != "serializable, read-only on" {
+			t.Errorf("after %s others have: %s", c.what, got)
+		}
+	}
+	if log := server.Log(); strings.Contains(log, "WARNING") || strings.Contains(log, "ERROR") {
+		t.Error(log)
 	}
 }
 

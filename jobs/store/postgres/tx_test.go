@@ -514,10 +514,21 @@ func TestTransactionsKeepTheirLockTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var after string
-		if err := tx.query("SELECT current_setting('lock_timeout')", &after); err != nil || after != own {
-			t.Errorf("lock_timeout is %q after an insert, error %v, want %q", after, err, own)
+		same := func(what string) {
+			t.Helper()
+			var after string
+			if err := tx.query("SELECT current_setting('lock_timeout')", &after); err != nil || after != own {
+				t.Errorf("lock_timeout is %q after %s, error %v, want %q", after, what, err, own)
+			}
 		}
+		same("an insert")
+		unfit := newJob()
+		unfit.ID = "none"
+		_, err = s.InsertTx(t.Context(), tx.tx, []jobs.Submission{{Jobs: []jobs.New{unfit}, Key: &jobs.Key{Key: "other"}}})
+		if !errors.Is(err, jobs.ErrRejected) {
+			t.Errorf("a job without an id: %v, want ErrRejected", err)
+		}
+		same("an insert that was not sent")
 		_ = tx.rollback()
 	}
 }
