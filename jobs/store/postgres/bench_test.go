@@ -112,6 +112,30 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
+// BenchmarkPooled stores jobs one by one through PgBouncer, from two goroutines: what the settings of each transaction
+// cost.
+func BenchmarkPooled(b *testing.B) {
+	s, err := Open(b.Context(), Options{URL: servers.PgBouncer(b, servers.Postgres(b), 8),
+		Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(s.Close)
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"insert": func() error { _, err := s.Insert(b.Context(), batchOf(1)); return err },
+		"read":   func() error { _, err := s.Led(b.Context(), "none"); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			before := spentBy(b, s)
+			inTwo(b, func(int) error { return call() })
+			report(b, s, b.N, before)
+		})
+	}
+}
+
 // inTwo runs b.N rounds in two goroutines.
 func inTwo(b *testing.B, round func(i int) error) {
 	var next atomic.Int64

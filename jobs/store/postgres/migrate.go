@@ -72,7 +72,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		begun := time.Now()
 		step, err := s.applyFirst(ctx)
 		if err != nil {
-			return s.explained("migrate", step.name, err)
+			return err
 		}
 		if step.name != "" {
 			s.log.Info("database migrated", "schema", s.schema.name, "migration", step.name, "duration_ms",
@@ -100,11 +100,11 @@ func (s *Store) SQL(ctx context.Context) (string, error) {
 // look is plan in a transaction of its own.
 func (s *Store) look(ctx context.Context, what string) (steps []step, state store.Migrations, err error) {
 	reading := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly}
-	_, err = s.maintenance.transaction(ctx, reading, "", func(tx pgx.Tx) error {
+	began, err := s.maintenance.transaction(ctx, reading, "", func(tx pgx.Tx) (err error) {
 		steps, state, err = s.plan(ctx, tx)
 		return err
 	})
-	return steps, state, s.explained(what, "", err)
+	return steps, state, s.explained(what, "", began, err)
 }
 
 // step is one transaction of a migration.
@@ -195,7 +195,7 @@ func (s *Store) applyFirst(ctx context.Context) (first step, err error) {
 	// Read committed: a stricter level would not see what another process has committed while this one waited for the
 	// lock.
 	writing := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
-	_, err = s.maintenance.transaction(ctx, writing, migrating, func(tx pgx.Tx) error {
+	began, err := s.maintenance.transaction(ctx, writing, migrating, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1::bigint)`, int64(migrationLock)); err != nil {
 			return err
 		}
@@ -208,13 +208,13 @@ func (s *Store) applyFirst(ctx context.Context) (first step, err error) {
 		_, err = tx.Exec(ctx, first.sql)
 		return err
 	})
-	return first, err
+	return first, s.explained("migrate", first.name, began, err)
 }
 
 // explained turns an error into a *MigrationError where the same call would fail again, and wraps all others in
 // jobs.ErrUnavailable: a migration is a transaction and can be repeated, so no outcome is unknown. name is that of the
-// migration, if there is one.
-func (s *Store) explained(what, name string, err error) error {
+// migration, if there is one. began is false for an error of the connection, whose reasons are others.
+func (s *Store) explained(what, name string, began bool, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -224,7 +224,7 @@ func (s *Store) explained(what, name string, err error) error {
 		return &MigrationError{WayOut: encodingWayOut, Err: unfit}
 	}
 	refused, ok := refusedBy(err)
-	if !ok || len(refused.Code) < 2 {
+	if !began || !ok || len(refused.Code) < 2 {
 		return unavailable
 	}
 	config := s.maintenance.Config().ConnConfig

@@ -5,8 +5,9 @@
 // a worker, on the fence; the returned rows say who has won. Times are only compared with the clock of the server:
 // callers pass durations.
 //
-// It needs PostgreSQL 14 or newer, and was tested with 15.18 and 17.10. All objects live in a schema of their own,
-// which every statement names (see schema.go).
+// It needs PostgreSQL 14 or newer, and is tested with 15 and 18. All objects live in a schema of their own, which every
+// statement names (see schema.go). What else could change the meaning of a statement is pinned (see settings.go), so
+// settings of the server, the database and the role do not matter.
 //
 // PgBouncer in transaction mode works. Connections through a pooler send their settings with each transaction (see
 // pooler.go), and do not prepare statements by name unless the URL sets default_query_exec_mode.
@@ -33,8 +34,8 @@ import (
 // Options says where the database is and how to use it.
 type Options struct {
 	// URL is a connection string as libpq and pgx read it (postgres://… or key=value). It may also have parameters of
-	// pgx, such as pool_max_conns (the size of the larger pool) and default_query_exec_mode. A search_path has no
-	// effect.
+	// pgx, such as pool_max_conns (the size of the larger pool) and default_query_exec_mode. Settings that Windlass
+	// pins have no effect there, such as search_path and statement_timeout; synchronous_commit has.
 	URL string
 	// Application is the application_name of the connections, shown in pg_stat_activity. Default: that of the URL, or
 	// "windlass".

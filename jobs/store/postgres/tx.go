@@ -39,6 +39,10 @@ var txOver = []error{pgx.ErrTxClosed, sql.ErrTxDone}
 // InsertTx stores submissions in a transaction of the application on the database of this Store: a pgx.Tx, or a *sql.Tx
 // of any PostgreSQL driver. See store.Transactional. It takes two round trips, and three if a submission has a key.
 //
+// Where settings of the application would change what the statements mean, such as datestyle or search_path, others
+// hold for the time of the call, which takes a third round trip. The application's isolation, durability and limits
+// of time remain, and a transaction that is read-only is store.ErrForeignTx.
+//
 // Where another open transaction has inserted one of the keys, it waits for the end of that transaction: as long as the
 // lock_timeout of tx allows, or 2 s where that is not set.
 func (s *Store) InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error) {
