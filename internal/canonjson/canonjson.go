@@ -37,6 +37,13 @@ type Limits struct {
 	// envelope is not bounded by Bytes, and its own values and members together count as the nodes of one value.
 	// Numbers at its innermost level keep their spelling, so that a field for whole numbers can refuse 1e1.
 	Envelope int
+
+	// Values is how many values the whole document may have, those of the envelope included. Default: no limit.
+	Values int
+
+	// Growth is how many bytes longer the document may get because numbers with an exponent are written out: 1e308 is
+	// 309 digits. It is the sum over the whole document; function Growth tells it before. Default: no limit but Bytes.
+	Growth int
 }
 
 // ErrorKind says in which way a document is wrong.
@@ -109,6 +116,8 @@ type canonicalizer struct {
 	nodes    int // of the present value
 	expanded int // bytes of the present value's numbers that came with an exponent
 	around   int // nodes of the envelope
+	values   int // of the document
+	grown    int // bytes that numbers with an exponent add to the document
 
 	keys    []byte       // of all open objects, unescaped
 	members []jsonMember // of all open objects
@@ -126,6 +135,9 @@ type jsonMember struct {
 
 // value reads a value. level is the number of objects and arrays around it.
 func (c *canonicalizer) value(level int) bool {
+	if c.values++; c.values > c.limits.Values && c.limits.Values > 0 {
+		return c.invalid("is one value more than the %d that a body may have", c.limits.Values)
+	}
 	if level == c.limits.Envelope {
 		c.start, c.nodes, c.expanded = len(c.out), 0, 0
 	}

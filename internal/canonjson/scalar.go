@@ -131,6 +131,9 @@ func (c *canonicalizer) number(asIs bool) bool {
 	if negative && zero(whole) && zero(fraction) {
 		negative = false
 	}
+	if has && !asIs && !c.grow(max(len(whole)+exponent, 1)+max(len(fraction)-exponent, 0)-(c.pos-begin)) {
+		return false
+	}
 	written := len(c.out)
 	switch {
 	case asIs:
@@ -148,6 +151,19 @@ func (c *canonicalizer) number(asIs bool) bool {
 	}
 	c.writeOut(whole, fraction, exponent)
 	c.expanded += len(c.out) - written
+	return true
+}
+
+// grow makes room for a number that takes so many bytes more than it did in the document. It is called before the
+// number is written, so that a document that is refused takes little memory.
+func (c *canonicalizer) grow(bytes int) bool {
+	if c.grown += max(bytes, 0); c.grown > c.limits.Growth && c.limits.Growth > 0 {
+		return c.invalid("makes the body more than %d bytes longer, because numbers are written out", c.limits.Growth)
+	}
+	if need := len(c.raw) + c.grown; need > cap(c.out) {
+		// More than is needed now, so that few copies are made.
+		c.out = append(make([]byte, 0, need+max(c.grown, len(c.raw)/4)), c.out...)
+	}
 	return true
 }
 
