@@ -74,7 +74,7 @@ var layers = []layer{
 	{folder: "services/internal/settings", ours: []string{"jobs", "jobs/engine"}, third: []string{env}},
 	{folder: "services/internal/process", third: []string{tint, term},
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
-	{folder: "services/api/httpapi", third: []string{huma, prometheus},
+	{folder: "services/api/httpapi", third: []string{huma, prometheus, sync},
 		ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
 	{
 		folder: "services/migratecmd",

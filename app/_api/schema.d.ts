@@ -99,7 +99,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Submit up to 1,000 jobs, all or none */
+        /**
+         * Submit up to 1,000 jobs, all or none
+         * @description All jobs together may have 500,000 values and a body of 16 MiB. Numbers with an exponent may make the body up to 4 MiB longer when they are written out. Beyond that the answer is 413 or 422. Where the server has no memory for another large body now, the answer is 503 `busy`, and nothing was stored: repeat the request after Retry-After.
+         */
         post: operations["submit-jobs"];
         delete?: never;
         options?: never;

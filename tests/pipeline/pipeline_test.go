@@ -28,11 +28,17 @@ const leaseTTL = "3s"
 
 func deploy(t *testing.T) *deployment {
 	t.Helper()
+	return deployProgram(t, "api")
+}
+
+// deployProgram is deploy with another build of the api, and more settings.
+func deployProgram(t *testing.T, program string, env ...string) *deployment {
+	t.Helper()
 	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
 	d.url = d.postgres.Database(t)
 	port := freePort(t)
 	d.api = &api{t: t, base: "http://127.0.0.1:" + port}
-	d.apiProc = launch(t, "api", append(d.env(), "PORT="+port)...)
+	d.apiProc = launch(t, program, append(append(d.env(), "PORT="+port), env...)...)
 	d.awaitReady(http.StatusOK)
 	return d
 }

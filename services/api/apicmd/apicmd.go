@@ -90,7 +90,8 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 	life := process.New(config, log, store, queue)
 	api, err := httpapi.New(httpapi.Options{
 		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining,
-		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
+		MaxPayloadBytes: config.MaxPayloadBytes, Room: httpapi.NewRoom(config.RequestMemoryBytes),
+		AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
 	})
 	if err != nil {
 		return err

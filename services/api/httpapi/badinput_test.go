@@ -228,3 +228,40 @@ func onlyASCII(r rune) rune {
 	}
 	return r
 }
+
+// What each job may be does not bound what a thousand of them may be together. A bulk of ordinary jobs is far from the
+// bounds.
+func TestBulkIsBoundedAsAWhole(t *testing.T) {
+	bulk := func(payload string) string {
+		item := `{"type":"email","payload":{` + payload + `}}`
+		return `{"jobs":[` + strings.Repeat(item+",", 999) + item + `]}`
+	}
+	var ordinary strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&ordinary, `"name%d":"value %d",`, i, i)
+	}
+	s := newSystem(t)
+	for _, c := range []struct {
+		name, payload string
+		pointer       string // of the fault, its beginning; "": none
+	}{
+		{"an ordinary bulk", ordinary.String() + `"n":1.5e-7`, ""},
+		{"largest numbers of double precision", `"min":-1.7976931348623157e308,"max":1.7976931348623157e+308`, ""},
+		{"numbers that are long when written out", `"x":[1` + strings.Repeat(",1e308", 80) + `]`, "/jobs/17"},
+		{"numbers that are long behind the point", `"x":[1` + strings.Repeat(",1e-308", 80) + `]`, "/jobs/17"},
+		{"many small values", `"x":[1` + strings.Repeat(",1", 1000) + `]`, "/jobs/49"},
+	} {
+		before := s.rows()
+		r := s.do("POST", "/jobs/bulk", bulk(c.payload))
+		if c.pointer == "" {
+			if r.status != 201 || s.rows() != before+1000 {
+				t.Errorf("%s: %d %.300s", c.name, r.status, r.body)
+			}
+			continue
+		}
+		s.refused(r, 422)
+		if got := r.pointers(); s.rows() != before || len(got) != 1 || !strings.HasPrefix(got[0], c.pointer) {
+			t.Errorf("%s: %v %.300s", c.name, got, r.body)
+		}
+	}
+}

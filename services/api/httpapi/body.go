@@ -22,6 +22,8 @@ import (
 const (
 	maxBodyBytes     = 1 << 20
 	maxBulkBodyBytes = 16 << 20
+	maxBodyValues    = 500_000  // of all jobs together; MaxNodes bounds each payload
+	maxBodyGrowth    = 4 << 20  // bytes, by numbers that are written out; MaxPayloadBytes bounds each payload
 	pooledBodyBytes  = 64 << 10 // larger buffers are not kept for the next request
 )
 
@@ -30,26 +32,26 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // bodyLimit is how large the body of one submission may be, in bytes.
 func (a *api) bodyLimit() int64 { return max(maxBodyBytes, int64(a.opts.MaxPayloadBytes)+64<<10) }
 
-// readBody reads the whole body of a request and returns it in canonical form, nil where there is none.
-func readBody(
-	w http.ResponseWriter, r *http.Request, limit int64, limits canonjson.Limits,
-) (json.RawMessage, *Problem) {
+// bulkLimit is how large the body of many submissions may be, in bytes. It is less than it could be where there is
+// little memory.
+func (a *api) bulkLimit() int64 {
+	return max(min(maxBulkBodyBytes, a.opts.Room.largestBody()), a.bodyLimit())
+}
+
+// readBody reads the whole body of a request and returns it in canonical form, nil where there is none. What it takes
+// of the Room is held until the end of the request.
+func readBody(q *Request, limit int64, limits canonjson.Limits) (json.RawMessage, *Problem) {
+	r, out := q.r, q.w.(*answer)
 	if len(r.Header["Content-Encoding"]) > 0 {
+		out.leaveBody()
 		return nil, unsupportedType.problem("Content-Encoding is not supported: send the JSON as it is.")
 	}
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	if !isJSON(r.Header["Content-Type"]) {
+		out.leaveBody()
 		return nil, unsupportedType.problem("The Content-Type must be application/json, in UTF-8.")
-	}
-	large := func() *Problem {
-		most := strconv.FormatInt(limit, 10)
-		return tooLarge.problem("The body is larger than " + most + " bytes. Nothing was stored.")
-	}
-	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close") // so that the server does not read the rest
-		return nil, large()
 	}
 	buf := bodies.Get().(*bytes.Buffer)
 	defer func() {
@@ -58,28 +60,72 @@ func readBody(
 			bodies.Put(buf)
 		}
 	}()
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
-	var network net.Error
-	switch {
-	case errors.As(err, &over):
-		return nil, large()
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		w.Header().Set("Connection", "close")
-		return nil, bodyTimeout.problem("The body did not arrive in time. Nothing was stored.")
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, malformedBody.problem("The body ended before the length that was announced. Nothing was stored.")
-	case err != nil:
-		w.Header().Set("Connection", "close")
-		return nil, malformedBody.problem("The body could not be read. Nothing was stored.")
-	case buf.Len() == 0:
-		return nil, nil
+	if bad := receive(buf, r, out, limit); bad != nil || buf.Len() == 0 {
+		return nil, bad
 	}
+	growth := min(canonjson.Growth(buf.Bytes()), maxBodyGrowth)
+	if !out.held.process(r.Context(), int64(buf.Len()), int64(growth)) {
+		return nil, noRoom(true)
+	}
+	limits.Values, limits.Growth = maxBodyValues, maxBodyGrowth
 	canonical, err := canonjson.Canonical(buf.Bytes(), limits)
 	if err != nil {
 		return nil, jsonProblem(err)
 	}
+	out.held.arrived()
 	return canonical, nil
+}
+
+// receive reads a body into memory that it has made place for.
+func receive(buf *bytes.Buffer, r *http.Request, out *answer, limit int64) *Problem {
+	large := func() *Problem {
+		out.leaveBody()
+		most := strconv.FormatInt(limit, 10)
+		return tooLarge.problem("The body is larger than " + most + " bytes. Nothing was stored.")
+	}
+	length := r.ContentLength
+	switch {
+	case length > limit:
+		return large()
+	case length < 0: // not announced
+		length = limit
+	}
+	if !out.held.arrive(r.Context(), length) {
+		out.leaveBody()
+		return noRoom(true)
+	}
+	if r.ContentLength > 0 {
+		buf.Grow(int(length) + bytes.MinRead) // at once, so that no copies are made on the way
+	}
+	body, lost := r.Body, false
+	if length > smallBody {
+		p := keepPace(&out.held, func() { _ = http.NewResponseController(out).SetReadDeadline(past) })
+		defer p.stop()
+		body = &pacedBody{body, p}
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(out, body, limit))
+	if paced, ok := body.(*pacedBody); ok {
+		lost = paced.pace.stop()
+	}
+	var over *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &over):
+		return large()
+	case lost:
+		out.leaveBody()
+		return busy.problem("The body came too slowly while other requests waited for its place. " +
+			"Nothing was stored; try again.")
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		out.Header().Set("Connection", "close")
+		return bodyTimeout.problem("The body did not arrive in time. Nothing was stored.")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return malformedBody.problem("The body ended before the length that was announced. Nothing was stored.")
+	case err != nil:
+		out.Header().Set("Connection", "close")
+		return malformedBody.problem("The body could not be read. Nothing was stored.")
+	}
+	return nil
 }
 
 // isJSON reports whether a Content-Type is JSON in UTF-8. Forms on pages of other sites cannot send it.

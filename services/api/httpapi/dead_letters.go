@@ -55,7 +55,7 @@ type redriven struct {
 
 // redrive serves POST /dlq/retry.
 func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) {
-	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
+	doc, bad := readBody(&in.Request, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil {
 		return nil, bad
 	}
@@ -67,6 +67,8 @@ func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) 
 	if f.faults != nil {
 		return nil, invalidBody(f.faults)
 	}
+	ctx, cancel := in.limit(ctx)
+	defer cancel()
 	n, err := a.opts.Client.Redrive(ctx, r)
 	if err != nil {
 		return nil, problemOf(err, noPointer)

@@ -65,6 +65,9 @@ type Options struct {
 
 	MaxPayloadBytes int // of one payload in canonical form; default jobs.MaxPayloadBytes
 
+	// Room is the memory that requests may take together. Default: one that all APIs of the process share, see NewRoom.
+	Room *Room
+
 	// AllowedHosts are the host names that the API answers to, without port. Default: localhost, 127.0.0.1 and [::1].
 	AllowedHosts []string
 
@@ -103,6 +106,9 @@ func New(opts Options) (http.Handler, error) {
 	}
 	if opts.MaxPayloadBytes == 0 {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
+	}
+	if opts.Room == nil {
+		opts.Room = sharedRoom()
 	}
 	if len(opts.AllowedHosts) == 0 {
 		opts.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -45,6 +46,11 @@ type Request struct {
 func (q *Request) Resolve(ctx huma.Context) []error {
 	q.r, q.w = humago.Unwrap(ctx)
 	return nil
+}
+
+// limit begins the time that an operation may take. It is called when the body has been read.
+func (q *Request) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, answerTimeout)
 }
 
 // strictQuery refuses query strings that Huma accepts: with a parameter that the operation does not know, with one

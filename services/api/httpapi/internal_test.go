@@ -60,7 +60,9 @@ func FuzzSubmission(f *testing.F) {
 			}
 			r := httptest.NewRequest("POST", "/jobs", bytes.NewReader(raw))
 			r.Header.Set("Content-Type", "application/json")
-			doc, bad := readBody(httptest.NewRecorder(), r, 1<<20, limits)
+			out := &answer{ResponseWriter: httptest.NewRecorder(), r: r, held: hold{room: sharedRoom()}}
+			doc, bad := readBody(&Request{r: r, w: out}, 1<<20, limits)
+			out.held.release()
 			if bad != nil || doc == nil {
 				continue
 			}

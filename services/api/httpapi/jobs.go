@@ -192,7 +192,7 @@ type ActInput struct {
 
 // nothing refuses a body that says something.
 func (a *api) nothing(in *Request) *Problem {
-	doc, bad := readBody(in.w, in.r, maxBodyBytes, canonjson.Limits{Envelope: 1})
+	doc, bad := readBody(in, maxBodyBytes, canonjson.Limits{Envelope: 1})
 	if bad != nil || doc == nil {
 		return bad
 	}
@@ -234,6 +234,8 @@ func (a *api) act(
 	if bad != nil {
 		return nil, bad
 	}
+	ctx, cancel := in.limit(ctx)
+	defer cancel()
 	j, err := verb(ctx, id)
 	if err != nil {
 		p := problemOf(err, noPointer)

@@ -21,13 +21,14 @@ type middleware struct {
 	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
 	traffic  *traffic
+	room     *Room
 }
 
 // newMiddleware expects options that were checked.
 func newMiddleware(opts Options, mux *http.ServeMux, traffic *traffic) *middleware {
 	m := &middleware{
 		log: opts.Log, basePath: opts.BasePath, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(),
-		mux: mux, traffic: traffic,
+		mux: mux, traffic: traffic, room: opts.Room,
 	}
 	for _, host := range opts.AllowedHosts {
 		m.hosts[hostname(host)] = true
@@ -58,8 +59,9 @@ var always = http.Header{
 
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	out := &answer{ResponseWriter: w, r: r}
+	out := &answer{ResponseWriter: w, r: r, held: hold{room: m.room}}
 	defer func() {
+		out.held.release()
 		fault := recover()
 		if fault == http.ErrAbortHandler {
 			panic(fault)
@@ -71,7 +73,11 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if out.status != 0 {
 				panic(http.ErrAbortHandler) // the answer has begun: break it off, so that it does not look complete
 			}
+			out.pending = 0
 			internal.problem("An unexpected error occurred; the server's log tells more.").write(out)
+		}
+		if out.pending != 0 {
+			out.begin(out.pending)
 		}
 		took := time.Since(begin)
 		m.traffic.count(m.route(r), r.Method, out.status, took)
@@ -79,6 +85,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			m.log.Debug("request", "method", r.Method, "route", m.route(r),
 				"status", out.status, "bytes", out.bytes, "duration_ms", took.Milliseconds())
 		}
+		out.linger()
 	}()
 	h := w.Header()
 	maps.Copy(h, always)
@@ -91,14 +98,17 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	switch {
 	case r.Host == "":
+		out.leaveLargeBody()
 		missingHost.problem("The Host header is missing.").write(out)
 		return
 	case !m.addressed(r):
+		out.leaveLargeBody()
 		misdirected.problem(
 			"This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
 		return
 	}
 	if m.origins.Check(r) != nil {
+		out.leaveLargeBody()
 		crossOrigin.problem("A page of another site may not send this request: see TRUSTED_ORIGINS.").write(out)
 		return
 	}
@@ -134,6 +144,7 @@ func (m *middleware) addressed(r *http.Request) bool {
 func (m *middleware) decline(out *answer, r *http.Request) {
 	status := out.unwanted
 	h := out.Header()
+	out.leaveLargeBody()
 	for _, name := range []string{"Content-Type", "Content-Length"} {
 		h.Del(name)
 	}
@@ -159,42 +170,3 @@ func (m *middleware) route(r *http.Request) string {
 	}
 	return "none"
 }
-
-// answer notes what is written. It holds back what the mux answers itself to requests that no route takes.
-type answer struct {
-	http.ResponseWriter
-	r        *http.Request
-	status   int // 0: nothing was sent
-	bytes    int
-	routing  bool
-	unwanted int // status that the mux wrote itself, to be answered by decline; 0: none
-}
-
-// WriteHeader notes the status, and sends it unless it is the mux's own.
-func (a *answer) WriteHeader(status int) {
-	redirect := status >= 300 && status < 400 // our routes never redirect
-	switch {
-	case a.status != 0:
-	case a.routing && (a.r.Pattern == "" || redirect):
-		a.unwanted = status
-	default:
-		a.status = status
-		a.ResponseWriter.WriteHeader(status)
-	}
-}
-
-// Write sends the bytes of our own answers, and drops those of the mux.
-func (a *answer) Write(b []byte) (int, error) {
-	if a.routing && a.unwanted != 0 {
-		return len(b), nil
-	}
-	if a.status == 0 {
-		a.WriteHeader(http.StatusOK)
-	}
-	n, err := a.ResponseWriter.Write(b)
-	a.bytes += n
-	return n, err
-}
-
-// Unwrap lets an http.ResponseController through.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

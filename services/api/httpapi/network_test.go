@@ -174,3 +174,115 @@ func TestSlowHeader(t *testing.T) {
 		}
 	}
 }
+
+// largeBody is a bulk of about n bytes.
+func largeBody(n int) string {
+	return `{"jobs":[` + strings.Repeat(`{"type":"email","payload":{"x":"`+strings.Repeat("x", 20_000)+`"}},`, n/20_040) +
+		`{"type":"email"}]}`
+}
+
+// bulkRequest is that body with its headers.
+func bulkRequest(body string) string {
+	return fmt.Sprintf("POST /jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n", len(body)) + body
+}
+
+// A large body that stops one byte before its end gives its place to another one. Small bodies do not notice.
+func TestStalledBodyGivesItsPlaceUp(t *testing.T) {
+	s := newSystem(t, func(o *httpapi.Options) { o.Room = httpapi.NewRoom(16 << 20) })
+	addr := s.listen(func(*http.Server) {})
+	request := bulkRequest(largeBody(2_700_000))
+	stalled := make(chan string)
+	for range 2 { // there is room for two of this size
+		go func() { stalled <- exchange(t, addr, request[:len(request)-1], time.Minute) }()
+	}
+	for end := time.Now().Add(12 * time.Second); ; { // shorter than the time for a body
+		answer := exchange(t, addr, request, time.Minute)
+		select {
+		case first := <-stalled:
+			if !strings.HasPrefix(first, "HTTP/1.1 503 ") || !strings.Contains(first, "Retry-After: ") ||
+				!strings.Contains(first, "urn:windlass:problem:busy") {
+				t.Errorf("a stalled one: %.500q", first)
+			}
+			go func() { <-stalled }()
+			if !strings.HasPrefix(answer, "HTTP/1.1 201 ") {
+				answer = exchange(t, addr, request, time.Minute)
+			}
+			if !strings.HasPrefix(answer, "HTTP/1.1 201 ") {
+				t.Errorf("a complete one: %.300q", answer)
+			}
+			if answer := exchange(t, addr, "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+				"Content-Length: 16\r\nConnection: close\r\n\r\n"+`{"type":"email"}`, time.Minute); !strings.HasPrefix(answer,
+				"HTTP/1.1 201 ") {
+				t.Errorf("a small one: %.300q", answer)
+			}
+			return
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no stalled one gave its place up; the last complete one: %.300q", answer)
+		}
+	}
+}
+
+// A client that sends all of its body before it looks for an answer gets the answer, and no reset.
+func TestRefusedLargeBodiesAreAnswered(t *testing.T) {
+	s := newSystem(t)
+	addr := s.listen(func(*http.Server) {})
+	body := strings.Repeat(" ", 20_000_000)
+	for name, c := range map[string]struct{ head, status string }{
+		"too large":       {"POST /jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n", "413"},
+		"of another type": {"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n", "415"},
+		"compressed": {"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+			"Content-Encoding: gzip\r\n", "415"},
+		"with a bad key": {"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+			"Idempotency-Key: a b\r\n", "400"},
+		"at no path":          {"POST /nothing HTTP/1.1\r\nHost: localhost\r\n", "404"},
+		"by another method":   {"PUT /jobs HTTP/1.1\r\nHost: localhost\r\n", "405"},
+		"for another host":    {"POST /jobs HTTP/1.1\r\nHost: evil.example\r\n", "421"},
+		"from another origin": {"POST /jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n", "403"},
+	} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		if _, err := fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", c.head, len(body), body); err != nil {
+			t.Errorf("%s: sending: %v", name, err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status+" ") ||
+			!strings.Contains(string(answer), "Connection: close") || !strings.HasSuffix(string(answer), "}\n") {
+			t.Errorf("%s: %v, %.400q", name, err, answer)
+		}
+		conn.Close()
+	}
+	// Who asks first sends nothing, and is not waited for.
+	begin := time.Now()
+	answer := exchange(t, addr, "POST /jobs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 20000000\r\nExpect: 100-continue\r\n\r\n", 30*time.Second)
+	if !strings.HasPrefix(answer, "HTTP/1.1 413 ") || time.Since(begin) > 4*time.Second {
+		t.Errorf("%s after %s", answer, time.Since(begin))
+	}
+}
+
+// The store has its time from when the body is there: a body may take longer to arrive than an answer may take.
+func TestSlowBodyIsStored(t *testing.T) {
+	s := newSystem(t)
+	addr := s.listen(func(*http.Server) {})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const body = `{"type":"email"}`
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprintf(conn, "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body[:8])
+	<-time.After(4600 * time.Millisecond) // the time of an answer is 4.5 s
+	fmt.Fprint(conn, body[8:])
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 201 ") {
+		t.Errorf("%v, %.300q", err, answer)
+	}
+}

@@ -68,7 +68,7 @@ var (
 	rejected       = &kind{"rejected", http.StatusUnprocessableEntity, "The store cannot hold this", 0}
 	internal       = &kind{"internal", http.StatusInternalServerError, "Something went wrong here", 0}
 	unavailable    = &kind{"unavailable", http.StatusServiceUnavailable, "The store cannot be reached", 2}
-	busy           = &kind{"busy", http.StatusServiceUnavailable, "The store is locked by another request", 1}
+	busy           = &kind{"busy", http.StatusServiceUnavailable, "Other requests are in the way", 1}
 	outcomeUnknown = &kind{"outcome_unknown", http.StatusServiceUnavailable,
 		"It is not known whether this took effect", 2}
 	notReady           = &kind{"not_ready", http.StatusServiceUnavailable, "No jobs are accepted now", 2}
@@ -140,6 +140,14 @@ func problemOfRead(err error) *Problem {
 func (p *Problem) because(err error) *Problem {
 	p.cause = err
 	return p
+}
+
+// noRoom is the answer to a request that found no place in the Room in time.
+func noRoom(write bool) *Problem {
+	if write {
+		return busy.problem("Other requests take all the memory that there is for requests. Nothing was stored; try again.")
+	}
+	return busy.problem("Other requests take all the memory that there is for requests. Try again.")
 }
 
 // noPointer is for problemOf where there is no body to point into.

@@ -28,7 +28,8 @@ func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
 	reads[Submission](r, submit)
 	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
 	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk,
-		creates, fails(400, 409, 413, 415, 422, 503))
+		creates, describes(bulkLimits),
+		fails(400, 409, 413, 415, 422, 503))
 	reads[BulkSubmission](r, bulk)
 	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
 	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
@@ -62,8 +63,19 @@ func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
 	return r.h.OpenAPI()
 }
 
+const bulkLimits = "All jobs together may have 500,000 values and a body of 16 MiB. Numbers with an exponent may " +
+	"make the body up to 4 MiB longer when they are written out. Beyond that the answer is 413 or 422. Where the server " +
+	"has no memory for another large body now, the answer is 503 `busy`, and nothing was stored: repeat the request " +
+	"after Retry-After."
+
 // answerTimeout is how long an operation may wait for the store. The promise is an answer within 5 s.
 const answerTimeout = 4500 * time.Millisecond
+
+// timed is the input of an operation that limits its time itself. The body of a request may take longer to arrive than
+// an answer may take from there on.
+type timed interface {
+	limit(ctx context.Context) (context.Context, context.CancelFunc)
+}
 
 type routes struct {
 	a *api
@@ -81,8 +93,11 @@ func add[I, O any](
 		option(&op)
 	}
 	handle := func(ctx context.Context, in *I) (*O, error) {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
+		if _, ok := any(in).(timed); !ok {
+			limited, cancel := context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
+			ctx = limited
+		}
 		out, err := do(ctx, in)
 		var p *Problem
 		gone := ctx.Err() == context.Canceled // the client hung up: nobody gets the answer
@@ -105,6 +120,10 @@ func add[I, O any](
 }
 
 func creates(op *huma.Operation) { op.DefaultStatus = http.StatusCreated }
+
+func describes(text string) func(*huma.Operation) {
+	return func(op *huma.Operation) { op.Description = text }
+}
 
 // fails names the problems that a route may answer with, besides those of any request.
 func fails(statuses ...int) func(*huma.Operation) {

@@ -53,6 +53,11 @@ type BulkCreatedBody struct {
 }
 
 func (c BulkCreatedBody) writeTo(b *bytes.Buffer) error {
+	size := 0
+	for _, j := range c.Jobs {
+		size += 800 + len(j.job.Payload) + len(j.job.Result)
+	}
+	b.Grow(size) // at once, so that no copies of a large answer are made on the way
 	b.WriteString(`{"jobs":`)
 	if err := writeList(b, c.Jobs); err != nil {
 		return err
@@ -64,7 +69,7 @@ func (c BulkCreatedBody) writeTo(b *bytes.Buffer) error {
 // submitBulk serves POST /jobs/bulk.
 func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, error) {
 	receipt, err := a.store(ctx, in, body{
-		path: "/jobs/bulk", limit: max(maxBulkBodyBytes, a.bodyLimit()),
+		path: "/jobs/bulk", limit: a.bulkLimit(),
 		limits: canonjson.Limits{Bytes: a.opts.MaxPayloadBytes, Envelope: 3}, read: readBulk,
 		at: func(pointer string) string { return "/jobs" + pointer },
 	})
@@ -103,9 +108,10 @@ func (a *api) store(ctx context.Context, in *SubmitInput, b body) (jobs.Receipt,
 	none := jobs.Receipt{}
 	key, bad := idempotencyKey(in.r.Header)
 	if bad != nil {
+		in.w.(*answer).leaveLargeBody()
 		return none, bad
 	}
-	doc, bad := readBody(in.w, in.r, b.limit, b.limits)
+	doc, bad := readBody(&in.Request, b.limit, b.limits)
 	if bad != nil {
 		return none, bad
 	}
@@ -117,7 +123,12 @@ func (a *api) store(ctx context.Context, in *SubmitInput, b body) (jobs.Receipt,
 	if f.faults != nil {
 		return none, invalidBody(f.faults)
 	}
+	if !in.w.(*answer).held.jobs(ctx, len(list)) {
+		return none, noRoom(true)
+	}
 
+	ctx, cancel := in.limit(ctx)
+	defer cancel()
 	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, b.path, list)})
 	if err == nil {
 		return receipt, nil

@@ -10,7 +10,8 @@ import (
 
 var writers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// writeJSON writes v whole or not at all. It returns no error of w: then the client has hung up.
+// writeJSON writes v whole or not at all. It returns no error of w: then the client has hung up. An answer gets it by
+// send.
 func writeJSON(w io.Writer, v any) error {
 	b := writers.Get().(*bytes.Buffer)
 	defer func() {
@@ -22,7 +23,11 @@ func writeJSON(w io.Writer, v any) error {
 	err := encode(b, v)
 	if err == nil {
 		b.WriteByte('\n')
-		_, _ = w.Write(b.Bytes())
+		if out, ok := w.(*answer); ok {
+			out.send(b.Bytes())
+		} else {
+			_, _ = w.Write(b.Bytes())
+		}
 	}
 	return err
 }

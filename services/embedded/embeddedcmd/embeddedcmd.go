@@ -85,7 +85,8 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	// The same API twice: alone on its port, and beside the pages under /api, which its Location headers name.
 	options := httpapi.Options{
 		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining, Registry: prometheus.NewRegistry(),
-		MaxPayloadBytes: config.MaxPayloadBytes, AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
+		MaxPayloadBytes: config.MaxPayloadBytes, Room: httpapi.NewRoom(config.RequestMemoryBytes),
+		AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
 	}
 	api, err := httpapi.New(options)
 	if err != nil {

@@ -35,7 +35,7 @@ func Main(service settings.Service, args []string, usage string, serve func(cont
 		fmt.Fprintln(os.Stderr, usage)
 		return exitUsage
 	}
-	tune()
+	tune(service)
 	config, err := settings.Load(service, os.Environ())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: cannot start, the settings are wrong:\n%v\n", service, err)
@@ -57,11 +57,19 @@ func Main(service settings.Service, args []string, usage string, serve func(cont
 	return exitDone
 }
 
-// tune lets the heap grow fivefold between two garbage collections, unless GOGC says otherwise. The processes hold
+// tune sets what the Go runtime may take.
+//
+// It lets the heap grow fivefold between two garbage collections, unless GOGC says otherwise. The processes hold
 // little, so this costs some tens of megabytes, and GOMEMLIMIT still holds. With Go's default a busy process spends a
 // fifth of its CPU time on collections, and on growing the stacks that they shrink.
-func tune() {
+//
+// A process that takes requests, in a container with a memory limit, keeps to four fifths of it, unless GOMEMLIMIT says
+// otherwise. How much its requests may take together follows from that.
+func tune(service settings.Service) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
+	}
+	if limit := containerLimit("/"); os.Getenv("GOMEMLIMIT") == "" && service != settings.Worker && limit > 0 {
+		debug.SetMemoryLimit(limit / 5 * 4)
 	}
 }

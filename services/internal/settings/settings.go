@@ -75,7 +75,12 @@ type Config struct {
 
 	// Limits in size and time.
 	// MaxPayloadBytes is the limit of one job's payload, 1 KiB to 1 MiB.
-	MaxPayloadBytes    int           `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"`
+	MaxPayloadBytes int `env:"MAX_PAYLOAD_BYTES" envDefault:"262144" for:"api embedded"`
+	// RequestMemoryBytes is how much memory the bodies and answers of requests may take together, 16 MiB or more. 0: a
+	// part of the memory limit of the Go runtime, see httpapi.NewRoom.
+	RequestMemoryBytes int64 `env:"REQUEST_MEMORY_BYTES" envDefault:"0" for:"api embedded"`
+
+	// How long things are kept, and may take.
 	RetentionCompleted time.Duration `env:"RETENTION_COMPLETED" envDefault:"168h" for:"api worker embedded"`
 	RetentionFailed    time.Duration `env:"RETENTION_FAILED" envDefault:"2160h" for:"api worker embedded"`
 	// LeaseTTL is how long a worker that sends no heartbeat keeps its jobs.

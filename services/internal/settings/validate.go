@@ -126,6 +126,8 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 10_000, "WORKER_CONCURRENCY", "must be 1 to 10000")
 	check(c.FailRate >= 0 && c.FailRate <= 1, "FAIL_RATE", "must be 0 (never) to 1 (always)") // false for NaN, too
 	check(c.MaxPayloadBytes >= 1<<10 && c.MaxPayloadBytes <= 1<<20, "MAX_PAYLOAD_BYTES", "must be %d to %d", 1<<10, 1<<20)
+	check(c.RequestMemoryBytes == 0 || c.RequestMemoryBytes >= 16<<20, "REQUEST_MEMORY_BYTES",
+		"must be 0 (a part of GOMEMLIMIT) or at least %d", 16<<20)
 	const years = 100 * 365 * 24 * time.Hour
 	span("RETENTION_COMPLETED", c.RetentionCompleted, time.Second, years)
 	span("RETENTION_FAILED", c.RetentionFailed, time.Second, years)
