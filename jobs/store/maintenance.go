@@ -10,12 +10,17 @@ import (
 // Maintenance is the part of the Store for the chores. One process at a time does them: the one that holds the role,
 // see Lead.
 type Maintenance interface {
-	// Queues returns the names of the queues that have pending jobs, sorted.
-	Queues(ctx context.Context) ([]string, error)
+	// Heads returns hints, with In set, for the first due jobs of many queues. It walks over the places that have
+	// pending jobs: queue by queue, the urgent priorities of a queue first. A place costs one look into an index,
+	// however many jobs are there, so places without a due job cost nearly nothing. It does a bounded amount of work;
+	// see HeadsPage.Next for how to go on.
+	Heads(ctx context.Context, h Heads) (HeadsPage, error)
 
 	// Due returns hints, with In set, for pending jobs of a queue, in the order of the queue. These are the jobs that
-	// are due, or, if d.Ahead is not 0, those that are not due yet but will be within d.Ahead.
-	Due(ctx context.Context, d Due) ([]jobs.Hint, error)
+	// are due, or, if d.Ahead is not 0, those that are not due yet but will be within d.Ahead. With d.Types or
+	// d.Without it looks at no more than DueLooks jobs, so a page may hold fewer hints than d.Limit, or none, and still
+	// have a Next.
+	Due(ctx context.Context, d Due) (DuePage, error)
 
 	// Reap takes jobs back from lost workers. First it marks sessions dead that had expired at asOf. Then it takes back
 	// at most limit processing jobs: those whose session is dead or missing, and those whose deadline had passed more
@@ -42,12 +47,45 @@ type Maintenance interface {
 	Sessions(ctx context.Context) ([]Session, error)
 }
 
+// Place is where the pending jobs of one priority of a queue stand in the walk of Heads.
+type Place struct {
+	Queue    string
+	Priority int
+}
+
+// Heads selects the first jobs of many queues.
+type Heads struct {
+	After Place         // only places behind this one, which may be empty; the zero Place: from the first
+	Ahead time.Duration // 0: jobs that are due now; else also those that will be due within it
+	Later bool          // with Ahead: only those that are not due yet
+	Pairs int           // look at no more than so many places, 1..25,000
+	Each  int           // at most so many hints of a place, 1..5,000
+	Limit int           // at most so many hints in all, Each..5,000
+}
+
+// HeadsPage is a part of the walk of Heads.
+type HeadsPage struct {
+	Hints []jobs.Hint // in the order of the walk; those of one place in the order of the queue
+	Next  Place       // the After of the next call; the zero Place at the end
+}
+
+// DueLooks is how many jobs Due looks at in one call to find those that d.Types and d.Without select.
+const DueLooks = 50_000
+
 // Due selects pending jobs of a queue.
 type Due struct {
-	Queue string
-	After *jobs.Hint    // only jobs behind this place (Priority, RunAt, ID), which may be empty; nil: from the front
-	Ahead time.Duration // 0: jobs that are due now
-	Limit int           // 1..5,000
+	Queue   string
+	After   *jobs.Hint    // only jobs behind this place (Priority, RunAt, ID), which may be empty; nil: from the front
+	Ahead   time.Duration // 0: jobs that are due now
+	Types   []string      // only jobs of these types; empty: of every type
+	Without []string      // no jobs of these types
+	Limit   int           // 1..5,000
+}
+
+// DuePage is a part of what is due.
+type DuePage struct {
+	Hints []jobs.Hint
+	Next  *jobs.Hint // the After of the next call; nil at the end
 }
 
 // Reaped is a job that was taken back from its worker.

@@ -37,7 +37,7 @@ func everyCall(t *testing.T, s *Store) map[string]func() error {
 			return last(s.Settle(ctx, []store.Outcome{{ID: id, Session: id, Verb: store.VerbComplete}}))
 		},
 		"Progress": func() error { return s.Progress(ctx, []store.ProgressNote{{ID: id, Session: id}}) },
-		"Queues":   func() error { return last(s.Queues(ctx)) },
+		"Heads":    func() error { return last(s.Heads(ctx, store.Heads{Pairs: 1, Each: 1, Limit: 1})) },
 		"Due":      func() error { return last(s.Due(ctx, store.Due{Queue: "default", Limit: 1})) },
 		"Reap":     func() error { return last(s.Reap(ctx, time.Now(), 1)) },
 		"Prune":    func() error { return last(s.Prune(ctx, store.Prune{Limit: 1})) },

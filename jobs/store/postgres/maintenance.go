@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -10,29 +11,82 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// pendingQueues is a recursive CTE all_queues (name). It jumps from queue to queue in the index instead of reading
-// every entry. Its last row is NULL.
-const pendingQueues = `all_queues AS (
-		(SELECT j.queue AS name FROM windlass.jobs j WHERE j.status = 'pending' ORDER BY j.queue LIMIT 1)
+// duePlaces is a recursive CTE p (queue, priority, first, nth): the pairs of a queue and a priority that have pending jobs,
+// and when the first job of each is due. It goes on behind the pair ($1, $2). It jumps from pair to pair in the index
+// instead of reading every entry, and no further than its reader asks for: $3 pairs at most.
+const duePlaces = `p AS (
+		SELECT $1::text COLLATE "C" AS queue, $2::int AS priority, NULL::timestamptz AS first, 0 AS nth
 		UNION ALL
-		SELECT (SELECT j.queue FROM windlass.jobs j WHERE j.status = 'pending' AND j.queue > a.name
-			ORDER BY j.queue LIMIT 1)
-		FROM all_queues a WHERE a.name IS NOT NULL
+		SELECT n.queue, n.priority::int, n.run_at, p.nth + 1 FROM p CROSS JOIN LATERAL (
+			(SELECT j.queue, j.priority, j.run_at FROM windlass.jobs j
+				WHERE j.status = 'pending' AND j.queue = p.queue AND j.priority < p.priority
+				ORDER BY j.queue, j.priority DESC, j.run_at, j.id LIMIT 1)
+			UNION ALL
+			(SELECT j.queue, j.priority, j.run_at FROM windlass.jobs j
+				WHERE j.status = 'pending' AND j.queue > p.queue
+				ORDER BY j.queue, j.priority DESC, j.run_at, j.id LIMIT 1)
+			LIMIT 1
+		) AS n WHERE p.nth < $3::int
 	)`
 
-const nameQueues = `WITH RECURSIVE ` + pendingQueues + ` SELECT a.name FROM all_queues a WHERE a.name IS NOT NULL
-	ORDER BY a.name`
+// dueHeads returns the hints of the pairs whose first job is due, and at least one row for the last of $3 pairs. It looks
+// for jobs that are due within $4, and with $5 only for those that are not due yet.
+const dueHeads = `WITH RECURSIVE ` + duePlaces + `
+	SELECT p.queue, p.priority, p.nth = $3::int, d.id, d.type, d.run_at, d.suspect, d.due_in
+	FROM p LEFT JOIN LATERAL (
+		SELECT j.id, j.type, j.run_at, j.lease_losses > 0 AS suspect, ` + dueIn + ` AS due_in FROM windlass.jobs j
+		WHERE p.first <= now() + $4::bigint * interval '1 microsecond'
+			AND j.status = 'pending' AND j.queue = p.queue AND j.priority = p.priority::smallint
+			AND j.run_at <= now() + $4::bigint * interval '1 microsecond'
+			AND j.run_at > CASE WHEN $5::bool THEN now() ELSE '-infinity' END
+		ORDER BY j.run_at, j.id LIMIT $6::int
+	) AS d ON true
+	WHERE p.nth > 0 AND (d.id IS NOT NULL OR p.nth = $3::int) LIMIT $7::int`
 
-// Queues names the queues that have pending jobs.
-func (s *Store) Queues(ctx context.Context) ([]string, error) {
-	var names []string
-	err := s.maintenance.read(ctx, "name queues", statement{nameQueues, nil, each(func(rows results) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
-	})})
-	return names, err
+// Heads returns hints for the first due jobs of many queues.
+func (s *Store) Heads(ctx context.Context, h store.Heads) (store.HeadsPage, error) {
+	limit := min(max(h.Limit, 1), 5000)
+	pairs, share := min(max(h.Pairs, 1), 25_000), min(max(h.Each, 1), limit)
+	var page store.HeadsPage
+	var place store.Place
+	var queue, kind repeated
+	var id pgtype.UUID
+	var runAt pgtype.Timestamptz
+	var suspect pgtype.Bool
+	var in pgtype.Int8
+	rows, last := 0, false
+	err := s.maintenance.read(ctx, "read due heads", statement{
+		sql: dueHeads,
+		args: []any{h.After.Queue, int32(h.After.Priority), int32(pairs), micros(h.Ahead), h.Later, int32(share),
+			int32(limit)},
+		scan: each(func(row results) error {
+			err := row.Scan(&queue, &place.Priority, &last, &id, &kind, &runAt, &suspect, &in)
+			rows++
+			place.Queue = queue.text
+			if id.Valid && err == nil {
+				page.Hints = append(page.Hints, jobs.Hint{
+					ID: id.String(), Queue: place.Queue, Type: kind.text, Priority: place.Priority, RunAt: utc(runAt),
+					Suspect: suspect.Bool, In: time.Duration(in.Int64) * time.Microsecond,
+				})
+			}
+			return err
+		}),
+	})
+	if err != nil {
+		return store.HeadsPage{}, err
+	}
+	if last || rows == limit {
+		page.Next = place
+	}
+	if rows == limit {
+		// The last pair may have been cut. If so it is left to the next page, so that each pair is read whole.
+		from := slices.IndexFunc(page.Hints, func(h jobs.Hint) bool { return h.Queue == place.Queue && h.Priority == place.Priority })
+		if from > 0 && len(page.Hints)-from < share {
+			page.Hints = page.Hints[:from]
+			page.Next = store.Place{Queue: page.Hints[from-1].Queue, Priority: page.Hints[from-1].Priority}
+		}
+	}
+	return page, nil
 }
 
 // dueJobs reads one priority after the other, so that it does not read future rows of an urgent priority before due
@@ -50,8 +104,16 @@ const dueJobs = `SELECT d.*
 		ORDER BY j.run_at, j.id LIMIT $6::int
 	) AS d LIMIT $6::int`
 
+// dueOfTypes filters what dueJobs reads. No index has the type, and a queue may begin with a million jobs of other types:
+// it looks at $6 jobs at most, and returns the last of them too, whether it fits or not.
+const dueOfTypes = `SELECT l.* FROM (
+		SELECT d.*, row_number() OVER () AS nth,
+			(cardinality($7::text[]) = 0 OR d.type = ANY ($7::text[])) AND d.type <> ALL ($8::text[]) AS fits
+		FROM (` + dueJobs + `) AS d (id, queue, type, priority, run_at, suspect, due_in)
+	) AS l WHERE l.fits OR l.nth = $6::int LIMIT $9::int`
+
 // Due returns hints for pending jobs of a queue.
-func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
+func (s *Store) Due(ctx context.Context, d store.Due) (store.DuePage, error) {
 	priority, runAt, id := jobs.MaxPriority+1, time.Unix(0, 0), pgtype.UUID{Valid: true}
 	if d.After != nil {
 		priority, runAt = d.After.Priority, d.After.RunAt
@@ -59,13 +121,41 @@ func (s *Store) Due(ctx context.Context, d store.Due) ([]jobs.Hint, error) {
 		id.Valid = true
 	}
 	limit := min(max(d.Limit, 0), 5000)
-	hints := make([]jobs.Hint, 0, limit)
-	err := s.maintenance.read(ctx, "read due jobs", statement{
-		sql:  dueJobs,
-		args: []any{d.Queue, int32(priority), runAt, id, micros(d.Ahead), int32(limit)},
-		scan: (&hintRow{}).into(&hints),
+	page := store.DuePage{Hints: make([]jobs.Hint, 0, limit)}
+	args := []any{d.Queue, int32(priority), runAt, id, micros(d.Ahead)}
+	if len(d.Types)+len(d.Without) == 0 {
+		err := s.maintenance.read(ctx, "read due jobs", statement{
+			dueJobs, append(args, int32(limit)), (&hintRow{}).into(&page.Hints),
+		})
+		if len(page.Hints) == limit && limit > 0 {
+			page.Next = &page.Hints[limit-1]
+		}
+		return page, err
+	}
+	var row hintRow
+	var nth int64
+	var fits bool
+	rows := 0
+	dest := append(row.dest(), &nth, &fits)
+	err := s.maintenance.read(ctx, "read due jobs of some types", statement{
+		dueOfTypes,
+		append(args, int32(store.DueLooks), notNil(d.Types), notNil(d.Without), int32(limit)),
+		each(func(r results) error {
+			if err := r.Scan(dest...); err != nil {
+				return err
+			}
+			rows++
+			h := row.value()
+			if fits {
+				page.Hints = append(page.Hints, h)
+			}
+			if rows == limit || nth == store.DueLooks {
+				page.Next = &h
+			}
+			return nil
+		}),
 	})
-	return hints, err
+	return page, err
 }
 
 // askLead always returns a row. It writes only where the lease is free or ours.

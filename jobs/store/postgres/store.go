@@ -71,7 +71,8 @@ type Store struct {
 
 	home        atomic.Pointer[database] // of this Store; nil until InsertTx or CompleteTx needs it
 	opened      time.Time
-	lockedUntil atomic.Int64 // claims use SKIP LOCKED until then; nanoseconds since opened
+	lockedUntil atomic.Int64                // claims use SKIP LOCKED until then; nanoseconds since opened
+	walked      atomic.Pointer[store.Place] // where dueQueues goes on; nil or the zero Place: at the first queue
 }
 
 var _ store.Store = (*Store)(nil)

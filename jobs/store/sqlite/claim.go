@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -25,17 +26,54 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed
 		if err != nil || !alive {
 			return err
 		}
-		if len(c.IDs) == 0 {
-			claimed, err = tx.claimNext(c)
-		} else {
+		if len(c.IDs) > 0 {
 			claimed, err = tx.claimIDs(c)
+			return err
 		}
+		if len(c.Queues) == 0 {
+			if c.Queues, err = s.dueQueues(tx); err != nil {
+				return err
+			}
+		}
+		claimed, err = tx.claimNext(c)
 		return err
 	})
 	if err != nil {
 		return store.Claimed{}, err
 	}
 	return claimed, nil
+}
+
+const (
+	// claimPlaces is how many pairs of a queue and a priority a claim of the next jobs of any queue looks at. With more of
+	// them the next claim goes on behind.
+	claimPlaces = 4000
+	// claimQueues is how many queues with due jobs such a claim goes through.
+	claimQueues = 1000
+)
+
+// dueQueues names queues that have due jobs, in random order. Where there are many names it goes on with each call.
+func (s *Store) dueQueues(tx *tx) (names []string, err error) {
+	at := s.walked // changed by transactions only, of which there is one at a time
+	due, last, rows := false, false, 0
+	err = each(tx.query, func(row *sql.Rows) (bool, error) {
+		err := row.Scan(&at.Queue, &at.Priority, &due, &last)
+		rows++
+		if due && (len(names) == 0 || names[len(names)-1] != at.Queue) {
+			names = append(names, at.Queue)
+		}
+		return true, err
+	}, duePlaces+` SELECT queue, priority, first <= ?4, nth = ?3 FROM p WHERE nth > 0 AND (first <= ?4 OR nth = ?3) LIMIT ?5`,
+		at.Queue, at.Priority, claimPlaces, tx.now, claimQueues)
+	if err != nil {
+		return nil, err
+	}
+	if !last && rows < claimQueues {
+		at = store.Place{} // the end was reached
+	}
+	s.walked = at
+	rand.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
+	return names, nil
 }
 
 // takeSQL claims those of the ids that are pending, due and of a served type: either the suspects or the others. The
@@ -116,14 +154,8 @@ func (tx *tx) servedTypes() ([]string, error) {
 
 // claimNext claims the first jobs of the queues.
 func (tx *tx) claimNext(c store.Claim) (claimed store.Claimed, err error) {
-	queues := c.Queues
-	if len(queues) == 0 {
-		if queues, err = pendingQueues(tx.query); err != nil {
-			return claimed, err
-		}
-	}
 	var plain, suspects []string
-	for _, queue := range queues {
+	for _, queue := range c.Queues {
 		err := walk(tx.query, store.Due{Queue: queue}, tx.now, func(priority int) (bool, error) {
 			enough := false
 			err := each(tx.query, func(row *sql.Rows) (bool, error) {

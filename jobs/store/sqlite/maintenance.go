@@ -1,37 +1,98 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// Queues implements store.Maintenance.
-func (s *Store) Queues(ctx context.Context) (queues []string, err error) {
-	err = s.view(ctx, "queues", func(q query) (err error) {
-		queues, err = pendingQueues(q)
+// duePlaces is a recursive CTE p (queue, priority, first, nth): the pairs of a queue and a priority that have pending
+// jobs, and when the first job of each is due. It goes on behind the pair (?1, ?2). It jumps from pair to pair in the
+// index, and no further than its reader asks for: ?3 pairs at most.
+const duePlaces = `WITH RECURSIVE p (queue, priority, first, nth) AS (
+		SELECT ?1, ?2, NULL, 0
+		UNION ALL
+		SELECT j.queue, j.priority, j.run_at, p.nth + 1 FROM p CROSS JOIN jobs j ON j.rowid = coalesce(
+			(SELECT rowid FROM jobs INDEXED BY jobs_due
+				WHERE status = 'pending' AND queue = p.queue AND priority < p.priority
+				ORDER BY priority DESC, run_at, id LIMIT 1),
+			(SELECT rowid FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue > p.queue
+				ORDER BY queue, priority DESC, run_at, id LIMIT 1))
+		WHERE p.nth < ?3
+	)`
+
+// dueHeads returns the hints of the pairs whose first job is due before ?4, and at least one row for the last of ?3
+// pairs. It looks for jobs that are due after ?5. The rows of one pair are in no particular order.
+const dueHeads = duePlaces + `
+	SELECT p.queue, p.priority, p.nth = ?3, d.id, d.type, d.run_at, d.lease_losses > 0
+	FROM p LEFT JOIN jobs d ON d.rowid IN (
+		SELECT rowid FROM jobs INDEXED BY jobs_due
+		WHERE p.first <= ?4 AND status = 'pending' AND queue = p.queue AND priority = p.priority
+			AND run_at > ?5 AND run_at <= ?4 ORDER BY run_at, id LIMIT ?6)
+	WHERE p.nth > 0 AND (d.id IS NOT NULL OR p.nth = ?3) LIMIT ?7`
+
+// Heads implements store.Maintenance.
+func (s *Store) Heads(ctx context.Context, h store.Heads) (page store.HeadsPage, err error) {
+	limit := min(max(h.Limit, 1), 5000)
+	pairs, share := min(max(h.Pairs, 1), 25_000), min(max(h.Each, 1), limit)
+	err = s.view(ctx, "due heads", func(q query) error {
+		now := s.now()
+		from := int64(math.MinInt64)
+		if h.Later {
+			from = now
+		}
+		var place store.Place
+		rows, last := 0, false
+		err := each(q, func(row *sql.Rows) (bool, error) {
+			var id, kind sql.NullString
+			var runAt sql.NullInt64
+			var suspect sql.NullBool
+			err := row.Scan(&place.Queue, &place.Priority, &last, &id, &kind, &runAt, &suspect)
+			rows++
+			if id.Valid {
+				page.Hints = append(page.Hints, jobs.Hint{
+					ID: id.String, Queue: place.Queue, Type: kind.String, Priority: place.Priority,
+					RunAt: timeOf(runAt.Int64), In: spanOf(runAt.Int64 - now), Suspect: suspect.Bool,
+				})
+			}
+			return true, err
+		}, dueHeads, h.After.Queue, h.After.Priority, pairs, now+h.Ahead.Microseconds(), from, share, limit)
+		if last || rows == limit {
+			page.Next = place
+		}
+		if rows == limit {
+			// The last pair may have been cut. If so it is left to the next page, so that each pair is read whole.
+			from := slices.IndexFunc(page.Hints, func(h jobs.Hint) bool { return placeOf(h) == place })
+			if from > 0 && len(page.Hints)-from < share {
+				page.Hints, page.Next = page.Hints[:from], placeOf(page.Hints[from-1])
+			}
+		}
 		return err
 	})
-	return queues, err
+	if err != nil {
+		return store.HeadsPage{}, err
+	}
+	for rest := page.Hints; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(h jobs.Hint) bool { return placeOf(h) != placeOf(rest[0]) })
+		if n < 0 {
+			n = len(rest)
+		}
+		slices.SortFunc(rest[:n], func(a, b jobs.Hint) int {
+			return cmp.Or(a.RunAt.Compare(b.RunAt), cmp.Compare(a.ID, b.ID))
+		})
+		rest = rest[n:]
+	}
+	return page, nil
 }
 
-// pendingQueues skips from queue to queue in the index, so a long queue costs no more than a short one.
-func pendingQueues(q query) (queues []string, err error) {
-	at, found := "", true
-	for {
-		// Names are never empty.
-		found, err = first(q, []any{&at}, `SELECT queue FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue > ?1
-			ORDER BY queue LIMIT 1`, at)
-		if err != nil || !found {
-			return queues, err
-		}
-		queues = append(queues, at)
-	}
-}
+func placeOf(h jobs.Hint) store.Place { return store.Place{Queue: h.Queue, Priority: h.Priority} }
 
 // walk calls visit with each priority that a queue has, the most urgent first, beginning at d.After, until more is
 // false. Within one priority the jobs that are due come first, so jobs that are due later cost nothing.
@@ -55,10 +116,18 @@ func walk(q query, d store.Due, now int64, visit func(priority int) (more bool, 
 	}
 }
 
-// Due implements store.Maintenance.
-func (s *Store) Due(ctx context.Context, d store.Due) (hints []jobs.Hint, err error) {
+// Due implements store.Maintenance. With a filter it reads jobs of every type and leaves out those that do not fit.
+func (s *Store) Due(ctx context.Context, d store.Due) (page store.DuePage, err error) {
+	filtered := len(d.Types)+len(d.Without) > 0
+	fits := func(kind string) bool {
+		return (len(d.Types) == 0 || slices.Contains(d.Types, kind)) && !slices.Contains(d.Without, kind)
+	}
 	err = s.view(ctx, "due", func(q query) error {
-		now := s.now()
+		now, looks := s.now(), d.Limit
+		if filtered {
+			looks = store.DueLooks
+		}
+		seen := 0
 		return walk(q, d, now, func(priority int) (bool, error) {
 			afterAt, afterID := int64(math.MinInt64), ""
 			if d.After != nil && d.After.Priority == priority {
@@ -67,17 +136,27 @@ func (s *Store) Due(ctx context.Context, d store.Due) (hints []jobs.Hint, err er
 			if d.Ahead > 0 {
 				afterAt = max(afterAt, now)
 			}
-			more, err := all(q, scanHint(now), `SELECT `+hinted+` FROM jobs INDEXED BY jobs_due
+			scan, more := scanHint(now), true
+			err := each(q, func(row *sql.Rows) (bool, error) {
+				h, err := scan(row)
+				seen++
+				if fits(h.Type) {
+					page.Hints = append(page.Hints, h)
+				}
+				if more = len(page.Hints) < d.Limit && seen < looks; !more {
+					page.Next = &h
+				}
+				return more, err
+			}, `SELECT `+hinted+` FROM jobs INDEXED BY jobs_due
 				WHERE status = 'pending' AND queue = ?1 AND priority = ?2 AND run_at <= ?3 AND (run_at, id) > (?4, ?5)
-				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Ahead.Microseconds(), afterAt, afterID, d.Limit-len(hints))
-			hints = append(hints, more...)
-			return len(hints) < d.Limit, err
+				ORDER BY run_at, id LIMIT ?6`, d.Queue, priority, now+d.Ahead.Microseconds(), afterAt, afterID, looks-seen)
+			return more, err
 		})
 	})
 	if err != nil {
-		return nil, err
+		return store.DuePage{}, err
 	}
-	return hints, nil
+	return page, nil
 }
 
 // grace is how long after its deadline a job stays with its worker.

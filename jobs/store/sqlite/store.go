@@ -52,7 +52,8 @@ type Store struct {
 	wall   func() time.Time
 	latest atomic.Int64 // the newest time that now has returned, in microseconds
 
-	repairing sync.Mutex // held by Repair
+	repairing sync.Mutex  // held by Repair
+	walked    store.Place // where dueQueues goes on; the zero Place: at the first queue
 }
 
 var (

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ var claiming = area{name: "Claim", cases: []behaviour{
 	{"NextGoesByTheOrderOfQueues", claimNextQueues},
 	{"NextPassesOverForeignTypes", claimNextTypes},
 	{"NextKeepsTheLimitOnSuspects", claimNextSuspects},
+	{"NextFindsALoneJobBesideManyQueues", claimNextOfMany},
 	{"DrainingSessionGetsNothing", claimDraining},
 	{"DeadSessionGetsNothing", claimDead},
 	{"UnknownSessionGetsNothing", claimUnknownSession},
@@ -149,6 +151,26 @@ func (f *fixture) suspects(n int) []jobs.Job {
 		is(f, "suspect", all[i].Suspect(), true)
 	}
 	return all
+}
+
+func claimNextOfMany(f *fixture) {
+	session := f.worker()
+	const names = 4500 // more than one claim looks at
+	for from := 0; from < names; from += 500 {
+		list := make([]jobs.New, 500)
+		for i := range list {
+			list[i] = job(inQueue(fmt.Sprintf("tenant-%05d", from+i)), after(time.Hour))
+		}
+		f.submitAll(list...)
+	}
+	for _, queue := range []string{"a", "z"} {
+		want := f.submit(inQueue(queue))
+		var got []string
+		for range 3 {
+			got = append(got, ids(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 10}).Jobs)...)
+		}
+		is(f, "claimed from "+queue, jsonOf(got), jsonOf([]string{want.ID}))
+	}
 }
 
 func claimDraining(f *fixture) {

@@ -15,20 +15,27 @@ var feeding = area{name: "Feed", cases: []behaviour{
 	{"AfterContinues", dueAfter},
 	{"AfterContinuesOverTies", dueTies},
 	{"SuspectsAreMarked", dueSuspects},
-	{"QueuesWithPendingJobs", queueNames},
+	{"DueOfSomeTypes", dueTypes},
+	{"HeadsOfAllQueues", headsOfAll},
+	{"HeadsOfDeepQueues", headsShare},
 }}
 
 func (f *fixture) due(d store.Due) []jobs.Hint {
 	f.Helper()
+	return f.duePage(d).Hints
+}
+
+func (f *fixture) duePage(d store.Due) store.DuePage {
+	f.Helper()
 	if d.Queue == "" {
 		d.Queue = jobs.DefaultQueue
 	}
-	hints, err := f.store.Due(f.Context(), d)
+	page, err := f.store.Due(f.Context(), d)
 	f.check(err, "due")
-	if len(hints) > d.Limit {
-		f.Fatalf("due: %d hints, limit %d", len(hints), d.Limit)
+	if len(page.Hints) > d.Limit {
+		f.Fatalf("due: %d hints, limit %d", len(page.Hints), d.Limit)
 	}
-	return hints
+	return page
 }
 
 func dueOrder(f *fixture) {
@@ -75,17 +82,15 @@ func dueAhead(f *fixture) {
 }
 
 // rest reads a queue to its end, page by page.
-func (f *fixture) rest(limit int, ahead time.Duration) []string {
+func (f *fixture) rest(d store.Due) []string {
 	f.Helper()
 	var all []string
-	var from *jobs.Hint
 	for range 1000 {
-		hints := f.due(store.Due{Limit: limit, After: from, Ahead: ahead})
-		if len(hints) == 0 {
+		page := f.duePage(d)
+		all = append(all, hintIDs(page.Hints)...)
+		if d.After = page.Next; d.After == nil {
 			return all
 		}
-		all = append(all, hintIDs(hints)...)
-		from = &hints[len(hints)-1]
 	}
 	f.Fatal("due has no end")
 	return nil
@@ -100,8 +105,8 @@ func dueAfter(f *fixture) {
 		}
 	}
 	for _, limit := range []int{1, 2, 4, 100} {
-		is(f, "all ahead in order", jsonOf(f.rest(limit, time.Hour)), jsonOf(want))
-		is(f, "all that are due in order", jsonOf(f.rest(limit, 0)), jsonOf(due))
+		is(f, "all ahead in order", jsonOf(f.rest(store.Due{Limit: limit, Ahead: time.Hour})), jsonOf(want))
+		is(f, "all that are due in order", jsonOf(f.rest(store.Due{Limit: limit})), jsonOf(due))
 	}
 }
 
@@ -112,7 +117,7 @@ func dueTies(f *fixture) {
 	want := append(slices.Sorted(slices.Values(ids(all))), other.ID)
 	is(f, "one run time", all[0].RunAt, all[29].RunAt)
 	for _, limit := range []int{1, 7, 30, 31} {
-		is(f, "all in order", jsonOf(f.rest(limit, 0)), jsonOf(want))
+		is(f, "all in order", jsonOf(f.rest(store.Due{Limit: limit})), jsonOf(want))
 	}
 	// The job at the place may be gone.
 	gone := jobs.Hint{ID: want[10], Priority: 1, RunAt: all[0].RunAt}
@@ -130,16 +135,87 @@ func dueSuspects(f *fixture) {
 	is(f, "due", len(f.due(store.Due{Limit: 10})), 2)
 }
 
-func queueNames(f *fixture) {
-	session := f.worker()
-	for _, queue := range []string{"zeta", "alpha", "mid", "alpha"} {
-		f.submit(inQueue(queue))
+func dueTypes(f *fixture) {
+	var mail, image, video []string
+	for i := range 6 { // two priorities, types in turn
+		p := priority(1 - i/3)
+		mail = append(mail, f.submit(ofType("mail"), p).ID)
+		image = append(image, f.submit(ofType("image"), p).ID)
+		video = append(video, f.submit(ofType("video"), p).ID)
 	}
-	f.submit(inQueue("future"), after(time.Hour))
+	for _, limit := range []int{1, 2, 5, 100} {
+		is(f, "one type", jsonOf(f.rest(store.Due{Limit: limit, Types: []string{"image"}})), jsonOf(image))
+		is(f, "without two", jsonOf(f.rest(store.Due{Limit: limit, Without: []string{"image", "video", "no"}})), jsonOf(mail))
+		is(f, "one of two", jsonOf(f.rest(store.Due{
+			Limit: limit, Types: []string{"video", "image"}, Without: []string{"image"},
+		})), jsonOf(video))
+		is(f, "a type that nobody uses", len(f.rest(store.Due{Limit: limit, Types: []string{"no"}})), 0)
+	}
+	for _, h := range f.due(store.Due{Limit: 100, Types: []string{"mail"}}) {
+		is(f, "type", h.Type, "mail")
+	}
+}
+
+// heads walks over all queues, page by page.
+func (f *fixture) heads(h store.Heads) []jobs.Hint {
+	f.Helper()
+	var all []jobs.Hint
+	for range 1000 {
+		page, err := f.store.Heads(f.Context(), h)
+		f.check(err, "heads")
+		if len(page.Hints) > h.Limit {
+			f.Fatalf("heads: %d hints, limit %d", len(page.Hints), h.Limit)
+		}
+		all = append(all, page.Hints...)
+		if h.After = page.Next; h.After == (store.Place{}) {
+			return all
+		}
+	}
+	f.Fatal("heads has no end")
+	return nil
+}
+
+func headsOfAll(f *fixture) {
+	session := f.worker()
 	f.running(session, inQueue("busy"))
 	f.completed(session, inQueue("done"))
 	f.dead(session, "x", inQueue("dead"))
-	names, err := f.store.Queues(f.Context())
-	f.check(err, "queues")
-	is(f, "queues", jsonOf(names), jsonOf([]string{"alpha", "future", "mid", "zeta"}))
+	is(f, "without a due job", len(f.heads(store.Heads{Pairs: 10, Each: 1, Limit: 1})), 0)
+	var due, ahead, later []string
+	for _, queue := range []string{"alpha", "mid", "zeta"} {
+		for _, p := range []int{7, 0, -10} {
+			first := f.submit(inQueue(queue), priority(p)).ID
+			second := f.submit(inQueue(queue), priority(p)).ID
+			soon := f.submit(inQueue(queue), priority(p), after(time.Minute)).ID
+			f.submit(inQueue(queue), priority(p), after(time.Hour))
+			due = append(due, first, second)
+			ahead = append(ahead, first, second, soon)
+			later = append(later, soon)
+		}
+		f.submit(inQueue(queue+"-later"), after(time.Hour))
+	}
+	for _, pairs := range []int{1, 2, 5, 100} {
+		for _, limit := range []int{3, 4, 7, 100} {
+			h := store.Heads{Pairs: pairs, Each: 3, Limit: limit}
+			is(f, "due", jsonOf(hintIDs(f.heads(h))), jsonOf(due))
+			h.Ahead = 2 * time.Minute
+			is(f, "due within two minutes", jsonOf(hintIDs(f.heads(h))), jsonOf(ahead))
+			h.Later = true
+			is(f, "later, within two minutes", jsonOf(hintIDs(f.heads(h))), jsonOf(later))
+		}
+	}
+	for _, h := range f.heads(store.Heads{Pairs: 100, Each: 3, Limit: 100, Ahead: 2 * time.Minute}) {
+		f.hinted(h)
+	}
+}
+
+func headsShare(f *fixture) {
+	var want []string
+	for _, queue := range []string{"a", "b", "c"} {
+		all := slices.Sorted(slices.Values(ids(f.submitMany(20, inQueue(queue)))))
+		want = append(want, all[:4]...)
+	}
+	for _, limit := range []int{4, 5, 9, 100} {
+		is(f, "the first four of each", jsonOf(hintIDs(f.heads(store.Heads{Pairs: 2, Each: 4, Limit: limit}))), jsonOf(want))
+	}
 }
