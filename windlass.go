@@ -62,6 +62,8 @@ type Options struct {
 	RetentionFailed time.Duration
 	// MaxPayloadBytes bounds one payload in canonical form; jobs.MaxPayloadBytes if 0.
 	MaxPayloadBytes int
+	// MaxQueues is how many queues there may be; jobs.DefaultMaxQueues if 0. A job that would make another one is refused.
+	MaxQueues int
 
 	// SkipMigration leaves the store's schema alone: somebody else brings it up to date (see `windlass migrate`).
 	SkipMigration bool
@@ -132,7 +134,7 @@ func (a *App) prepare() (err error) {
 	_, unfit := engine.NewWorker(check)
 	a.client, err = engine.NewClient(engine.ClientOptions{
 		Store: a.opts.Store, Queue: a.queue, Bus: a.queue, Registry: a.registry, Log: a.opts.Log,
-		MaxPayloadBytes: a.opts.MaxPayloadBytes,
+		MaxPayloadBytes: a.opts.MaxPayloadBytes, MaxQueues: a.opts.MaxQueues,
 	})
 	unfit = errors.Join(unfit, err)
 	a.maintenance, err = engine.NewMaintenance(engine.MaintenanceOptions{

@@ -26,6 +26,7 @@ const (
 	MaxResultBytes   = 256 << 10            // of a result's canonical form; a larger one is not stored
 	MaxErrorBytes    = 4 << 10              // of an error's text, stack included; the rest is cut
 	MaxBulk          = 1000                 // jobs in one submission
+	DefaultMaxQueues = 10_000               // queues that there may be; a setting may lower or raise it
 	MaxLeaseLosses   = 3                    // lost leases in a row before a job is given up as worker_lost
 	MaxReleases      = 5                    // times that a job is handed back without using up an attempt
 )

@@ -42,6 +42,8 @@ func (s *weightless) Insert(_ context.Context, subs []jobs.Submission) ([]jobs.R
 	return receipts, nil
 }
 
+func (s *weightless) UseQueues(context.Context, []string, int) ([]string, error) { return nil, nil }
+
 func (s *weightless) Register(context.Context, store.Session, []jobs.Type, time.Duration) error {
 	return nil
 }

@@ -29,6 +29,9 @@ type ClientOptions struct {
 	Log      *slog.Logger   // slog.Default() if nil
 
 	MaxPayloadBytes int // of one payload's canonical form; jobs.MaxPayloadBytes if 0
+	// MaxQueues is how many queues there may be, jobs.DefaultMaxQueues if 0. A submission that would make another one is
+	// refused. Queues that are there always take jobs.
+	MaxQueues int
 }
 
 // Client submits jobs, reads them, and retries, cancels and deletes them. Many goroutines should share one: jobs that
@@ -43,11 +46,13 @@ type Client struct {
 	close   func() // closes closed
 
 	schemas  schemas
+	queues   queueNames
 	calls    singleflight.Group
 	stats    cached[store.Stats]
 	sessions cached[[]store.Session]
 	ended    cached[[]store.Session]
 	types    cached[[]jobs.Type]
+	counted  cached[[]store.QueueStats]
 	probe    cached[bool]
 }
 
@@ -59,6 +64,7 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	check.required("Bus", opts.Bus)
 	check.required("Registry", opts.Registry)
 	notNegative(&check, "MaxPayloadBytes", opts.MaxPayloadBytes)
+	notNegative(&check, "MaxQueues", opts.MaxQueues)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -67,6 +73,9 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	}
 	if opts.MaxPayloadBytes == 0 {
 		opts.MaxPayloadBytes = jobs.MaxPayloadBytes
+	}
+	if opts.MaxQueues == 0 {
+		opts.MaxQueues = jobs.DefaultMaxQueues
 	}
 	c := &Client{
 		opts: opts, log: opts.Log, schemas: schemas{log: opts.Log},

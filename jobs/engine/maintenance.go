@@ -96,6 +96,7 @@ func (m *Maintenance) timetable() []chore {
 		{"mirror dead", time.Minute, m.mirrorDead},     // for people who look into the Queue
 		{"prune", time.Minute, m.prune},                // what is past its retention
 		{"recount", 2 * time.Second, m.recount},        // numbers that somebody has made wrong by hand
+		{"tidy queues", time.Minute, m.tidyQueues},     // the names of queues
 		{"register", 5 * time.Second, m.register},      // the installation, for others on the same Queue
 	}
 }

@@ -28,7 +28,7 @@ import (
 // jobs.ErrKeyGone, jobs.ErrBusy, jobs.ErrRejected and jobs.ErrUnavailable, where nothing was stored; anything else
 // wraps jobs.ErrOutcomeUnknown: repeat it with the same key to find out.
 func (c *Client) Submit(ctx context.Context, s jobs.Submission) (jobs.Receipt, error) {
-	s, err := c.complete(ctx, s)
+	s, err := c.complete(ctx, nil, s)
 	if err != nil {
 		return jobs.Receipt{}, err
 	}
@@ -76,8 +76,9 @@ func known(err error) error {
 // maxFaults is how many faults an InvalidError lists at most.
 const maxFaults = 100
 
-// complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in.
-func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submission, error) {
+// complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in. tx is the transaction
+// of the caller, or nil.
+func (c *Client) complete(ctx context.Context, tx any, s jobs.Submission) (jobs.Submission, error) {
 	if len(s.Jobs) == 0 || len(s.Jobs) > jobs.MaxBulk {
 		detail := fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)
 		return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: detail}}}
@@ -87,7 +88,8 @@ func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submissi
 			return s, &jobs.InvalidError{Fields: []jobs.FieldError{{Detail: "the idempotency key " + detail}}}
 		}
 	}
-	s.Jobs = slices.Clone(s.Jobs)
+	given := s.Jobs
+	s.Jobs = slices.Clone(given)
 	var sum *fields.Fingerprint
 	if s.Key != nil && s.Key.Fingerprint == [32]byte{} {
 		sum = fields.NewFingerprint("")
@@ -116,6 +118,13 @@ func (c *Client) complete(ctx context.Context, s jobs.Submission) (jobs.Submissi
 		n.Timeout = cmp.Or(n.Timeout, t.Timeout)
 		if n.ID == "" {
 			n.ID = newID()
+		}
+	}
+	if faults == nil {
+		var err error
+		faults, err = c.useQueues(ctx, tx, s.Jobs, func(i int) bool { return given[i].Queue != "" })
+		if err != nil {
+			return s, err
 		}
 	}
 	if faults != nil {

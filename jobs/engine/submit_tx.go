@@ -40,7 +40,7 @@ func (c *Client) submitTx(ctx context.Context, tx any, s jobs.Submission) (jobs.
 	case isNil(tx):
 		return jobs.Receipt{}, fmt.Errorf("no transaction: %w", store.ErrForeignTx)
 	}
-	s, err := c.complete(ctx, s)
+	s, err := c.complete(ctx, tx, s)
 	if err != nil {
 		return jobs.Receipt{}, err
 	}

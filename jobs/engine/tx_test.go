@@ -68,6 +68,16 @@ func (s *lateStore) InsertTx(_ context.Context, v any, subs []jobs.Submission) (
 	return receipts, nil
 }
 
+func (s *lateStore) UseQueuesTx(
+	ctx context.Context, v any, names []string, most int,
+) (known, refused []string, err error) {
+	if _, err := s.tx(v); err != nil {
+		return nil, nil, err
+	}
+	refused, err = s.UseQueues(ctx, names, most)
+	return nil, refused, err
+}
+
 func (s *lateStore) CompleteTx(ctx context.Context, v any, o store.Outcome) error {
 	tx, err := s.tx(v)
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -42,6 +43,16 @@ type Client interface {
 	// Delete removes a completed or failed job and its history. jobs.ErrNotFound: there is no such job.
 	// jobs.ErrConflict: it is pending or processing.
 	Delete(ctx context.Context, id string) error
+
+	// UseQueues notes that jobs are about to be submitted to queues, so that their names are known. It adds the names
+	// that are new, as long as there are fewer than most, and returns those that it has refused for that reason. Names
+	// that are known are never refused. Calls at the same time do not exceed most together. The time of the last use is
+	// written again after half an hour at the earliest.
+	UseQueues(ctx context.Context, names []string, most int) (refused []string, err error)
+
+	// Queues counts the jobs of each queue that has a name known by UseQueues, or a pending or processing job, by name.
+	// Names are known until they have been empty and unused for the time that Maintenance.TidyQueues gets.
+	Queues(ctx context.Context) ([]QueueStats, error)
 
 	// Types returns the job types that workers have announced, sorted by name.
 	Types(ctx context.Context) ([]jobs.Type, error)
@@ -112,7 +123,9 @@ type Stats struct {
 	// Recounted is by how many jobs the numbers that the Store keeps were wrong whenever they were recounted, in sum.
 	Recounted int64
 
-	Queues []QueueStats // the queues with pending or processing jobs, sorted by name
+	Queues    []QueueStats // the TopQueues queues with most work, in the order of QueueStats.Compare
+	QueueDue  int64        // due jobs in the other queues
+	QueueRest int          // how many other queues have pending or processing jobs
 }
 
 // Ended counts attempts and jobs that have ended. A job is completed by one attempt, so Completed counts both.
@@ -137,6 +150,9 @@ func (s *Stats) LastMinute(e Ended) {
 	s.AttemptsLastMinute, s.FailedAttemptsLastMinute = e.Attempts(), e.FailedAttempts()
 }
 
+// TopQueues is how many queues Stats lists. Client.Queues lists all.
+const TopQueues = 100
+
 // QueueStats counts the jobs of one queue.
 type QueueStats struct {
 	Name       string
@@ -144,6 +160,12 @@ type QueueStats struct {
 	Later      int64 // pending and due later: scheduled, or waiting for a retry
 	Processing int64
 	OldestDue  time.Duration // as in Stats
+}
+
+// Compare orders queues by work: those with most due jobs come first, then those with most jobs under way, then by name.
+func (q *QueueStats) Compare(other *QueueStats) int {
+	return cmp.Or(cmp.Compare(other.Due, q.Due), cmp.Compare(other.Processing, q.Processing),
+		cmp.Compare(q.Name, other.Name))
 }
 
 // Redrive selects failed jobs to send back. If IDs is not empty only these are taken; else those that match Type, Queue

@@ -39,6 +39,11 @@ type Maintenance interface {
 	// Prune removes what is past its retention, a bounded amount in one call. See Pruned.Next for how to go on.
 	Prune(ctx context.Context, p Prune) (Pruned, error)
 
+	// TidyQueues brings the names of queues up to date, a bounded number in one call. It adds names that only pending
+	// jobs have, whatever their number, and notes that queues with pending jobs are in use. At the end of the walk it
+	// removes names that have had no pending job and no submission for t.Unused. See TidiedQueues.Next for how to go on.
+	TidyQueues(ctx context.Context, t TidyQueues) (TidiedQueues, error)
+
 	// Lead asks for a lease on a role for ttl, or renews it. Only one holder has a role at a time. A ttl of 0 gives it
 	// back.
 	Lead(ctx context.Context, role, holder string, ttl time.Duration) (Lead, error)
@@ -110,6 +115,20 @@ type Pruned struct {
 	Keys     int // idempotency keys past jobs.KeyTTL
 	Sessions int
 	Next     string // the After of the next call; empty: the end was reached
+}
+
+// TidyQueues says how to bring the names of queues up to date.
+type TidyQueues struct {
+	After  Place         // TidiedQueues.Next of the last call; the zero Place: begin with the first queue
+	Unused time.Duration // names that were not used for so long are removed
+	Limit  int           // places looked at in one call, 1..25,000
+}
+
+// TidiedQueues is what was done.
+type TidiedQueues struct {
+	Added   int
+	Removed int   // at most 1,000
+	Next    Place // the After of the next call; the zero Place: the end was reached
 }
 
 // Lead answers a request for a role.

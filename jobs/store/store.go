@@ -7,7 +7,7 @@
 // A driver implements all three as a [Store]. It may also be a [Transactional], a [Migrator], [Shared] and
 // [Identified].
 //
-// The package holds no code. The conformance suite in package storetest is the contract in executable form: every
+// The package holds next to no code. The conformance suite in package storetest is the contract in executable form: every
 // driver has to pass it.
 package store
 
@@ -58,6 +58,10 @@ type Transactional interface {
 	// Until tx is committed, another submission with one of the keys waits, for 2 s at most, and then gets
 	// jobs.ErrBusy.
 	InsertTx(ctx context.Context, tx any, subs []jobs.Submission) ([]jobs.Receipt, error)
+
+	// UseQueuesTx is Client.UseQueues before an InsertTx in tx. It also returns the names that are known whatever
+	// becomes of tx: a driver may write new names in a transaction of its own, or in tx.
+	UseQueuesTx(ctx context.Context, tx any, names []string, most int) (known, refused []string, err error)
 
 	// CompleteTx records an Outcome with VerbComplete in tx, if the job is still processing with the Outcome's fence
 	// and session. Once tx is committed, Settle answers Already, with the status completed, to every outcome of this

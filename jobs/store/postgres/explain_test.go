@@ -173,7 +173,7 @@ func TestReadsAreBounded(t *testing.T) {
 		"due": {statement{dueJobs, []any{"default", int32(11), past, after, int64(0), int32(100)}, nil}, 150},
 		"claim next": {statement{claimNext, []any{owner, []string{"email"}, int32(1), 100, []string{"default"}},
 			nil}, 450},
-		"count":        {statement{countAll, nil, nil}, 22_500},
+		"count":        {statement{countAll, []any{int32(100)}, nil}, 22_500},
 		"reap":         {statement{takeBack, []any{int32(500), int32(3), time.Now()}, nil}, 10},
 		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},

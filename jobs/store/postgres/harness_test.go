@@ -105,6 +105,7 @@ var aging = map[string][]string{
 	"worker_sessions":  {"started_at", "beat_at", "expires_at", "ended_at", "last_completion_at"},
 	"idempotency_keys": {"created_at", "expires_at"},
 	"leases":           {"expires_at"},
+	"queues":           {"first_seen_at", "last_used_at"},
 	"completed_counts": {"at"},
 	"ended_counts":     {"at"},
 }

@@ -8,24 +8,40 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// countAll counts in one statement, so all numbers belong to one moment. Jobs that are not completed are counted by
-// partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. What has ended
-// lately, and ever, is the sum of it and of ended_counts. There is a row for each queue with pending or processing
-// jobs; each has the sums too.
-var countAll = `
-	WITH p AS (
-		SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due,
+// The jobs of each queue that has any.
+const (
+	pendingByQueue = `SELECT j.queue, count(*) FILTER (WHERE j.run_at <= now()) AS due,
 			count(*) FILTER (WHERE j.run_at > now()) AS later,
 			count(*) FILTER (WHERE j.run_at > now() AND j.attempts = 0) AS scheduled,
 			count(*) FILTER (WHERE j.attempts > 0) AS retrying,
 			min(j.run_at) AS first
-		FROM windlass.jobs j WHERE j.status = 'pending' GROUP BY j.queue
-	), r AS (
-		SELECT j.queue, count(*) AS running,
+		FROM windlass.jobs j WHERE j.status = 'pending' GROUP BY j.queue`
+
+	processingByQueue = `SELECT j.queue, count(*) AS running,
 			count(*) FILTER (WHERE j.worker_id NOT IN (
 				SELECT w.id FROM windlass.worker_sessions w WHERE w.state <> 'dead'
 					AND w.expires_at > now())) AS orphans
-		FROM windlass.jobs j WHERE j.status = 'processing' GROUP BY j.queue
+		FROM windlass.jobs j WHERE j.status = 'processing' GROUP BY j.queue`
+)
+
+// countAll counts in one statement, so all numbers belong to one moment. Jobs that are not completed are counted by
+// partial indexes. Completed jobs may be millions, so their number is the sum of completed_counts. What has ended
+// lately, and ever, is the sum of it and of ended_counts. There is a row for each of the $1 queues with most work; each
+// has the sums too.
+var countAll = `
+	WITH b AS MATERIALIZED (
+		SELECT queue, coalesce(p.due, 0) AS due, coalesce(p.later, 0) AS later, coalesce(p.scheduled, 0) AS scheduled,
+			coalesce(p.retrying, 0) AS retrying, coalesce(r.running, 0) AS running, coalesce(r.orphans, 0) AS orphans,
+			coalesce(greatest(0, extract(epoch FROM now() - p.first) * 1000000), 0)::bigint AS oldest
+		FROM (` + pendingByQueue + `) AS p FULL JOIN (` + processingByQueue + `) AS r USING (queue)
+	), s AS (
+		SELECT count(*) AS queues, coalesce(sum(b.due), 0)::bigint AS due, coalesce(sum(b.later), 0)::bigint AS later,
+			coalesce(sum(b.scheduled), 0)::bigint AS scheduled, coalesce(sum(b.retrying), 0)::bigint AS retrying,
+			coalesce(sum(b.running), 0)::bigint AS running, coalesce(sum(b.orphans), 0)::bigint AS orphans,
+			coalesce(max(b.oldest), 0)::bigint AS oldest
+		FROM b
+	), t AS (
+		SELECT b.* FROM b ORDER BY b.due DESC, b.running DESC, b.queue LIMIT $1::int
 	), f AS (
 		SELECT count(*) AS failed, count(*) FILTER (WHERE j.failure_kind = 'cancelled') AS cancelled
 		FROM windlass.jobs j WHERE j.status = 'failed'
@@ -39,12 +55,11 @@ var countAll = `
 		SELECT ` + sums("t.failed", "t.timed_out", "t.lease_lost", "t.dead", "t.cancelled") + `
 		FROM windlass.ended_counts t
 	)
-	SELECT f.failed, f.cancelled, c.completed, c.ever, c.recounted, c.lately, e.*, coalesce(queue, ''),
-		coalesce(p.due, 0), coalesce(p.later, 0),
-		coalesce(p.scheduled, 0), coalesce(p.retrying, 0), coalesce(r.running, 0), coalesce(r.orphans, 0),
-		coalesce(greatest(0, extract(epoch FROM now() - p.first) * 1000000), 0)::bigint
-	FROM f CROSS JOIN c CROSS JOIN e LEFT JOIN (p FULL JOIN r USING (queue)) ON true
-	ORDER BY queue`
+	SELECT f.failed, f.cancelled, c.completed, c.ever, c.recounted, c.lately, e.*,
+		s.queues, s.due, s.later, s.scheduled, s.retrying, s.running, s.orphans, s.oldest,
+		coalesce(t.queue, ''), coalesce(t.due, 0), coalesce(t.later, 0), coalesce(t.running, 0), coalesce(t.oldest, 0)
+	FROM f CROSS JOIN c CROSS JOIN e CROSS JOIN s LEFT JOIN t ON true
+	ORDER BY t.due DESC, t.running DESC, t.queue`
 
 // sums returns the sum of each column, and then that of its last minute.
 func sums(columns ...string) string {
@@ -60,30 +75,35 @@ func sums(columns ...string) string {
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var all store.Stats
 	var lately store.Ended
+	var later, oldest int64
 	ever := &all.Ended
-	err := s.work.read(ctx, "count jobs", statement{countAll, nil, each(func(rows results) error {
+	err := s.work.read(ctx, "count jobs", statement{countAll, []any{int32(store.TopQueues)}, each(func(rows results) error {
 		var q store.QueueStats
-		var scheduled, retrying, orphans, oldest int64
+		var waiting int64
 		err := rows.Scan(&all.Failed, &all.Cancelled, &all.Completed, &ever.Completed, &all.Recounted, &lately.Completed,
 			&ever.Failed, &ever.TimedOut, &ever.LeaseLost, &ever.Dead, &ever.Cancelled,
 			&lately.Failed, &lately.TimedOut, &lately.LeaseLost, &lately.Dead, &lately.Cancelled,
-			&q.Name, &q.Due, &q.Later, &scheduled, &retrying, &q.Processing, &orphans, &oldest)
+			&all.QueueRest, &all.Due, &later, &all.Scheduled, &all.Retrying, &all.Processing, &all.Orphans, &oldest,
+			&q.Name, &q.Due, &q.Later, &q.Processing, &waiting)
 		if err != nil || q.Name == "" {
 			return err // no name: there is no such queue, and the row only has the sums
 		}
-		q.OldestDue = time.Duration(oldest) * time.Microsecond
+		q.OldestDue = duration(waiting)
 		all.Queues = append(all.Queues, q)
-		all.Due += q.Due
-		all.Total += q.Due + q.Later + q.Processing
-		all.Scheduled += scheduled
-		all.Retrying += retrying
-		all.Processing += q.Processing
-		all.Orphans += orphans
-		all.OldestDue = max(all.OldestDue, q.OldestDue)
 		return nil
 	})})
+	all.QueueRest -= len(all.Queues)
+	all.QueueDue = all.Due
+	for i := range all.Queues {
+		all.QueueDue -= all.Queues[i].Due
+	}
+	all.OldestDue = duration(oldest)
+	all.Total = all.Due + later + all.Processing
 	all.Dead = all.Failed - all.Cancelled
 	all.Total += all.Failed + all.Completed
 	all.LastMinute(lately)
 	return all, err
 }
+
+// duration is the reverse of micros.
+func duration(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }

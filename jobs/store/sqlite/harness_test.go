@@ -44,6 +44,7 @@ var aging = map[string][]string{
 	"worker_sessions":  {"started_at", "beat_at", "expires_at", "last_completion_at", "dead_at"},
 	"idempotency_keys": {"expires_at"},
 	"leases":           {"expires_at"},
+	"queues":           {"first_seen_at", "last_used_at"},
 	"completed_counts": {"since"},
 }
 

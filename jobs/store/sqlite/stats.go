@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"maps"
 	"slices"
 	"time"
 
@@ -32,8 +31,15 @@ func (s *Store) Stats(ctx context.Context) (stats store.Stats, err error) {
 		}
 		stats.Failed = stats.Dead + stats.Cancelled
 		stats.Total += stats.Processing + stats.Completed + stats.Failed
-		for _, name := range slices.Sorted(maps.Keys(queues)) {
-			stats.Queues = append(stats.Queues, *queues[name])
+		for _, q := range queues {
+			stats.Queues = append(stats.Queues, *q)
+		}
+		slices.SortFunc(stats.Queues, func(a, b store.QueueStats) int { return a.Compare(&b) })
+		stats.QueueRest = max(0, len(stats.Queues)-store.TopQueues)
+		stats.Queues = slices.Clone(stats.Queues[:len(stats.Queues)-stats.QueueRest])
+		stats.QueueDue = stats.Due
+		for i := range stats.Queues {
+			stats.QueueDue -= stats.Queues[i].Due
 		}
 		var lately store.Ended
 		_, err := first(q, []any{&lately.Completed, &lately.Failed, &lately.TimedOut, &lately.LeaseLost, &lately.Dead,

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -71,6 +72,7 @@ func counted(all []jobs.Job, now time.Time) store.Stats {
 			s.Queues = append(s.Queues, *q)
 		}
 	}
+	slices.SortFunc(s.Queues, func(a, b store.QueueStats) int { return a.Compare(&b) })
 	return s
 }
 

@@ -75,6 +75,7 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
 	client, err := engine.NewClient(engine.ClientOptions{
 		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
+		MaxQueues: config.MaxQueues,
 	})
 	if err != nil {
 		return err

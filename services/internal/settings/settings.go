@@ -79,6 +79,8 @@ type Config struct {
 	// RequestMemoryBytes is how much memory the bodies and answers of requests may take together, 16 MiB or more. 0: a
 	// part of the memory limit of the Go runtime, see httpapi.NewRoom.
 	RequestMemoryBytes int64 `env:"REQUEST_MEMORY_BYTES" envDefault:"0" for:"api embedded"`
+	// MaxQueues is how many queues there may be, 1 to 1,000,000. A job that would make another one is refused.
+	MaxQueues int `env:"MAX_QUEUES" envDefault:"10000" for:"api embedded"`
 
 	// How long things are kept, and may take.
 	RetentionCompleted time.Duration `env:"RETENTION_COMPLETED" envDefault:"168h" for:"api worker embedded"`

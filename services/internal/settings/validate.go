@@ -128,6 +128,7 @@ func (c *Config) problems(known map[string]bool) []error {
 	check(c.MaxPayloadBytes >= 1<<10 && c.MaxPayloadBytes <= 1<<20, "MAX_PAYLOAD_BYTES", "must be %d to %d", 1<<10, 1<<20)
 	check(c.RequestMemoryBytes == 0 || c.RequestMemoryBytes >= 16<<20, "REQUEST_MEMORY_BYTES",
 		"must be 0 (a part of GOMEMLIMIT) or at least %d", 16<<20)
+	check(c.MaxQueues >= 1 && c.MaxQueues <= 1_000_000, "MAX_QUEUES", "must be 1 to 1000000")
 	const years = 100 * 365 * 24 * time.Hour
 	span("RETENTION_COMPLETED", c.RetentionCompleted, time.Second, years)
 	span("RETENTION_FAILED", c.RetentionFailed, time.Second, years)
