@@ -369,19 +369,36 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 	return answer.Retried, nil
 }
 
-// Queues returns the queues with jobs that are not over, by name. The answer is at most 5 s old.
-func (c *Client) Queues(ctx context.Context) ([]store.QueueStats, error) {
+// Queues returns a page of the queues that have jobs which are not over, or that were used in the last 30 days: those
+// with most due jobs first, then those with most jobs under way, then by name. 100 of them if q.Limit is 0. The answer is
+// at most 5 s old.
+func (c *Client) Queues(ctx context.Context, q store.QueueQuery) (store.QueuePage, error) {
 	var answer struct {
 		Queues []queueJSON `json:"queues"`
+		Total  int         `json:"total"`
+		Next   *string     `json:"next_cursor"`
 	}
-	if _, err := c.do(ctx, get("/queues", nil), &answer); err != nil {
-		return nil, fmt.Errorf("list queues: %w", err)
+	query := url.Values{}
+	if q.Prefix != "" {
+		query.Set("prefix", q.Prefix)
 	}
-	queues := make([]store.QueueStats, len(answer.Queues))
+	if q.After != "" {
+		query.Set("cursor", q.After)
+	}
+	if q.Limit != 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if _, err := c.do(ctx, get("/queues", query), &answer); err != nil {
+		return store.QueuePage{}, fmt.Errorf("list queues: %w", err)
+	}
+	page := store.QueuePage{Queues: make([]store.QueueStats, len(answer.Queues)), Total: answer.Total}
 	for i, q := range answer.Queues {
-		queues[i] = q.stats()
+		page.Queues[i] = q.stats()
 	}
-	return queues, nil
+	if answer.Next != nil {
+		page.Next = *answer.Next
+	}
+	return page, nil
 }
 
 // Sessions returns the workers that are not dead, oldest first. ExpiresAt is zero. The answer is at most 5 s old.

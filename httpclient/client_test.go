@@ -423,7 +423,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	elsewhere := client(t, httpclient.Options{URL: s.URL + "/elsewhere"})
-	if _, err := elsewhere.Queues(t.Context()); !errors.As(err, &p) || p.Status != 404 ||
+	if _, err := elsewhere.Queues(t.Context(), store.QueueQuery{}); !errors.As(err, &p) || p.Status != 404 ||
 		errors.Is(err, jobs.ErrNotFound) {
 		t.Errorf("a wrong path: %v", err)
 	}
@@ -455,9 +455,20 @@ func TestSystem(t *testing.T) {
 		!strings.Contains(string(greet.Schema), "minLength") {
 		t.Errorf("%+v", greet)
 	}
-	queues, err := c.Queues(t.Context())
-	if err != nil || len(queues) != 2 || queues[0].Name != "default" || queues[0].Due != 1 || queues[1].Later != 1 {
+	queues, err := c.Queues(t.Context(), store.QueueQuery{})
+	if list := queues.Queues; err != nil || len(list) != 2 || queues.Total != 2 || list[0].Name != "default" ||
+		list[0].Due != 1 || list[1].Later != 1 {
 		t.Errorf("%+v, %v", queues, err)
+	}
+	first, err := c.Queues(t.Context(), store.QueueQuery{Limit: 1})
+	second, err2 := c.Queues(t.Context(), store.QueueQuery{Limit: 1, After: first.Next})
+	if err = errors.Join(err, err2); err != nil || len(first.Queues) != 1 || len(second.Queues) != 1 ||
+		first.Queues[0].Name != "default" || second.Queues[0].Name != "greetings" || second.Next != "" {
+		t.Errorf("page by page: %+v, %+v, %v", first, second, err)
+	}
+	some, err := c.Queues(t.Context(), store.QueueQuery{Prefix: "greet"})
+	if err != nil || some.Total != 1 || some.Queues[0].Name != "greetings" {
+		t.Errorf("by prefix: %+v, %v", some, err)
 	}
 	m, err := c.Metrics(t.Context())
 	if err != nil || m.Total != 2 || m.Due != 1 || m.Scheduled != 1 || m.Workers != 0 {

@@ -318,7 +318,7 @@ func TestDeadlineBeforeRetryAfter(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
 	begin := time.Now()
-	_, err := client(t, httpclient.Options{URL: s.URL}).Queues(ctx)
+	_, err := client(t, httpclient.Options{URL: s.URL}).Queues(ctx, store.QueueQuery{})
 	var p *httpclient.Problem
 	if !errors.As(err, &p) || p.RetryAfter != 50*time.Second || time.Since(begin) > 30*time.Second {
 		t.Errorf("%v after %s", err, time.Since(begin))
@@ -341,7 +341,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		s := start(t, f.wrap)
 		c := client(t, httpclient.Options{URL: s.URL, Token: "t0ken"})
 		var p *httpclient.Problem
-		if _, err := c.Queues(t.Context()); !errors.As(err, &p) || p.Status != status ||
+		if _, err := c.Queues(t.Context(), store.QueueQuery{}); !errors.As(err, &p) || p.Status != status ||
 			!strings.Contains(p.Detail, thief.URL) ||
 			strings.Contains(p.Detail, "token") {
 			t.Errorf("%d: %v", status, err)
@@ -376,11 +376,11 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	f := &faulty{faults: []fault{endless(200, "application/json"), endless(400, "application/problem+json")}}
 	c := client(t, httpclient.Options{URL: start(t, f.wrap).URL})
-	if _, err := c.Queues(t.Context()); !errors.Is(err, httpclient.ErrAnswer) {
+	if _, err := c.Queues(t.Context(), store.QueueQuery{}); !errors.Is(err, httpclient.ErrAnswer) {
 		t.Errorf("an endless answer: %v", err)
 	}
 	var p *httpclient.Problem
-	if _, err := c.Queues(t.Context()); !errors.As(err, &p) || p.Status != 400 {
+	if _, err := c.Queues(t.Context(), store.QueueQuery{}); !errors.As(err, &p) || p.Status != 400 {
 		t.Errorf("an endless problem: %v", err)
 	}
 	for range 2 {
@@ -401,7 +401,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}}
 	c := client(t, httpclient.Options{URL: s.URL, HTTPClient: &http.Client{Transport: transport}})
 	for range 10 {
-		if _, err := c.Queues(t.Context()); err != nil {
+		if _, err := c.Queues(t.Context(), store.QueueQuery{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := c.Get(t.Context(), "0192f000-0000-7000-8000-000000000001"); !errors.Is(err, jobs.ErrNotFound) {
@@ -440,7 +440,7 @@ func TestHangsUpWhileSending(t *testing.T) {
 	if _, err := c.Submit(t.Context(), one(large)); !errors.Is(err, jobs.ErrOutcomeUnknown) || connections.Load() != 1 {
 		t.Errorf("%v after %d connections", err, connections.Load())
 	}
-	if _, err := c.Queues(t.Context()); !errors.Is(err, jobs.ErrUnavailable) || connections.Load() != 3 {
+	if _, err := c.Queues(t.Context(), store.QueueQuery{}); !errors.Is(err, jobs.ErrUnavailable) || connections.Load() != 3 {
 		t.Errorf("%v after %d connections", err, connections.Load())
 	}
 	if _, err := c.Ready(t.Context()); !errors.Is(err, jobs.ErrUnavailable) || connections.Load() != 4 {

@@ -203,7 +203,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Queues and how full they are */
+        /** Queues and how full they are, at most 5 s old */
         get: operations["list-queues"];
         put?: never;
         post?: never;
@@ -690,9 +690,16 @@ export interface components {
              */
             scheduled: number;
         };
-        QueuesListedBody: {
-            /** @description By name; those with jobs that are not over */
+        QueuesBody: {
+            /** @description null at the end of the list */
+            next_cursor: string | null;
+            /** @description Those with most due jobs first, then those with most running jobs, then by name */
             queues: components["schemas"]["Queue"][];
+            /**
+             * Format: int64
+             * @description How many there are, on all pages: queues with jobs that are not over, and those that were used in the last 30 days
+             */
+            total: number;
         };
         ReadyBody: {
             /**
@@ -1706,7 +1713,14 @@ export interface operations {
     };
     "list-queues": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only queues whose name begins like this */
+                prefix?: string;
+                /** @description At most so many */
+                limit?: number;
+                /** @description Where to go on: next_cursor of the page before, with the same prefix. Work moves queues from page to page: one may be seen twice, or not at all */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1719,7 +1733,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QueuesListedBody"];
+                    "application/json": components["schemas"]["QueuesBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Internal Server Error */

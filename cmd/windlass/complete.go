@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
 // completeTimeout is how long a person who pressed the tab key waits for names that the API knows.
@@ -51,8 +53,8 @@ func (sh *shell) queueNames() (names []string) {
 	if err != nil {
 		return nil
 	}
-	queues, _ := api.Queues(ctx)
-	for _, q := range queues {
+	page, _ := api.Queues(ctx, store.QueueQuery{Limit: maxQueues})
+	for _, q := range page.Queues {
 		names = append(names, clean(q.Name))
 	}
 	return names

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -111,31 +112,24 @@ func (c *Client) askQueues(ctx context.Context, tx any, names []string) (known, 
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(refused, name) }), refused, nil
 }
 
-// QueueQuery selects queues.
-type QueueQuery struct {
-	Prefix string            // of the name; empty: any
-	After  *store.QueueStats // only queues behind this one in the order of store.QueueStats.Compare; nil: from the first
-	Limit  int               // 1..1,000
-}
-
-// QueuePage is a part of the list of queues.
-type QueuePage struct {
-	Queues []store.QueueStats
-	Total  int               // how many queues match, on all pages
-	Next   *store.QueueStats // the After of the next page; nil at the end
-}
-
 // Queues returns a page of the queues that have jobs, or that were used in the last 30 days: those with most due jobs
 // first, then those with most jobs under way, then by name. The answer is at most 2 s old. Work moves queues from page to
 // page: one may be seen twice, or not at all.
-func (c *Client) Queues(ctx context.Context, q QueueQuery) (QueuePage, error) {
+func (c *Client) Queues(ctx context.Context, q store.QueueQuery) (store.QueuePage, error) {
+	var after store.QueueStats
+	if q.After != "" {
+		var ok bool
+		if after, ok = parseRank(q.After); !ok {
+			return store.QueuePage{}, fmt.Errorf("list queues: After is not the Next of a page: %w", jobs.ErrRejected)
+		}
+	}
 	all, err := look(ctx, c, "queues", &c.counted, countsTTL, func(ctx context.Context) ([]store.QueueStats, error) {
 		list, err := c.opts.Store.Queues(ctx)
 		slices.SortFunc(list, func(a, b store.QueueStats) int { return a.Compare(&b) })
 		return list, err
 	})
 	if err != nil {
-		return QueuePage{}, err
+		return store.QueuePage{}, err
 	}
 	if q.Prefix != "" {
 		var match []store.QueueStats
@@ -146,16 +140,29 @@ func (c *Client) Queues(ctx context.Context, q QueueQuery) (QueuePage, error) {
 		}
 		all = match
 	}
-	page := QueuePage{Total: len(all)}
-	if q.After != nil {
-		all = all[sort.Search(len(all), func(i int) bool { return all[i].Compare(q.After) > 0 }):]
+	page := store.QueuePage{Total: len(all)}
+	if q.After != "" {
+		all = all[sort.Search(len(all), func(i int) bool { return all[i].Compare(&after) > 0 }):]
 	}
 	n := min(len(all), max(q.Limit, 1))
 	page.Queues = slices.Clone(all[:n])
 	if n < len(all) {
-		page.Next = &page.Queues[n-1]
+		page.Next = rank(&all[n-1])
 	}
 	return page, nil
+}
+
+// rank says where a queue stands in the order of store.QueueStats.Compare.
+func rank(q *store.QueueStats) string { return fmt.Sprintf("%d.%d.%s", q.Due, q.Processing, q.Name) }
+
+func parseRank(text string) (q store.QueueStats, ok bool) {
+	parts := strings.SplitN(text, ".", 3)
+	if len(parts) != 3 {
+		return q, false
+	}
+	due, err := strconv.ParseInt(parts[0], 10, 64)
+	processing, err2 := strconv.ParseInt(parts[1], 10, 64)
+	return store.QueueStats{Name: parts[2], Due: due, Processing: processing}, err == nil && err2 == nil
 }
 
 // tidyQueues brings the names of queues up to date.

@@ -92,7 +92,7 @@ func TestQueuesArePagedByWork(t *testing.T) {
 		s.submit(jobs.New{Type: "work", Queue: fmt.Sprintf("tenant-%d", i), Delay: time.Hour})
 	}
 	s.submit(jobs.New{Type: "work"}, jobs.New{Type: "work", Queue: "tenant-5"}, jobs.New{Type: "work", Queue: "tenant-5"})
-	all := func(q engine.QueueQuery) (names string) {
+	all := func(q store.QueueQuery) (names string) {
 		for {
 			page, err := s.client.Queues(t.Context(), q)
 			if err != nil {
@@ -101,24 +101,27 @@ func TestQueuesArePagedByWork(t *testing.T) {
 			for _, queue := range page.Queues {
 				names += queue.Name + " "
 			}
-			if q.After = page.Next; q.After == nil {
+			if q.After = page.Next; q.After == "" {
 				return fmt.Sprint(names, page.Total)
 			}
 		}
 	}
 	for _, limit := range []int{1, 3, 100} {
 		want := "tenant-5 default tenant-0 tenant-1 tenant-2 tenant-3 tenant-4 tenant-6 8"
-		if got := all(engine.QueueQuery{Limit: limit}); got != want {
+		if got := all(store.QueueQuery{Limit: limit}); got != want {
 			t.Errorf("pages of %d: %s, want %s", limit, got, want)
 		}
 		want = "tenant-5 tenant-0 tenant-1 tenant-2 tenant-3 tenant-4 tenant-6 7"
-		if got := all(engine.QueueQuery{Limit: limit, Prefix: "tenant"}); got != want {
+		if got := all(store.QueueQuery{Limit: limit, Prefix: "tenant"}); got != want {
 			t.Errorf("pages of %d with a prefix: %s, want %s", limit, got, want)
 		}
 	}
-	gone := &store.QueueStats{Name: "tenant-3x"} // the queue of a cursor may have vanished
-	page, err := s.client.Queues(t.Context(), engine.QueueQuery{After: gone, Limit: 5})
+	// The queue of a cursor may have vanished.
+	page, err := s.client.Queues(t.Context(), store.QueueQuery{After: "0.0.tenant-3x", Limit: 5})
 	if err != nil || len(page.Queues) != 2 || page.Queues[0].Name != "tenant-4" {
 		t.Errorf("behind a queue that is gone: %+v, %v", page, err)
+	}
+	if _, err := s.client.Queues(t.Context(), store.QueueQuery{After: "x", Limit: 5}); !errors.Is(err, jobs.ErrRejected) {
+		t.Errorf("after nonsense: %v", err)
 	}
 }

@@ -168,6 +168,20 @@ func (q *QueueStats) Compare(other *QueueStats) int {
 		cmp.Compare(q.Name, other.Name))
 }
 
+// QueueQuery selects queues of a list that is ordered by QueueStats.Compare.
+type QueueQuery struct {
+	Prefix string // of the name; empty: any
+	After  string // QueuePage.Next of the page before; empty: from the first
+	Limit  int    // 1..1,000
+}
+
+// QueuePage is a part of the list of queues.
+type QueuePage struct {
+	Queues []QueueStats
+	Total  int    // how many queues match, on all pages
+	Next   string // the After of the next page; empty at the end of the list
+}
+
 // Redrive selects failed jobs to send back. If IDs is not empty only these are taken; else those that match Type, Queue
 // and Error.
 type Redrive struct {

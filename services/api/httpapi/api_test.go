@@ -38,6 +38,9 @@ const reportSchema = `{"$schema":"https://json-schema.org/draft/2020-12/schema",
 	"rows":{"type":"integer","minimum":1},"rate":{"type":"number","minimum":0,"maximum":0.5},"title":{"type":"string","maxLength":10},
 	"tags":{"type":"array","items":{"type":"string"}},"deep":{"type":"object","properties":{"on":{"type":"boolean"}},"required":["on"]}}}`
 
+// maxQueues is the limit of queues in each system.
+const maxQueues = 150
+
 func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	t.Helper()
 	s := &system{t: t, log: new(bytes.Buffer), session: "0192f000-0000-7000-8000-000000000001"}
@@ -52,7 +55,7 @@ func newSystem(t *testing.T, change ...func(*httpapi.Options)) *system {
 	var registry jobs.Registry
 	jobs.Handle(&registry, "email", func(context.Context, *jobs.Run, json.RawMessage) (any, error) { return nil, nil })
 	s.client, err = engine.NewClient(engine.ClientOptions{Store: db, Queue: queue, Bus: queue, Registry: &registry,
-		Log: slog.New(slog.DiscardHandler)})
+		Log: slog.New(slog.DiscardHandler), MaxQueues: maxQueues})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type Client interface {
 	Get(ctx context.Context, id string) (jobs.Job, []jobs.Attempt, error)
 	List(ctx context.Context, q store.ListQuery) (store.Page, error)
 	Stats(ctx context.Context) (store.Stats, error)
+	Queues(ctx context.Context, q store.QueueQuery) (store.QueuePage, error)
 	Sessions(ctx context.Context) ([]store.Session, error)
 	EndedSessions(ctx context.Context) ([]store.Session, error)
 	Session(ctx context.Context, id string) (store.Session, []jobs.Job, error)

@@ -20,7 +20,8 @@ var (
 	jobsDesc   = prometheus.NewDesc("windlass_jobs", "Jobs in the store by state.", []string{"state"}, nil)
 	lengthDesc = prometheus.NewDesc("windlass_queue_length", "Jobs that are pending and due.", nil, nil)
 	depthDesc  = prometheus.NewDesc("windlass_queue_depth",
-		"Jobs that are pending and due, by queue; queues past the first 100 together.", []string{"queue"}, nil)
+		"Jobs that are pending and due, by queue: of the 100 queues with most work, and of the others together.",
+		[]string{"queue"}, nil)
 	oldestDesc = prometheus.NewDesc("windlass_oldest_pending_seconds",
 		"How long the job that has been due longest is waiting.", nil, nil)
 	orphansDesc = prometheus.NewDesc("windlass_orphan_jobs",
@@ -43,9 +44,6 @@ var (
 	queueDegradedDesc = prometheus.NewDesc("windlass_queue_degraded",
 		"Whether the queue is out of reach; jobs run from the store then.", nil, nil)
 )
-
-// maxQueueLabels bounds the label values, because who may submit may invent names of queues.
-const maxQueueLabels = 100
 
 // Describe lists the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
@@ -102,16 +100,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	workers, slots := capacity(sessions)
 	gauge(workersDesc, float64(workers))
 	gauge(slotsDesc, float64(slots))
-	others := 0.0
-	for i, q := range s.Queues {
-		if i < maxQueueLabels {
-			gauge(depthDesc, float64(q.Due), q.Name)
-		} else {
-			others += float64(q.Due)
-		}
+	// Who may submit may invent names of queues, so the labels are few: Stats lists the queues with most work.
+	for _, q := range s.Queues {
+		gauge(depthDesc, float64(q.Due), q.Name)
 	}
-	if others > 0 {
-		gauge(depthDesc, others, "(others)") // no queue can have this name
+	if s.QueueRest > 0 {
+		gauge(depthDesc, float64(s.QueueDue), "(others)") // no queue can have this name
 	}
 }
 
