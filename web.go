@@ -51,7 +51,7 @@ func (a *App) Handler(options ...HandlerOption) http.Handler {
 	for _, path := range []string{"/metrics", "/livez", "/readyz"} {
 		mux.Handle(o.base+path, at(o.base+"/api"+path, api))
 	}
-	mux.Handle("/", pages)
+	mux.Handle("/", httpapi.Addressed(o.hosts, pages))
 	return mux
 }
 

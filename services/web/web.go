@@ -9,8 +9,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +23,19 @@ import (
 	"strings"
 	"time"
 )
+
+// headersJSON is the list of headers, which the Node server of the web service reads too. "every" is for all answers,
+// "page" for documents, "hashed" for files whose name changes with their content; the later ones come on top.
+//
+// "{scripts}" in the policy of a page stands for the hashes of its inline scripts: a page may run its own files and the
+// scripts that it was built with, and talk to its own origin. A script that came with the payload of a job would not
+// run, if ever one got into the page. Inline styles are allowed: React writes widths that way, and the toasts their
+// style sheet.
+//
+//go:embed headers.json
+var headersJSON []byte
+
+type headers struct{ Every, Page, Hashed map[string]string }
 
 // ErrBasePath is the error of Pages for a prefix that cannot be one.
 var ErrBasePath = errors.New(`a base path is "" or one or more of "/name", with letters, digits and ".", "_", "~", "-"`)
@@ -68,16 +83,16 @@ var (
 // asset is a file, ready to be sent.
 type asset struct {
 	body    []byte
-	zipped  []byte // nil where gzip gains nothing
-	kind    string // media type
-	tag     string // of the body, without quotes
-	forever bool   // its name changes with its content
-	policy  string // Content-Security-Policy; of pages only
+	zipped  []byte            // nil where gzip gains nothing
+	kind    string            // media type
+	tag     string            // of the body, without quotes
+	headers map[string]string // besides those of every answer
 }
 
 // pages serves an export of Next.js out of memory.
 type pages struct {
 	base    string            // the prefix
+	headers headers           // the list
 	assets  map[string]*asset // by path beneath the prefix, without the leading slash
 	missing *asset            // the page for what is not there; nil before the UI is built
 }
@@ -86,6 +101,9 @@ type pages struct {
 // those of the files as they are sent.
 func newPages(files fs.FS, basePath string) (*pages, error) {
 	p := &pages{base: basePath, assets: map[string]*asset{}}
+	if err := json.Unmarshal(headersJSON, &p.headers); err != nil {
+		return nil, fmt.Errorf("read the list of headers: %w", err)
+	}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -95,7 +113,7 @@ func newPages(files fs.FS, basePath string) (*pages, error) {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 		body = bytes.ReplaceAll(body, []byte(basePathPlaceholder), []byte(basePath))
-		p.assets[name] = newAsset(name, body, gzip.BestCompression)
+		p.assets[name] = p.newAsset(name, body, gzip.BestCompression)
 		return nil
 	})
 	if err != nil {
@@ -110,14 +128,17 @@ func newPages(files fs.FS, basePath string) (*pages, error) {
 }
 
 // newAsset prepares a file. Packing is worth a slow level where it is done once.
-func newAsset(name string, body []byte, level int) *asset {
+func (p *pages) newAsset(name string, body []byte, level int) *asset {
 	sum := sha256.Sum256(body)
-	a := &asset{
-		body: body, kind: mediaType(name), tag: hex.EncodeToString(sum[:8]),
-		forever: strings.HasPrefix(name, "_next/static/"),
-	}
-	if strings.HasPrefix(a.kind, "text/html") {
-		a.policy = policy(body)
+	a := &asset{body: body, kind: mediaType(name), tag: hex.EncodeToString(sum[:8])}
+	switch {
+	case strings.HasPrefix(a.kind, "text/html"):
+		a.headers = map[string]string{}
+		for header, value := range p.headers.Page {
+			a.headers[header] = strings.ReplaceAll(value, "{scripts}", scriptHashes(body))
+		}
+	case strings.HasPrefix(name, "_next/static/"):
+		a.headers = p.headers.Hashed
 	}
 	if zipped := pack(body, level); a.kind != "font/woff2" && len(zipped) < len(body) {
 		a.zipped = zipped
@@ -147,10 +168,8 @@ func mediaType(name string) string {
 	}
 }
 
-// policy lets a page run its own files and the inline scripts it was built with, and talk to its own origin. A script
-// that came with the payload of a job would not run, if ever one got into the page. Inline styles are allowed: React
-// writes widths that way, and the toasts their style sheet.
-func policy(page []byte) string {
+// scriptHashes lists the inline scripts of a page, in the form of a Content-Security-Policy.
+func scriptHashes(page []byte) string {
 	var hashes strings.Builder
 	seen := map[string]bool{}
 	for _, script := range inlineScript.FindAllSubmatch(page, -1) {
@@ -163,9 +182,7 @@ func policy(page []byte) string {
 			hashes.WriteString(" 'sha256-" + hash + "'")
 		}
 	}
-	return "default-src 'none'; script-src 'self'" + hashes.String() + "; style-src 'self' 'unsafe-inline'; " +
-		"img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; " +
-		"frame-ancestors 'none'"
+	return hashes.String()
 }
 
 func pack(body []byte, level int) []byte {
@@ -180,9 +197,26 @@ func pack(body []byte, level int) []byte {
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	for name, value := range p.headers.Every {
+		w.Header().Set(name, value)
+	}
+	// A body of a request is never read here. Where one is announced the connection ends, so that nothing in the body
+	// can be taken for the next request.
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close")
+	}
+	switch {
+	case r.RequestURI != "" && !strings.HasPrefix(r.RequestURI, "/"): // "*", or an address for a proxy
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusBadRequest, "The address of a request begins with a slash.")
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "Only GET and HEAD are served here.", http.StatusMethodNotAllowed)
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusMethodNotAllowed, "Only GET and HEAD are served here.")
+		return
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		refuse(w, http.StatusBadRequest, "A request for a page has no body.")
 		return
 	}
 	name, beneath := strings.CutPrefix(r.URL.Path, p.base+"/")
@@ -204,8 +238,15 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.missing != nil:
 		p.missing.send(w, r, http.StatusNotFound)
 	default:
-		http.NotFound(w, r)
+		refuse(w, http.StatusNotFound, "There is nothing at this address.")
 	}
+}
+
+// refuse answers in plain text. It does without http.Error, which would drop Cache-Control.
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, why)
 }
 
 // redirect keeps the query, which holds the filters of a list.
@@ -232,7 +273,7 @@ func (p *pages) find(name string) *asset {
 	}
 	for _, candidate := range []string{"jobs/" + nilID + job[2], "jobs/" + nilID + job[2] + ".html"} {
 		if a := p.assets[candidate]; a != nil {
-			return newAsset(candidate, bytes.ReplaceAll(a.body, []byte(nilID), []byte(job[1])), gzip.BestSpeed)
+			return p.newAsset(candidate, bytes.ReplaceAll(a.body, []byte(nilID), []byte(job[1])), gzip.BestSpeed)
 		}
 	}
 	return nil
@@ -242,16 +283,8 @@ func (p *pages) find(name string) *asset {
 func (a *asset) send(w http.ResponseWriter, r *http.Request, status int) {
 	h := w.Header()
 	h.Set("Content-Type", a.kind)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "no-cache")
-	if a.forever {
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	if a.policy != "" {
-		h.Set("Content-Security-Policy", a.policy)
+	for name, value := range a.headers {
+		h.Set(name, value)
 	}
 	body, tag := a.body, a.tag
 	if a.zipped != nil {

@@ -271,3 +271,48 @@ func TestPages_CarryAnExport(t *testing.T) {
 		t.Errorf("a job's page: %d %.80q", w.Code, w.Body)
 	}
 }
+
+// The list of headers that both servers of the pages read; tests/e2e/server.spec.ts asks both for them.
+func TestPages_EveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
+	p := served(t, export())
+	for _, c := range []struct{ method, target string }{
+		{"GET", "/"}, {"GET", "/jobs/" + someID}, {"GET", "/nothing"}, {"GET", "/create/"}, {"POST", "/"},
+		{"GET", "/_next/static/chunks/app.0123abcd.js"},
+	} {
+		w := ask(p, c.method, c.target)
+		if len(p.headers.Every) < 8 {
+			t.Fatalf("the list has %d headers", len(p.headers.Every))
+		}
+		for name, want := range p.headers.Every {
+			got := w.Header().Get(name)
+			if name == "Cache-Control" || name == "Content-Security-Policy" {
+				want = got // depends on the file, see the other tests
+			}
+			if got == "" || got != want {
+				t.Errorf("%s %s: %s is %q, want %q", c.method, c.target, name, got, want)
+			}
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s %s: policy %q allows frames", c.method, c.target, csp)
+		}
+	}
+}
+
+func TestPages_RefuseBodiesAndAddressesOfOtherForms(t *testing.T) {
+	p := served(t, export())
+	withBody := httptest.NewRequest("GET", "/", strings.NewReader("hello"))
+	chunked := httptest.NewRequest("GET", "/", nil)
+	chunked.TransferEncoding, chunked.ContentLength = []string{"chunked"}, -1
+	star := httptest.NewRequest("GET", "/", nil)
+	star.RequestURI, star.URL.Path = "*", "*"
+	absolute := httptest.NewRequest("GET", "http://localhost/", nil)
+	for name, r := range map[string]*http.Request{
+		"a body": withBody, "a body in chunks": chunked, "*": star, "an address for a proxy": absolute,
+	} {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if w.Code != 400 || w.Header().Get("Connection") != "close" {
+			t.Errorf("%s: %d, Connection %q, want 400 and close", name, w.Code, w.Header().Get("Connection"))
+		}
+	}
+}

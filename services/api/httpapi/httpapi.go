@@ -111,9 +111,6 @@ func New(opts Options) (http.Handler, error) {
 	if opts.Room == nil {
 		opts.Room = sharedRoom()
 	}
-	if len(opts.AllowedHosts) == 0 {
-		opts.AllowedHosts = []string{"localhost", "127.0.0.1", "[::1]"}
-	}
 	traffic, err := register(opts.Registry, opts.Client)
 	if err != nil {
 		return nil, &OptionError{"Registry", "cannot take the metrics of the API: " + err.Error()}

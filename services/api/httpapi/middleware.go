@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -17,7 +16,7 @@ import (
 type middleware struct {
 	log      *slog.Logger
 	basePath string
-	hosts    map[string]bool
+	hosts    hosts
 	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
 	traffic  *traffic
@@ -27,24 +26,13 @@ type middleware struct {
 // newMiddleware expects options that were checked.
 func newMiddleware(opts Options, mux *http.ServeMux, traffic *traffic) *middleware {
 	m := &middleware{
-		log: opts.Log, basePath: opts.BasePath, hosts: map[string]bool{}, origins: http.NewCrossOriginProtection(),
-		mux: mux, traffic: traffic, room: opts.Room,
-	}
-	for _, host := range opts.AllowedHosts {
-		m.hosts[hostname(host)] = true
+		log: opts.Log, basePath: opts.BasePath, hosts: newHosts(opts.AllowedHosts), mux: mux, traffic: traffic,
+		origins: http.NewCrossOriginProtection(), room: opts.Room,
 	}
 	for _, origin := range opts.TrustedOrigins {
 		_ = m.origins.AddTrustedOrigin(origin)
 	}
 	return m
-}
-
-// hostname is the name in a Host header or a setting, in lower case, without port and brackets.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
 // always are the headers of every answer. All answers share the slices: to change a header, set it, do not append to
@@ -96,15 +84,9 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Connection", "close")
 	}
 
-	switch {
-	case r.Host == "":
+	if p := m.hosts.refuse(r); p != nil {
 		out.leaveLargeBody()
-		missingHost.problem("The Host header is missing.").write(out)
-		return
-	case !m.addressed(r):
-		out.leaveLargeBody()
-		misdirected.problem(
-			"This server does not answer to the host name of the request: see ALLOWED_HOSTS.").write(out)
+		p.write(out)
 		return
 	}
 	if m.origins.Check(r) != nil {
@@ -118,26 +100,6 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if out.unwanted != 0 {
 		m.decline(out, r)
 	}
-}
-
-// addressed reports whether a request was sent to one of our names. Without this check any page could reach the API
-// under a name of its own that resolves to our address (DNS rebinding): to the browser both are then one site.
-//
-// A proxy in front, such as the web interface's, sends its own name for us as Host, and the name that the browser
-// used as X-Forwarded-Host. Then both have to be names of ours. X-Forwarded-Host can only take rights away: a page
-// can set this header in requests to its own site, but the check of Host does not depend on it.
-func (m *middleware) addressed(r *http.Request) bool {
-	if !m.hosts[hostname(r.Host)] {
-		return false
-	}
-	for _, list := range r.Header["X-Forwarded-Host"] {
-		for name := range strings.SplitSeq(list, ",") {
-			if !m.hosts[hostname(strings.TrimSpace(name))] {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // decline answers in the place of the mux, which would answer in plain text.

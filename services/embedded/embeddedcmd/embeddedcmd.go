@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -102,20 +103,32 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	ui := httpapi.Server(site(beside, pages, config.AllowedHosts), log)
+	ui.DisableGeneralOptionsHandler = true // it says 200 to `OPTIONS *`, to whatever host name that is addressed
 	log.Info("ready", "api", "http://"+apiListener.Addr().String(), "ui", "http://"+webListener.Addr().String(),
 		"data", config.DataDir)
 	return life.Run(ctx,
 		lifecycle.Server("api", httpapi.Server(api, log), apiListener, config.ShutdownTimeout, log),
-		lifecycle.Server("ui", httpapi.Server(site(beside, pages), log), webListener, config.ShutdownTimeout, log),
+		lifecycle.Server("ui", ui, webListener, config.ShutdownTimeout, log),
 		lifecycle.Part{Name: "worker", Run: worker.Run},
 		lifecycle.Part{Name: "maintenance", Run: lifecycle.NoError(maintenance.Run)},
 	)
 }
 
-// site serves the pages, and the API under /api on the same origin. The API's BasePath is /api.
-func site(api, pages http.Handler) http.Handler {
+// site serves the pages, and the API under /api on the same origin. The API's BasePath is /api. The pages answer to
+// the names that the API answers to.
+func site(api, pages http.Handler, hosts []string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
-	mux.Handle("/", pages)
-	return mux
+	mux.Handle("/", httpapi.Addressed(hosts, pages))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			w.Header().Set("Connection", "close") // who wants another protocol does not go on with this one
+		}
+		if !strings.HasPrefix(r.RequestURI, "/") {
+			pages.ServeHTTP(w, r) // "*", CONNECT, an address for a proxy: they refuse it and hang up
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
