@@ -24,7 +24,7 @@ $(PACKAGES): package-lock.json
 export NEXT_TELEMETRY_DISABLED := 1
 UI := services/web/ui/index.html
 $(UI): $(PACKAGES) $(shell find app public -type f 2>/dev/null) next.config.ts postcss.config.mjs
-	npm run --silent build:export
+	npm run --silent build
 	@find services/web/ui -mindepth 1 ! -name placeholder.html -delete
 	@cp -R out/. services/web/ui/
 	@touch $@
@@ -37,14 +37,12 @@ run: $(UI) ## set up and start everything in one process (PORT, WEB_PORT, HOST, 
 	@$(GOBUILD) -o bin/embedded ./services/embedded
 	@exec ./bin/embedded
 
-build: $(UI) ## build bin/api, bin/worker, bin/embedded, bin/windlass and the web server in .next/standalone (API_URL)
+build: $(UI) ## build bin/api, bin/worker, bin/embedded, bin/windlass and the web server in bin/web
 	$(GOBUILD) -o bin/api ./services/api
 	$(GOBUILD) -o bin/worker ./services/worker
 	$(GOBUILD) -o bin/embedded ./services/embedded
 	$(GOBUILD) -o bin/windlass ./cmd/windlass
-	npm run --silent build
-	@rm -rf .next/standalone/.next/static .next/standalone/public
-	@cp -R .next/static .next/standalone/.next/static && cp -R public .next/standalone/public
+	npm run --silent build:server
 
 test: ## run all tests, with real PostgreSQL, Redis and Chromium (installed where missing; NO_INSTALL=1 only says how)
 	@./tests/install.sh newest-postgresql

@@ -213,8 +213,16 @@ else
   check "the job's page exists" test "$(status "$web/jobs/$id")" = 200
 fi
 check "the first page exists" test "$(status "$web/")" = 200
-check "a page under another host name cannot reach the api through web" \
-  test "$(status "$web/api/jobs" -H "Host: evil.example")" = 421
+for forged in X-Nothing:1 X-Forwarded-Host:localhost; do
+  check "a page under another host name cannot reach the api through web ($forged)" \
+    test "$(status "$web/api/jobs" -H "Host: evil.example" -H "$forged")" = 421
+done
+check "a page of another site cannot frame the pages" \
+  grep -qi "content-security-policy:.*frame-ancestors 'none'" <(curl -fsSI "$web/")
+seq 1 1000 | sed 's/.*/{"type":"email","queue":"bulk","delay_seconds":3600,"payload":{"text":"'"$(printf %012000d 0)"'"}}/' |
+  paste -sd , | sed 's/^/{"jobs":[/; s/$/]}/' >"$scratch/bulk.json"
+check "a bulk of 12 MB arrives through web" \
+  test "$(status -H 'Content-Type: application/json' --data-binary "@$scratch/bulk.json" "$web/api/jobs/bulk")" = 201
 
 title "Three workers"
 up --no-recreate --scale worker=3

@@ -50,9 +50,12 @@ function isProblem(value: unknown): value is Problem {
   );
 }
 
-/** Turns what came instead of data into an error. A 5xx that is no problem means that the API is down. */
+/**
+ * Turns what came instead of data into an error. A 5xx that is no problem means that the API is down, and so does the
+ * word of the web server between the page and the API.
+ */
 export function failureOf(body: unknown, response: Response): Error {
-  if (isProblem(body)) return new ApiProblem(body);
+  if (isProblem(body) && !body.type.endsWith(":api_unreachable")) return new ApiProblem(body);
   if (response.status >= 500) return new ApiDown(`HTTP ${response.status}`);
   return new ApiProblem({
     type: "urn:windlass:problem:unknown",

@@ -11,12 +11,14 @@ import path from "node:path";
 export type Build = "embedded" | "node" | "mounted";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-// E2E_SHIFT moves the ports, for two checkouts on one machine. The Node server knows the API's since its build.
+// E2E_SHIFT moves the ports, for two checkouts on one machine.
 const SHIFT = Number(process.env.E2E_SHIFT ?? 0);
 const API_PORT = 28000 + SHIFT;
 const WEB_PORT = 23000 + SHIFT;
 const NODE_PORT = 23001 + SHIFT;
 const MOUNTED_PORT = 23002 + SHIFT;
+/** For a server that a test starts itself. */
+export const SPARE_PORT = 23003 + SHIFT;
 const PATIENCE_MS = 30_000;
 
 const URLS: Record<Build, string> = {
@@ -42,8 +44,11 @@ export class System {
     this.data = await mkdtemp(path.join(tmpdir(), "windlass-e2e-"));
     await this.startBackend();
     if (this.build === "node") {
-      const env = { PORT: String(NODE_PORT), HOSTNAME: "127.0.0.1" };
-      this.web = run(process.execPath, [path.join(ROOT, "bin/e2e/web/server.js")], env);
+      this.web = runNodeServer({
+        PORT: String(NODE_PORT),
+        API_URL: this.api,
+        ALLOWED_HOSTS: "localhost,127.0.0.1",
+      });
     } else if (this.build === "mounted") {
       const env = { PORT: String(MOUNTED_PORT), API_URL: this.api };
       this.web = run(path.join(ROOT, "bin/e2e/mounted"), [], env);
@@ -102,6 +107,11 @@ export class System {
   }
 }
 
+/** The Node server of the web service, with settings of its own. */
+export function runNodeServer(env: Record<string, string>): ChildProcess {
+  return run(process.execPath, [path.join(ROOT, "bin/e2e/web/server.mjs")], env);
+}
+
 function run(command: string, args: string[], env: Record<string, string>): ChildProcess {
   return spawn(command, args, {
     env: { NODE_ENV: "production", PATH: process.env.PATH ?? "", ...env },
@@ -109,14 +119,14 @@ function run(command: string, args: string[], env: Record<string, string>): Chil
   });
 }
 
-async function end(child: ChildProcess | undefined): Promise<void> {
+export async function end(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   const over = once(child, "exit");
   child.kill("SIGTERM");
   await over;
 }
 
-async function answering(url: string): Promise<void> {
+export async function answering(url: string): Promise<void> {
   await eventually(`${url} answers`, () =>
     fetch(url).then(
       (response) => response.ok,

@@ -7,10 +7,9 @@ import { JobView } from "./_components/job-view";
 
 export const metadata: Metadata = { title: "Job" };
 
-// The export holds one page for all jobs, with this id; the embedded server puts in the one that is asked for. The
-// Node server draws each page when it is asked for, and keeps none.
+// The export holds one page for all jobs, with this id. The server puts in the one that is asked for.
 const PLACEHOLDER = "00000000-0000-0000-0000-000000000000";
-export const generateStaticParams = process.env.UI_EXPORT === "1" ? () => [{ id: PLACEHOLDER }] : undefined;
+export const generateStaticParams = () => [{ id: PLACEHOLDER }];
 
 export default async function JobPage({ params }: PageProps<"/jobs/[id]">) {
   const { id } = await params;
