@@ -42,6 +42,8 @@ it("names what hurts, the worst first", () => {
     started_at: "2030-01-01T11:00:00Z",
     last_heartbeat_at: "2030-01-01T11:59:30Z",
     last_completion_at: null,
+    ended_at: null,
+    lost: false,
   };
   const queue = { name: "bulk", depth: 9, scheduled: 0, running: 0, oldest_pending_seconds: 190 };
   const list = concerns({
