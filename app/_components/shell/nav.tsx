@@ -1,7 +1,6 @@
 "use client";
 
 import { Keyboard as KeyboardIcon, Plus, Search } from "lucide-react";
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { usePolled } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
@@ -12,19 +11,20 @@ import { cx } from "../ui/cx";
 import { Kbd } from "../ui/surface";
 import { useKeyboard } from "./keyboard";
 import { LiveStatus } from "./live-status";
+import { PlaceLink } from "./place-link";
 import { CREATE, PLACES, type Place } from "./places";
 import { ThemeSwitch } from "./theme-switch";
 
 function Brand() {
   return (
-    <Link
+    <PlaceLink
       href="/"
       className="flex items-center gap-2.5 rounded-md text-[0.9375rem] font-semibold tracking-tight"
     >
       {/* biome-ignore lint/performance/noImgElement: an SVG of 400 bytes has nothing to optimise */}
       <img src={`${BASE_PATH}/icon.svg`} alt="" width={24} height={24} className="rounded-md" />
       Windlass
-    </Link>
+    </PlaceLink>
   );
 }
 
@@ -42,13 +42,13 @@ export function Sidebar() {
         <Brand />
       </div>
       <div className="flex flex-col gap-2">
-        <Link href={CREATE.href} className={cx(buttonClass("primary"), "w-full justify-start")}>
+        <PlaceLink href={CREATE.href} className={cx(buttonClass("primary"), "w-full justify-start")}>
           <Plus />
           <span className="grow">{CREATE.label}</span>
           <span aria-hidden className="font-mono text-2xs opacity-70">
             c
           </span>
-        </Link>
+        </PlaceLink>
         <button
           type="button"
           onClick={openPalette}
@@ -61,7 +61,7 @@ export function Sidebar() {
       </div>
       <nav aria-label="Pages" className="flex flex-col gap-0.5">
         {PLACES.map((place) => (
-          <Link
+          <PlaceLink
             key={place.href}
             href={place.href}
             aria-current={isHere(place, pathname) ? "page" : undefined}
@@ -76,7 +76,7 @@ export function Sidebar() {
                 g {place.key}
               </span>
             )}
-          </Link>
+          </PlaceLink>
         ))}
       </nav>
       <div className="mt-auto flex flex-col gap-3 pl-1">
@@ -116,10 +116,10 @@ export function TopBar() {
         <IconButton label="Find" onClick={openPalette}>
           <Search />
         </IconButton>
-        <Link href={CREATE.href} className={cx(buttonClass("primary", "small"), "ml-1.5")}>
+        <PlaceLink href={CREATE.href} className={cx(buttonClass("primary", "small"), "ml-1.5")}>
           <Plus />
           {CREATE.label}
-        </Link>
+        </PlaceLink>
       </div>
     </header>
   );
@@ -133,7 +133,7 @@ export function BottomNav() {
       className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-4 border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] lg:hidden"
     >
       {PLACES.map((place) => (
-        <Link
+        <PlaceLink
           key={place.href}
           href={place.href}
           aria-current={isHere(place, pathname) ? "page" : undefined}
@@ -146,7 +146,7 @@ export function BottomNav() {
               <DeadCount />
             </span>
           )}
-        </Link>
+        </PlaceLink>
       ))}
     </nav>
   );

@@ -1,42 +1,49 @@
 "use client";
 
 import dynamic from "next/dynamic";
+import { useEffect, useState } from "react";
 
-// Toasts come with the first act, not with the page: their code is fetched when the browser has nothing else to do.
+// Toasts come with an act of a person, so their code is fetched with the first press of a key or a button. Who only
+// looks does without it.
 
-const Sonner = dynamic(() => import("sonner").then((m) => m.Toaster), { ssr: false });
+const Toasts = dynamic(() => import("./toasts").then((m) => m.Toasts), { ssr: false });
 
-type Kind = "success" | "error" | "info";
+export type Toast = { kind: "success" | "error" | "info"; message: string; description?: string };
 
-function show(kind: Kind, message: string, description?: string) {
-  void import("sonner").then(({ toast: sonner }) => sonner[kind](message, { description }));
+const WANTED = "windlass:toast";
+const waiting: Toast[] = [];
+let deliver: ((toast: Toast) => void) | undefined;
+
+function show(toast: Toast) {
+  if (deliver) {
+    deliver(toast);
+  } else {
+    waiting.push(toast);
+    window.dispatchEvent(new Event(WANTED));
+  }
+}
+
+/** Hands over the toasts that were shown so far, and those to come. */
+export function receiveToasts(to: (toast: Toast) => void): void {
+  deliver = to;
+  waiting.splice(0).forEach(to);
 }
 
 export const toast = {
-  success: (message: string, description?: string) => show("success", message, description),
-  error: (message: string, description?: string) => show("error", message, description),
-  info: (message: string, description?: string) => show("info", message, description),
+  success: (message: string, description?: string) => show({ kind: "success", message, description }),
+  error: (message: string, description?: string) => show({ kind: "error", message, description }),
+  info: (message: string, description?: string) => show({ kind: "info", message, description }),
 };
 
 export function Toaster() {
-  return (
-    <Sonner
-      position="bottom-right"
-      offset={20}
-      mobileOffset={{ bottom: 76, left: 16, right: 16 }}
-      toastOptions={{
-        unstyled: true,
-        classNames: {
-          toast:
-            "font-sans flex w-full items-start gap-2.5 rounded-lg bg-raised p-3 text-sm text-ink shadow-float ring-1 ring-line sm:w-[22rem]",
-          icon: "mt-0.5 shrink-0 [&>svg]:size-4 group-data-[type=success]:text-green",
-          title: "font-medium",
-          description: "mt-0.5 text-ink-faint",
-          success: "[&_[data-icon]]:text-green",
-          error: "[&_[data-icon]]:text-red",
-          info: "[&_[data-icon]]:text-blue",
-        },
-      }}
-    />
-  );
+  const [wanted, setWanted] = useState(false);
+  useEffect(() => {
+    const want = () => setWanted(true);
+    const signs = ["pointerdown", "keydown", WANTED];
+    for (const sign of signs) window.addEventListener(sign, want, { once: true, capture: true });
+    return () => {
+      for (const sign of signs) window.removeEventListener(sign, want, { capture: true });
+    };
+  }, []);
+  return wanted && <Toasts />;
 }
