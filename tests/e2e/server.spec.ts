@@ -134,6 +134,43 @@ test("what is not a request for a page or the API is refused, and the connection
   }
 });
 
+test("bytes that do not belong into a request do no harm", async ({ system }) => {
+  for (const path of ["/", "/api/jobs"]) {
+    for (const odd of [
+      "\x00",
+      "\x01",
+      "\x7f",
+      "\x80",
+      "\xff",
+      "\r",
+      "\n x",
+      "é",
+      "%00",
+      "%ff",
+      "\\",
+      "|",
+      "#",
+      " ",
+    ]) {
+      const end = "Connection: close\r\n\r\n";
+      for (const sent of [
+        `GET ${path}?q=${odd} HTTP/1.1\r\nHost: localhost\r\n${end}`,
+        `GET ${path}${odd} HTTP/1.1\r\nHost: localhost\r\n${end}`,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: a${odd}b\r\n${end}`,
+        `GET ${path} HTTP/1.1\r\nHost: local${odd}host\r\n${end}`,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX${odd}: 1\r\n${end}`,
+      ]) {
+        const { answer, closed } = await exchange(system.url, sent);
+        expect.soft(answer, JSON.stringify(sent)).toMatch(/^HTTP\/1\.1 (2|3|4)\d\d /);
+        expect.soft(closed, JSON.stringify(sent)).toBe(true);
+      }
+    }
+  }
+  const gzip = "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+  const coded = await exchange(system.url, `POST /api/jobs HTTP/1.1\r\nHost: localhost\r\n${gzip}`);
+  expect(coded.answer).toMatch(/^HTTP\/1\.1 (400|501) /);
+});
+
 test("the pages answer to their own names only", async ({ system }) => {
   const named = (headers: string) => `GET /create HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`;
   for (const [sent, status] of [
@@ -166,14 +203,21 @@ test("a request for another protocol is answered, and leaves no connection behin
   }
 });
 
-test("headers that do not come are not waited for, and others are served meanwhile", async ({ system }) => {
+test("headers and bodies that do not come are not waited for, and others are served meanwhile", async ({
+  system,
+}) => {
   const stalled = Array.from({ length: 50 }, (_, i) =>
     exchange(system.url, i % 2 ? "GET / HTTP/1.1\r\nHost: loc" : "", 20_000),
   );
+  const length = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
+  const body = exchange(system.url, `POST /api/jobs HTTP/1.1\r\n${length}{"type":`, 40_000);
   expect((await fetch(`${system.url}/`)).status).toBe(200);
   const begin = Date.now();
   for (const { closed } of await Promise.all(stalled)) expect(closed).toBe(true);
   expect(Date.now() - begin, "ms until all were closed").toBeLessThan(15_000); // the limit is 5 s
+  const { answer, closed } = await body; // the limit is 15 s, and who waits for it is told
+  expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*urn:windlass:problem:request_timeout/);
+  expect(closed).toBe(true);
 });
 
 test("a bulk of 12 MB arrives, and one beyond the limit gets the API's own refusal", async ({ system }) => {
@@ -437,7 +481,7 @@ async function opened(url: string, bytes: string): Promise<Socket> {
   socket.on("error", () => {}); // a reset is a way to close, too
   socket.resume(); // else it would not notice its end
   await new Promise((resolve) => socket.once("connect", resolve));
-  if (bytes) socket.write(bytes);
+  if (bytes) socket.write(bytes, "latin1");
   return socket;
 }
 

@@ -1,4 +1,9 @@
-import http, { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
+import http, {
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from "node:http";
 import https from "node:https";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
@@ -42,13 +47,20 @@ export class ApiProxy {
     target: string,
     prefix: string,
   ): Promise<void> {
-    const out = this.client.request(this.api, {
-      agent: this.agent,
-      method: request.method,
-      path: this.api.pathname.replace(/\/$/, "") + target,
-      headers: this.forwarded(request),
-      timeout: SILENCE_MS,
-    });
+    let out: ClientRequest;
+    try {
+      out = this.client.request(this.api, {
+        agent: this.agent,
+        method: request.method,
+        path: this.api.pathname.replace(/\/$/, "") + target,
+        headers: this.forwarded(request),
+        timeout: SILENCE_MS,
+      });
+    } catch {
+      const detail = "The address or a header has characters that cannot be passed on.";
+      problem(response, 400, "unsupported_request", "The request cannot be served", detail);
+      return;
+    }
     out.on("timeout", () => out.destroy(new Error("the API was silent for too long")));
     response.on("close", () => {
       if (!response.writableFinished) out.destroy(); // nobody waits for the answer

@@ -38,7 +38,12 @@ const server = createServer(
     keepAliveTimeout: IDLE_MS,
     maxHeaderSize: HEADER_BYTES,
   },
-  handle,
+  (request, response) => {
+    handle(request, response).catch((error) => {
+      log("ERROR", "a request failed", { error: String(error?.stack ?? error) });
+      response.destroy();
+    });
+  },
 );
 server.maxConnections = CONNECTIONS;
 server.setTimeout(IDLE_MS); // of silence, in both directions: for those who do not read their answer
@@ -47,7 +52,7 @@ server.on("connect", (_request, socket) => {
   socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 });
 
-function handle(request: IncomingMessage, response: ServerResponse): void {
+async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(headers.every)) response.setHeader(name, value);
   if (stopping || request.headers.upgrade !== undefined) response.setHeader("Connection", "close");
 
@@ -58,6 +63,8 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
   if (!raw.startsWith("/") || pathname === undefined) {
     // "*", or an address for a proxy, or an escape that is none
     refuse(response, 400, "This is not the address of a page.");
+  } else if ((request.headers["transfer-encoding"] ?? "chunked").toLowerCase() !== "chunked") {
+    refuse(response, 501, "A body may come in chunks, and in no other coding.");
   } else if ((request.headersDistinct.host ?? []).length !== 1) {
     refuse(response, 400, "A request names one host.");
   } else if (pathname === "/livez") {
@@ -67,7 +74,7 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
     const detail = "This server does not answer to the host name of the request: see ALLOWED_HOSTS.";
     problem(response, 421, "misdirected", "This host name is not served here", detail);
   } else if (raw === "/api" || raw.startsWith("/api/")) {
-    void proxy.pass(request, response, (raw.slice("/api".length) || "/") + query, "/api");
+    await proxy.pass(request, response, (raw.slice("/api".length) || "/") + query, "/api");
   } else {
     pages.serve(request, response, pathname, query);
   }
