@@ -16,6 +16,7 @@ export type JobFilter = {
 
 const PAGE_SIZE = 100;
 const DEAD_PAGE_SIZE = 200;
+export const MOST_PROCESSING = 200; // of the API, a page
 
 export const keys = {
   all: ["api"],
@@ -52,6 +53,32 @@ export const workersQuery = () =>
     queryKey: ["api", "workers"],
     queryFn: ({ signal }) => unwrap(api.GET("/workers", { signal })),
     select: (body) => body.workers,
+  });
+
+/** The workers of the last 24 hours that have ended, the last one first. */
+export const endedWorkersQuery = () =>
+  queryOptions({
+    queryKey: ["api", "workers", "ended"],
+    queryFn: ({ signal }) => unwrap(api.GET("/workers", { signal, params: { query: { state: "dead" } } })),
+    select: (body) => body.workers,
+  });
+
+/** One worker, dead or not, and the jobs that it runs. */
+export const workerQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["api", "worker", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/workers/{id}", { signal, params: { path: { id } } })),
+  });
+
+/** The jobs that run now, whoever runs them: the newest of them, where there are very many. */
+export const processingQuery = () =>
+  queryOptions({
+    queryKey: [...keys.jobs, "processing"],
+    queryFn: ({ signal }) =>
+      unwrap(
+        api.GET("/jobs", { signal, params: { query: { status: "processing", limit: MOST_PROCESSING } } }),
+      ),
+    select: (body) => body.jobs,
   });
 
 export const jobTypesQuery = () =>

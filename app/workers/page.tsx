@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
+import { ClientView } from "../_components/client-view";
 import { PageHeader } from "../_components/page-header";
-import { WorkerList } from "./_components/worker-list";
+import { WorkerSkeleton, WorkerView } from "./_components/worker-list";
 
 export const metadata: Metadata = { title: "Workers" };
 
@@ -8,7 +9,9 @@ export default function WorkersPage() {
   return (
     <>
       <PageHeader title="Workers" lead="The processes that run jobs" />
-      <WorkerList />
+      <ClientView fallback={<WorkerSkeleton />}>
+        <WorkerView />
+      </ClientView>
     </>
   );
 }
