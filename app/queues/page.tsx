@@ -7,7 +7,7 @@ export const metadata: Metadata = { title: "Queues" };
 export default function QueuesPage() {
   return (
     <>
-      <PageHeader title="Queues" lead="The lines that jobs wait in" />
+      <PageHeader title="Queues" lead="Where jobs wait until a worker takes them" />
       <QueueTable />
     </>
   );

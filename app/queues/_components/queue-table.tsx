@@ -6,11 +6,13 @@ import { usePolled } from "@/_api/polling";
 import { queuesQuery } from "@/_api/queries";
 import type { Queue } from "@/_api/types";
 import { listHref } from "@/_components/jobs/search-params";
-import { formatNumber } from "@/_components/numbers";
+import { formatCompact, formatNumber } from "@/_components/numbers";
+import { visible } from "@/_components/text/visible";
 import { formatCoarse } from "@/_components/time/format";
 import { buttonClass } from "@/_components/ui/button";
 import { cx } from "@/_components/ui/cx";
 import { Card, Skeleton } from "@/_components/ui/surface";
+import { useRowKeys } from "@/_components/ui/use-row-keys";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
 
 const OLD_SECONDS = 60;
@@ -18,6 +20,7 @@ const OLD_SECONDS = 60;
 /** Every queue that has something to do: how much, and for how long already. */
 export function QueueTable() {
   const { data, isError, error, refetch } = usePolled(queuesQuery());
+  useRowKeys();
   if (!data) {
     return (
       <Card>{isError ? <ErrorState error={error} onRetry={() => void refetch()} /> : <QueueSkeleton />}</Card>
@@ -48,19 +51,19 @@ export function QueueTable() {
             <th scope="col" className="pr-2 pl-4">
               Queue
             </th>
-            <th scope="col" className="w-14 px-2 text-right sm:w-32">
+            <th scope="col" className="w-14 px-2 text-right sm:w-24">
               Due
             </th>
-            <th scope="col" className="hidden w-40 px-2 lg:table-cell">
+            <th scope="col" className="hidden w-40 px-2 xl:table-cell">
               <span className="sr-only">Depth as a bar</span>
             </th>
-            <th scope="col" className="hidden w-32 px-2 text-right sm:table-cell">
+            <th scope="col" className="hidden w-24 px-2 text-right sm:table-cell">
               Later
             </th>
-            <th scope="col" className="w-20 px-2 text-right sm:w-32">
+            <th scope="col" className="w-18 px-2 text-right sm:w-24">
               Running
             </th>
-            <th scope="col" className="w-20 pr-4 pl-2 text-right sm:w-40">
+            <th scope="col" className="w-18 pr-4 pl-2 text-right sm:w-28">
               Oldest
             </th>
           </tr>
@@ -77,20 +80,32 @@ export function QueueTable() {
 
 function QueueRow({ queue, share }: { queue: Queue; share: number }) {
   const old = queue.oldest_pending_seconds > OLD_SECONDS;
+  const idle = queue.depth + queue.scheduled + queue.running === 0;
   return (
-    <tr className="relative h-12 border-b border-line last:border-0 focus-within:bg-hover hover:bg-hover [&>td]:tabular">
-      <th scope="row" className="truncate pr-2 pl-4 font-medium">
+    <tr
+      className={cx(
+        "relative h-12 border-b border-line last:border-0 focus-within:bg-hover hover:bg-hover [&>td]:tabular",
+        idle ? "text-ink-faint" : "text-ink-soft",
+      )}
+    >
+      <th
+        scope="row"
+        className={cx("py-2 pr-2 pl-4 break-all", idle ? "font-normal" : "font-medium text-ink")}
+      >
         <Link
           href={listHref({ queue: queue.name })}
           prefetch={false}
+          data-row={queue.name}
           className="outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
         >
           <ListTree aria-hidden className="mr-2.5 hidden size-4 align-[-3px] text-ink-faint sm:inline" />
-          {queue.name}
+          {visible(queue.name)}
         </Link>
       </th>
-      <td className="px-2 text-right">{formatNumber(queue.depth)}</td>
-      <td className="hidden px-2 lg:table-cell">
+      <td className={cx("px-2 text-right", queue.depth > 0 && "text-ink")}>
+        <Amount n={queue.depth} />
+      </td>
+      <td className="hidden px-2 xl:table-cell">
         <span aria-hidden className="block h-1.5 overflow-hidden rounded-full bg-neutral-wash">
           <span
             className="block h-full origin-left rounded-full bg-neutral transition-transform"
@@ -98,17 +113,29 @@ function QueueRow({ queue, share }: { queue: Queue; share: number }) {
           />
         </span>
       </td>
-      <td className="hidden px-2 text-right text-ink-soft sm:table-cell">{formatNumber(queue.scheduled)}</td>
-      <td className="px-2 text-right text-ink-soft">{formatNumber(queue.running)}</td>
-      <td
-        className={cx(
-          "pr-4 pl-2 text-right whitespace-nowrap",
-          old ? "font-medium text-amber" : "text-ink-soft",
-        )}
-      >
+      <td className="hidden px-2 text-right sm:table-cell">
+        <Amount n={queue.scheduled} />
+      </td>
+      <td className="px-2 text-right">
+        <Amount n={queue.running} />
+      </td>
+      <td className={cx("pr-4 pl-2 text-right whitespace-nowrap", old && "font-medium text-amber")}>
         {queue.depth > 0 ? formatCoarse(queue.oldest_pending_seconds * 1000) : "–"}
       </td>
     </tr>
+  );
+}
+
+/** A number whole; on a phone in few digits, so that names keep their room. */
+function Amount({ n }: { n: number }) {
+  const few = formatCompact(n);
+  const whole = formatNumber(n);
+  if (few === whole) return whole;
+  return (
+    <>
+      <span className="sm:hidden">{few}</span>
+      <span className="hidden sm:inline">{whole}</span>
+    </>
   );
 }
 
