@@ -1,8 +1,8 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { memberSource } from "@/_components/json/parse";
+import { member, memberSource, parseJson } from "@/_components/json/parse";
 import { api, unwrap } from "./client";
 import { ApiDown } from "./problem";
-import type { JobDetail, JobState } from "./types";
+import type { JobDetail, JobState, JobType } from "./types";
 
 // What the window asks for. No query key is written anywhere else.
 
@@ -84,8 +84,16 @@ export const processingQuery = () =>
 export const jobTypesQuery = () =>
   queryOptions({
     queryKey: ["api", "job-types"],
-    queryFn: ({ signal }) => unwrap(api.GET("/job-types", { signal })),
-    select: (body) => body.job_types,
+    queryFn: async ({ signal }): Promise<JobType[]> => {
+      const text = await unwrap(api.GET("/job-types", { signal, parseAs: "text" }));
+      const parsed: { job_types: JobType[] } = JSON.parse(text);
+      const list = parseJson(text);
+      const types = list.ok ? member(list.root, "job_types") : undefined;
+      return parsed.job_types.map((type, i) => {
+        const example = types?.kind === "array" ? member(types.items[i], "example") : undefined;
+        return { ...type, exampleText: example && text.slice(example.start, example.end) };
+      });
+    },
     staleTime: 30_000,
   });
 

@@ -6,7 +6,8 @@ export type JobSummary = Schemas["JobSummary"];
 export type Job = Schemas["Job"];
 export type Attempt = Schemas["Attempt"];
 export type JobState = JobSummary["state"];
-export type JobType = Schemas["JobType"];
+/** exampleText is the example as the API spells it. */
+export type JobType = Schemas["JobType"] & { exampleText?: string | undefined };
 export type Metrics = Schemas["Metrics"];
 export type Queue = Schemas["Queue"];
 export type Worker = Schemas["Worker"];

@@ -37,11 +37,56 @@ test("the server's objections stand beside what they are about", async ({ page, 
   await editor.fill('{\n  "title": "x",\n  "rows": "many"\n}');
   await page.getByRole("button", { name: "Create job" }).click();
   await expect(page.getByText(/^Line 3: rows /)).toBeVisible();
+  const field = page.getByRole("group", { name: "Payload fields" }).getByLabel("rows");
+  await expect(field).toHaveAttribute("aria-invalid", "true");
+  await expect(field).toHaveAccessibleDescription("Must be a whole number.");
   await expect(page).toHaveURL(/\/create/);
 
   await editor.fill("{\n  oops\n}");
   await expect(page.getByText("Line 2, column 3: A name in double quotes is expected")).toBeVisible();
   await expect(page.getByRole("button", { name: "Create job" })).toHaveAttribute("aria-disabled", "true");
+});
+
+for (const [width, height] of [
+  [1024, 900],
+  [1440, 900],
+  [390, 844],
+] as const) {
+  test(`what matters is in sight at ${width} by ${height}`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await page.goto("/create?type=report");
+    const button = page.getByRole("button", { name: "Create job" });
+    for (const name of ["Type", "Max attempts", "Queue"]) {
+      const box = await page.getByLabel(name, { exact: true }).boundingBox();
+      const bar = await button.boundingBox();
+      expect((box?.y ?? height) + (box?.height ?? 0), name).toBeLessThan(bar?.y ?? 0);
+    }
+    await expect(button).toBeInViewport({ ratio: 1 });
+    await page.getByLabel("Payload (JSON)").focus();
+    await page.mouse.wheel(0, 400);
+    await expect(button).toBeInViewport({ ratio: 1 });
+    await button.click({ trial: true }); // nothing lies above it
+
+    // As many numbers as lines, and the whole command within its frame.
+    const lines = (await page.getByLabel("Payload (JSON)").inputValue()).split("\n").length;
+    await expect(page.getByTestId("line-numbers").locator("div")).toHaveCount(lines);
+    const curl = page.getByRole("region", { name: "curl line" });
+    expect(await curl.evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(
+      0,
+    );
+  });
+}
+
+test("the command for a shell is copied whole", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/create?type=email");
+  await page.getByLabel("Payload (JSON)").fill(`{"to": "a\u202eb ${"x".repeat(500)}"}`);
+  await expect(page.getByText("Line 1 has a character that cannot be seen: \\u202e")).toBeVisible();
+  await expect(page.getByRole("region", { name: "curl line" })).toContainText("a\\u202eb");
+  await page.getByRole("button", { name: "Copy curl line" }).click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toContain(`"to": "a\u202eb ${"x".repeat(500)}"`);
+  expect(copied).toMatch(/^curl '.*\/jobs'/);
 });
 
 test("the retry schedule is foretold", async ({ page }) => {

@@ -1,11 +1,12 @@
 "use client";
 
 import { useId, useMemo } from "react";
+import { firstUnseen, visible } from "../text/visible";
 import { Button } from "../ui/button";
 import { cx } from "../ui/cx";
 import { highlight, TOKEN_CLASS } from "./highlight";
 import { formatJson } from "./layout";
-import { parseJson } from "./parse";
+import { parseJson, place } from "./parse";
 
 export type LineFault = { line: number; text: string };
 
@@ -42,7 +43,8 @@ export function JsonEditor({
   const noteId = useId();
   const fault = useMemo(() => payloadFault(value), [value]);
   const marked = new Set([...(fault ? [fault.line] : []), ...faults.map(({ line }) => line)]);
-  const lines = Math.max(MIN_LINES, value.split("\n").length);
+  const lines = value.split("\n");
+  const unseen = useMemo(() => firstUnseen(value), [value]);
   return (
     <div className="flex min-w-0 flex-col gap-1.5">
       <div className="-mt-1 flex h-6 items-center justify-between">
@@ -73,19 +75,22 @@ export function JsonEditor({
         <div className="grid min-h-full w-full min-w-max grid-cols-[2.75rem_minmax(0,1fr)] font-mono text-[0.8125rem] leading-5">
           <div
             aria-hidden
+            data-testid="line-numbers"
             className="sticky left-0 z-10 border-r border-line bg-sunken py-2 text-right text-ink-faint select-none"
           >
-            {Array.from({ length: lines }, (_, i) => i + 1).map((line) => (
-              <div
-                key={line}
-                className={cx(
-                  "tabular pr-2.5 text-2xs/5",
-                  marked.has(line) && "bg-red-wash font-semibold text-red",
-                )}
-              >
-                {line}
-              </div>
-            ))}
+            {lines
+              .map((_, i) => i + 1)
+              .map((line) => (
+                <div
+                  key={line}
+                  className={cx(
+                    "tabular pr-2.5 text-2xs/5",
+                    marked.has(line) && "bg-red-wash font-semibold text-red",
+                  )}
+                >
+                  {line}
+                </div>
+              ))}
           </div>
           <div className="relative grid *:col-start-1 *:row-start-1">
             <pre aria-hidden className="pointer-events-none px-3 py-2 pr-6 whitespace-pre">
@@ -98,7 +103,7 @@ export function JsonEditor({
               aria-label={label}
               aria-invalid={marked.size > 0 || undefined}
               aria-describedby={noteId}
-              rows={lines}
+              rows={Math.max(MIN_LINES, lines.length)}
               spellCheck={false}
               autoCapitalize="off"
               autoComplete="off"
@@ -116,9 +121,15 @@ export function JsonEditor({
         ) : (
           faults.map(({ line, text }) => (
             <p key={`${line}${text}`} className="text-red">
-              Line {line}: {text}
+              Line {line}: {visible(text)}
             </p>
           ))
+        )}
+        {unseen && (
+          <p className="text-amber">
+            Line {place(value, unseen.offset).line} has a character that cannot be seen:{" "}
+            <span className="font-mono">{unseen.escape}</span>
+          </p>
         )}
       </div>
     </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { visible, visibleLines } from "./visible";
+import { firstUnseen, visible, visibleLines } from "./visible";
 
 /** All characters of a Unicode category. */
 function category(name: string): string[] {
@@ -58,6 +58,13 @@ describe("visible", () => {
       expect(visible(text)).toBe(text);
       expect(visibleLines(text)).toBe(text);
     }
+  });
+});
+
+describe("firstUnseen", () => {
+  it("tells where the first one is, line ends and tabs apart", () => {
+    expect(firstUnseen("a\r\n\tb\u200bc\u202e")).toEqual({ offset: 5, escape: "\\u200b" });
+    expect(firstUnseen("a\n\tb")).toBeUndefined();
   });
 });
 

@@ -32,3 +32,11 @@ export function visibleLines(text: string): string {
     .replace(/\r\n/g, "\n")
     .replace(UNSEEN, (char) => (char === "\n" || char === "\t" ? char : escaped(char)));
 }
+
+/** The first character of a text in lines that cannot be seen: where it is, and its escape. */
+export function firstUnseen(text: string): { offset: number; escape: string } | undefined {
+  for (const { 0: char, index } of text.matchAll(UNSEEN)) {
+    if (!"\n\r\t".includes(char)) return { offset: index, escape: escaped(char) };
+  }
+  return undefined;
+}

@@ -31,6 +31,8 @@ type ButtonProps = Omit<ComponentProps<"button">, "disabled"> & {
   size?: Size;
   /** Why the button does nothing now. It stays focusable, so that the reason can be read. */
   disabledReason?: string | false | undefined;
+  /** The reason is shown above the button, because there is no room below. */
+  tipAbove?: boolean;
   icon?: ReactNode;
 };
 
@@ -38,6 +40,7 @@ export function Button({
   variant = "secondary",
   size = "medium",
   disabledReason,
+  tipAbove = false,
   icon,
   className,
   children,
@@ -65,7 +68,10 @@ export function Button({
         <span
           role="tooltip"
           id={reasonId}
-          className="pointer-events-none invisible absolute top-full right-0 z-30 mt-1.5 w-max max-w-64 rounded-md bg-ink px-2 py-1 text-xs font-normal whitespace-normal text-ink-inverse shadow-float group-hover/button:visible group-focus-visible/button:visible"
+          className={cx(
+            "pointer-events-none invisible absolute right-0 z-30 w-max max-w-64 rounded-md bg-ink px-2 py-1 text-xs font-normal whitespace-normal text-ink-inverse shadow-float group-hover/button:visible group-focus-visible/button:visible",
+            tipAbove ? "bottom-full mb-1.5" : "top-full mt-1.5",
+          )}
         >
           {disabledReason}
         </span>

@@ -1,13 +1,16 @@
 import type { ReactNode } from "react";
 import { cx } from "./cx";
 
-/** Text in columns that may scroll. What scrolls can be reached by keyboard, and has a name. */
+/** Code that may scroll. What scrolls can be reached by keyboard, and has a name. */
 export function CodeBlock({
   label,
+  wrap = false,
   className,
   children,
 }: {
   label: string;
+  /** Long lines go on in the next one. */
+  wrap?: boolean;
   className?: string;
   children: ReactNode;
 }) {
@@ -18,7 +21,7 @@ export function CodeBlock({
       tabIndex={0}
       className={cx("overflow-auto font-mono focus-visible:outline-offset-[-2px]", className)}
     >
-      <pre>{children}</pre>
+      <pre className={wrap ? "break-words whitespace-pre-wrap" : undefined}>{children}</pre>
     </section>
   );
 }

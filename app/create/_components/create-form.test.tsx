@@ -3,7 +3,7 @@ import { render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CreateForm } from "./create-form";
-import { RetryPreview } from "./option-fields";
+import { RetryPreview } from "./type-fields";
 
 const push = vi.fn();
 vi.mock("next/navigation", () => ({

@@ -16,6 +16,7 @@ import { type Draft, draftFaults, newDraft, type ServerFaults, sortFaults, submi
 import { MetadataFields } from "./metadata-fields";
 import { OptionFields } from "./option-fields";
 import { PayloadFields } from "./payload-fields";
+import { ShellCommand } from "./shell-command";
 import { Summary } from "./summary";
 import { TypeFields } from "./type-fields";
 
@@ -47,7 +48,7 @@ export function CreateForm() {
   return <Form key={first.name} types={types.data} first={first} />;
 }
 
-const NO_FAULTS: ServerFaults = { fields: {}, lines: [], rest: [] };
+const NO_FAULTS: ServerFaults = { fields: {}, members: {}, lines: [], rest: [] };
 
 function Form({ types, first }: { types: JobType[]; first: JobType }) {
   const router = useRouter();
@@ -97,18 +98,24 @@ function Form({ types, first }: { types: JobType[]; first: JobType }) {
       onKeyDown={(event) => {
         if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) event.currentTarget.requestSubmit();
       }}
-      className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_21rem] xl:gap-6"
+      className="flex min-w-0 flex-col gap-4"
     >
-      <div className="flex min-w-0 flex-col gap-4">
-        <TypeFields types={types} type={type} draft={draft} error={faults.type} onChange={change} />
-        <PayloadFields type={type} payload={draft.payload} lines={refused.lines} onChange={change} />
-        <OptionFields types={types} type={type} draft={draft} faults={faults} onChange={change} />
+      <TypeFields types={types} type={type} draft={draft} faults={faults} onChange={change} />
+      <PayloadFields
+        type={type}
+        payload={draft.payload}
+        lines={refused.lines}
+        faults={refused.members}
+        onChange={change}
+      />
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
+        <OptionFields draft={draft} faults={faults} onChange={change} />
         <MetadataFields rows={draft.metadata} error={faults.metadata} onChange={change} />
       </div>
+      <ShellCommand draft={draft} idempotencyKey={idempotencyKey} />
       <Summary
         draft={draft}
         type={type}
-        idempotencyKey={idempotencyKey}
         problems={refused.rest}
         disabledReason={submit.isPending ? "The job is on its way" : mistaken}
         pending={submit.isPending}

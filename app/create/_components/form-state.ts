@@ -1,7 +1,9 @@
 import type { Fault, JobType, SubmissionText } from "@/_api/types";
 import type { LineFault } from "@/_components/json/json-editor";
+import { formatJson } from "@/_components/json/layout";
 import { atPointer, parseJson, place } from "@/_components/json/parse";
 import { type Pair, pairsFault } from "@/_components/metadata/pairs";
+import { visibleLines } from "@/_components/text/visible";
 
 /** What stands in the form: text, as it was typed. Empty means the type's own. */
 export type Draft = {
@@ -19,13 +21,18 @@ export type DraftFaults = Partial<Record<keyof Draft, string>>;
 export function newDraft(type: JobType): Draft {
   return {
     type: type.name,
-    payload: JSON.stringify(type.example, null, 2),
+    payload: exampleOf(type),
     queue: "",
     priority: "",
     maxAttempts: "",
     delay: "",
     metadata: [],
   };
+}
+
+/** The example with its names in the order of the server: JavaScript would put numbers first. */
+export function exampleOf(type: JobType): string {
+  return visibleLines(formatJson(type.exampleText ?? JSON.stringify(type.example)));
 }
 
 /** The pairs of the form. A row where nothing stands is none. */
@@ -78,11 +85,18 @@ const FIELD_OF: Record<string, keyof Draft> = {
   "/metadata": "metadata",
 };
 
-export type ServerFaults = { fields: DraftFaults; lines: LineFault[]; rest: string[] };
+export type ServerFaults = {
+  fields: DraftFaults;
+  /** By the name of the payload's member that has the fault, or is around it. */
+  members: Record<string, string>;
+  /** The same by line of the payload. */
+  lines: LineFault[];
+  rest: string[];
+};
 
-/** Brings each fault that the server found to the field, or to the line of the payload, that it points at. */
+/** Brings each fault that the server found to the field that it points at; one in the payload to its line as well. */
 export function sortFaults(faults: Fault[], payload: string): ServerFaults {
-  const sorted: ServerFaults = { fields: {}, lines: [], rest: [] };
+  const sorted: ServerFaults = { fields: {}, members: {}, lines: [], rest: [] };
   const parsed = parseJson(payload);
   for (const { detail, pointer = "", parameter } of faults) {
     const field = FIELD_OF[pointer];
@@ -93,6 +107,11 @@ export function sortFaults(faults: Fault[], payload: string): ServerFaults {
       const inside = pointer.slice("/payload".length);
       const { line } = place(payload, atPointer(parsed.root, inside).start);
       sorted.lines.push({ line, text: inside ? `${inside.slice(1)} ${detail}.` : `${capital(detail)}.` });
+      const [, first, ...deeper] = inside.split("/");
+      if (first !== undefined) {
+        const text = deeper.length > 0 ? `${deeper.join("/")} ${detail}.` : `${capital(detail)}.`;
+        sorted.members[memberName(first)] ??= text;
+      }
     } else sorted.rest.push(`${pointer || parameter || ""} ${detail}.`.trim());
   }
   return sorted;

@@ -12,11 +12,13 @@ type PayloadFieldsProps = {
   type: JobType;
   payload: string;
   lines: LineFault[];
+  /** What the server says, by the name of a member. */
+  faults: Record<string, string>;
   onChange: (part: Partial<Draft>) => void;
 };
 
 /** The payload twice: as a form made from the type's schema, and as the text that is sent. */
-export function PayloadFields({ type, payload, lines, onChange }: PayloadFieldsProps) {
+export function PayloadFields({ type, payload, lines, faults, onChange }: PayloadFieldsProps) {
   const fields = useMemo(() => schemaFields(type.schema), [type.schema]);
   const broken = payloadFault(payload) !== undefined;
   return (
@@ -30,6 +32,7 @@ export function PayloadFields({ type, payload, lines, onChange }: PayloadFieldsP
               field={field}
               payload={payload}
               broken={broken}
+              refused={Object.hasOwn(faults, field.name) ? faults[field.name] : undefined}
               onChange={(source) => onChange({ payload: setMember(payload, field.name, source) })}
             />
           ))}

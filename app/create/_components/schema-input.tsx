@@ -7,6 +7,8 @@ type SchemaInputProps = {
   field: SchemaField;
   payload: string;
   broken: boolean;
+  /** What the server says of it. */
+  refused: string | undefined;
   onChange: (source: string | undefined) => void;
 };
 
@@ -21,12 +23,12 @@ function currentValue(payload: string, name: string): { text: string; foreign: b
 }
 
 /** One field of the schema. An empty input takes the member out of the payload. */
-export function SchemaInput({ field, payload, broken, onChange }: SchemaInputProps) {
+export function SchemaInput({ field, payload, broken, refused, onChange }: SchemaInputProps) {
   // A number that is not one yet stays here, and out of the payload, until it is.
   const [unfinished, setUnfinished] = useState<string>();
   const { text, foreign } = currentValue(payload, field.name);
   const locked = broken || foreign;
-  const fault = unfinished === undefined ? undefined : numberFault(field, unfinished);
+  const fault = unfinished === undefined ? refused : numberFault(field, unfinished);
   const placeholder = field.fallback === undefined ? "" : field.fallback.replace(/^"(.*)"$/, "$1");
   const name = `${field.name}${field.required ? " (required)" : ""}`;
 

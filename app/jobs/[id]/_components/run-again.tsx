@@ -9,13 +9,14 @@ import type { JobDetail } from "@/_api/types";
 import { JsonEditor, type LineFault, payloadFault } from "@/_components/json/json-editor";
 import { formatJson } from "@/_components/json/layout";
 import { atPointer, parseJson, place } from "@/_components/json/parse";
+import { visibleLines } from "@/_components/text/visible";
 import { Button } from "@/_components/ui/button";
 import { Dialog } from "@/_components/ui/dialog";
 
 /** A new job like this one, with another payload. The text is sent as it stands. */
 export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void }) {
   const router = useRouter();
-  const original = formatJson(job.payload);
+  const original = visibleLines(formatJson(job.payload)); // in JSON the escapes mean the same
   const [payload, setPayload] = useState(original);
   const [idempotencyKey, setKey] = useState(newKey);
   const [faults, setFaults] = useState<LineFault[]>([]);
