@@ -3,24 +3,28 @@
 import { Pause, Play } from "lucide-react";
 import { usePolled, usePolling } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
+import { useSomethingFails } from "../time/stale";
 import { cx } from "../ui/cx";
 
 /** Whether the page follows the system, and the switch to stop it. */
 export function LiveStatus({ compact = false }: { compact?: boolean }) {
   const { stopped, setStopped, held } = usePolling();
   const { isError } = usePolled(metricsQuery());
-  const word = isError ? "API down" : stopped ? "Paused" : held ? "Held" : "Live";
-  const hint = stopped
-    ? "The page stands still. Press to go on."
-    : held
-      ? "The page stands still while rows are selected."
-      : "The page refreshes every 2 seconds. Press to stop that.";
+  const partly = useSomethingFails() && !isError;
+  const word = isError ? "API down" : partly ? "Partly old" : stopped ? "Paused" : held ? "Held" : "Live";
+  const hint = partly
+    ? "A part of this page could not be refreshed. It is grey."
+    : stopped
+      ? "Refreshing is paused. Press to resume."
+      : held
+        ? "Refreshing is paused while rows are selected."
+        : "The page refreshes every 2 seconds. Press to pause.";
   const Icon = stopped ? Play : Pause;
   return (
     <button
       type="button"
       aria-pressed={stopped}
-      aria-label={`${word}: ${stopped ? "go on refreshing" : "stop refreshing"}`}
+      aria-label={`${word}: ${stopped ? "resume refreshing" : "pause refreshing"}`}
       title={hint}
       onClick={() => setStopped(!stopped)}
       className={cx(
@@ -32,7 +36,11 @@ export function LiveStatus({ compact = false }: { compact?: boolean }) {
         aria-hidden
         className={cx(
           "size-2 rounded-full",
-          isError ? "bg-red" : stopped || held ? "bg-amber" : "bg-green motion-safe:animate-breathe",
+          isError
+            ? "bg-red"
+            : stopped || held || partly
+              ? "bg-amber"
+              : "bg-green motion-safe:animate-breathe",
         )}
       />
       <span className={compact ? "" : "grow text-left"}>{word}</span>

@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { createContext, useContext, useSyncExternalStore } from "react";
 
 // One clock for the whole window. It ticks once a second while somebody looks, and follows the server's time: a
 // browser whose clock is wrong shall not count down to the wrong moment.
@@ -33,6 +33,14 @@ export function serverNow(): number {
   return Date.now() + offset;
 }
 
+/** A time of the browser's clock, by the server's. */
+export function serverTime(browserTime: number): number {
+  return browserTime + offset;
+}
+
+/** The time at which the clocks within stand, by the server's clock: what is shown is of then. Undefined: they go. */
+export const FrozenTime = createContext<number | undefined>(undefined);
+
 /** Takes the Date header of an answer into account. */
 export function syncClock(date: string | null): void {
   const server = date ? Date.parse(date) : Number.NaN;
@@ -47,9 +55,7 @@ export function syncClock(date: string | null): void {
  * so a row whose age reads "3 min" rests for a minute.
  */
 export function useTime<T extends string | number | boolean>(read: (now: number) => T): T {
-  return useSyncExternalStore(
-    subscribe,
-    () => read(current),
-    () => read(current),
-  );
+  const frozen = useContext(FrozenTime);
+  const snapshot = () => read(frozen ?? current);
+  return useSyncExternalStore(subscribe, snapshot, snapshot);
 }
