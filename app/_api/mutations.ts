@@ -55,8 +55,8 @@ export function useRetry() {
   const refresh = useRefresh();
   return useMutation({
     mutationFn: retryJob,
-    onSuccess: (job) => toast.success(`Job …${idTail(job.id)} runs again`),
-    onError: (error) => toast.error("The job was not sent back", sentenceOf(error)),
+    onSuccess: (job) => toast.success(`Job …${idTail(job.id)} is retried`),
+    onError: (error) => toast.error("The job was not retried", sentenceOf(error)),
     onSettled: refresh,
   });
 }
@@ -108,7 +108,7 @@ export function useEach(act: "retry" | "cancel") {
       return { done: ids.length - failures.length, failures };
     },
     onSuccess: ({ done, failures }) => {
-      const said = act === "retry" ? "sent back" : "cancelled";
+      const said = act === "retry" ? "retried" : "cancelled";
       if (done > 0) toast.success(`${count(done, "job")} ${said}`);
       if (failures.length > 0)
         toast.error(`${count(failures.length, "job")} not ${said}`, sentenceOf(failures[0]));
@@ -136,8 +136,8 @@ export function useRedrive() {
       return total;
     },
     onSuccess: (n) =>
-      n > 0 ? toast.success(`${count(n, "job")} sent back`) : toast.info("No dead job matched any more"),
-    onError: (error) => toast.error("The jobs were not sent back", sentenceOf(error)),
+      n > 0 ? toast.success(`${count(n, "job")} retried`) : toast.info("No dead job matched"),
+    onError: (error) => toast.error("The jobs were not retried", sentenceOf(error)),
     onSettled: refresh,
   });
 }

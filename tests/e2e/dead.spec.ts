@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "./fixtures";
 
-test("dead letters are exported, and sent back with a word on how many", async ({ page, system }) => {
+test("dead letters are exported, and retried with a word on how many", async ({ page, system }) => {
   const dying =
     '{"type":"image","queue":"graves","max_attempts":1,"payload":{"fail_rate":1,"duration_ms":0,"n":12345678901234567890}}';
   const ids: string[] = [];
@@ -24,11 +24,11 @@ test("dead letters are exported, and sent back with a word on how many", async (
   await expect(dialog).toContainText("Retry 3 jobs?");
   await dialog.getByLabel("Start").selectOption("Spread over an hour");
   await dialog.getByRole("button", { name: "Retry 3 jobs" }).click();
-  await expect(page.getByText("3 jobs sent back")).toBeVisible();
+  await expect(page.getByText("3 jobs retried")).toBeVisible();
   await expect(page.getByText("No dead job fits this filter.")).toBeVisible();
 });
 
-test("a selection is sent back, and holds the page still meanwhile", async ({ page, system }) => {
+test("a selection is retried, and holds the page still meanwhile", async ({ page, system }) => {
   const submission = {
     type: "email",
     payload: { fail_rate: 1, duration_ms: 0 },
@@ -53,6 +53,6 @@ test("a selection is sent back, and holds the page still meanwhile", async ({ pa
     .getByRole("button", { name: /^Retry/ })
     .click();
   await page.getByRole("dialog").getByRole("button", { name: "Retry 1 job" }).click();
-  await expect(page.getByText("1 job sent back")).toBeVisible();
+  await expect(page.getByText("1 job retried")).toBeVisible();
   await expect(page.getByRole("button", { name: /^Live/ })).toBeVisible();
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "./fixtures";
 
-test("a job that failed is sent back by hand, and its history stays", async ({ page, system }) => {
+test("a job that failed is retried by hand, and its history stays", async ({ page, system }) => {
   const id = await system.submit({
     type: "email",
     payload: { fail_rate: 1, duration_ms: 50 },
@@ -9,11 +9,33 @@ test("a job that failed is sent back by hand, and its history stays", async ({ p
   });
   await system.until(id, "dead");
   await page.goto(`/jobs/${id}`);
-  await expect(page.getByText(/^Failed for good after 1 attempt: /)).toBeVisible();
+  await expect(page.getByText(/^Failed permanently after 1 attempt: /)).toBeVisible();
   await page.getByRole("button", { name: "Retry" }).click();
-  await expect(page.getByText(`Job …${id.slice(-8)} runs again`)).toBeVisible();
+  await expect(page.getByText(`Job …${id.slice(-8)} is retried`)).toBeVisible();
   await expect(page.locator("li[data-outcome=failed]")).toHaveCount(2);
-  await expect(page.getByText(/^Lay still until it was sent back by hand/)).toBeVisible();
+  await expect(page.getByText(/^Idle until it was retried by hand/)).toBeVisible();
+});
+
+test("an error belongs to its attempt, and steps back while the job runs", async ({ page, system }) => {
+  const id = await system.submit({
+    type: "email",
+    payload: { fail_rate: 1, duration_ms: 5000 },
+    max_attempts: 2,
+    queue: "errors",
+  });
+  await system.until(id, "retrying");
+  await page.goto(`/jobs/${id}`);
+  const panel = page.getByRole("region", { name: "Error" });
+  await expect(panel.getByText("Attempt 1 of 2 failed")).toBeVisible();
+  await expect(page.locator("h1 ~ [data-state=running]")).toBeVisible();
+  await expect(page.getByText("Previous attempt (1):")).toBeVisible();
+  await expect(panel).toBeHidden();
+  await expect(panel.getByText("Attempt 2 of 2 failed")).toBeVisible();
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.getByText("Previous attempt (2), before the retry by hand:")).toBeVisible();
+  await expect(page.getByText(/attempt 0/)).toHaveCount(0);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the job" }).click();
 });
 
 test("a retry counts down", async ({ page, system }) => {
@@ -45,7 +67,7 @@ test("retry from the list, by mouse and by key", async ({ page, system }) => {
     .first()
     .getByRole("button", { name: /^Retry email/ })
     .click();
-  await expect(page.getByText(/^Job …\w{8} runs again$/)).toBeVisible();
+  await expect(page.getByText(/^Job …\w{8} is retried$/)).toBeVisible();
   await page.keyboard.press("j");
   await page.keyboard.press("j");
   await page.keyboard.press("r");
@@ -63,7 +85,7 @@ test("a running job is cancelled", async ({ page, system }) => {
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel the job" }).click();
   await expect(page.locator("h1 ~ [data-state=cancelled]")).toBeVisible();
-  await expect(page.getByText(/^Cancelled by a person \d+ s ago/)).toBeVisible();
+  await expect(page.getByText(/^Cancelled \d+ s ago/)).toBeVisible();
 });
 
 test("run again sends the edited text as it stands", async ({ page, system }) => {

@@ -8,6 +8,7 @@ import { useCancel, useDelete, useRetry } from "@/_api/mutations";
 import type { JobDetail } from "@/_api/types";
 import { Button, IconButton } from "@/_components/ui/button";
 import { Confirm } from "@/_components/ui/confirm";
+import { useJobKeys } from "./use-job-keys";
 
 const RunAgain = dynamic(() => import("./run-again").then((m) => m.RunAgain), { ssr: false });
 
@@ -19,17 +20,24 @@ export function JobActions({ job }: { job: JobDetail }) {
   const remove = useDelete();
   const [asked, setAsked] = useState<"again" | "cancel" | "delete">();
   const over = job.status === "completed" || job.status === "failed";
+  const stop = () => (job.status === "processing" ? setAsked("cancel") : cancel.mutate(job.id));
+  const stoppable = !over && job.state !== "cancelling" && !cancel.isPending;
+  useJobKeys(job.id, {
+    retry: job.status === "failed" && !retry.isPending ? () => retry.mutate(job.id) : undefined,
+    again: () => setAsked("again"),
+    cancel: stoppable ? stop : undefined,
+  });
 
   return (
     <div className="flex flex-wrap items-center gap-2">
       {!over && (
         <Button
           icon={<Ban />}
-          onClick={() => (job.status === "processing" ? setAsked("cancel") : cancel.mutate(job.id))}
+          onClick={stop}
           disabledReason={
             cancel.isPending
-              ? "The request is under way"
-              : job.state === "cancelling" && "It is asked to stop already"
+              ? "The request is running"
+              : job.state === "cancelling" && "It was already asked to stop"
           }
         >
           Cancel
@@ -41,7 +49,7 @@ export function JobActions({ job }: { job: JobDetail }) {
           icon={<RotateCw />}
           onClick={() => retry.mutate(job.id)}
           disabledReason={
-            retry.isPending ? "The request is under way" : !over && "It has not failed: it goes on by itself"
+            retry.isPending ? "The request is running" : !over && "Only failed jobs can be retried by hand"
           }
         >
           Retry
@@ -60,7 +68,7 @@ export function JobActions({ job }: { job: JobDetail }) {
         open={asked === "cancel"}
         onClose={() => setAsked(undefined)}
         title="Cancel this running job?"
-        description="Its handler is asked to stop. What it has done until then stays done."
+        description="Its handler is asked to stop. What it has already done is not undone."
         action="Cancel the job"
         danger
         onConfirm={() => cancel.mutate(job.id)}
@@ -69,7 +77,7 @@ export function JobActions({ job }: { job: JobDetail }) {
         open={asked === "delete"}
         onClose={() => setAsked(undefined)}
         title="Delete this job?"
-        description="It is gone with its payload, its result and its history."
+        description="Its payload, its result and its history are deleted too. This cannot be undone."
         action="Delete the job"
         danger
         onConfirm={() => remove.mutate(job.id, { onSuccess: () => router.push("/") })}

@@ -1,16 +1,21 @@
 "use client";
 
+import { usePolled } from "@/_api/polling";
+import { workersQuery } from "@/_api/queries";
 import type { JobDetail } from "@/_api/types";
 import { StateBadge } from "@/_components/job-state";
 import { useTime } from "@/_components/time/clock";
+import { AsOf } from "@/_components/time/stale";
 import { CopyButton } from "@/_components/ui/copy";
 import { ProgressBar } from "@/_components/ui/progress-bar";
 import { JobActions } from "./job-actions";
 import { jobSentence } from "./sentence";
 
 /** What it is, how it stands in one sentence, and what can be done. */
-export function JobHeader({ job }: { job: JobDetail }) {
-  const sentence = useTime((now) => jobSentence(job, now));
+export function JobHeader({ job, since }: { job: JobDetail; since: number }) {
+  const workers = usePolled({ ...workersQuery(), enabled: job.status === "pending" }, 3);
+  const known = workers.isError ? undefined : workers.data;
+  const sentence = useTime((now) => jobSentence(job, now, known));
   return (
     <header className="flex min-h-[6.25rem] flex-col gap-2">
       <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
@@ -20,7 +25,14 @@ export function JobHeader({ job }: { job: JobDetail }) {
         </div>
         <JobActions job={job} />
       </div>
-      <p className="tabular max-w-4xl text-[0.9375rem] leading-6 break-words text-ink-soft">{sentence}</p>
+      <p className="tabular max-w-4xl text-[0.9375rem] leading-6 break-words text-ink-soft">
+        {since > 0 && (
+          <>
+            Not refreshed, <AsOf since={since} />:{" "}
+          </>
+        )}
+        {sentence}
+      </p>
       <div className="flex items-center text-ink-faint">
         <span className="truncate font-mono text-xs">{job.id}</span>
         <CopyButton text={job.id} what="id" />
@@ -42,7 +54,7 @@ function LiveProgress({ job }: { job: JobDetail }) {
             <span className="truncate">{progress.message}</span>
           </>
         ) : (
-          "No word from the handler yet"
+          "No progress reported yet"
         )}
       </p>
     </div>

@@ -4,6 +4,7 @@ import Link from "next/link";
 import { usePolled } from "@/_api/polling";
 import { isNotFound } from "@/_api/problem";
 import { jobQuery } from "@/_api/queries";
+import { MaybeStale, useStaleSince } from "@/_components/time/stale";
 import { buttonClass } from "@/_components/ui/button";
 import { Card } from "@/_components/ui/surface";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
@@ -13,14 +14,14 @@ import { JobHeader } from "./job-header";
 import { JobMetadata } from "./job-metadata";
 import { JobSkeleton } from "./job-skeleton";
 import { JsonPanel } from "./json-panel";
+import { lastError } from "./last-error";
 import { Timeline } from "./timeline";
-import { useJobKeys } from "./use-job-keys";
 
 /** A job whole, followed while it moves. */
 export function JobView({ id }: { id: string }) {
   const query = usePolled(jobQuery(id));
   const job = query.data;
-  useJobKeys(job);
+  const since = useStaleSince(jobQuery(id).queryKey);
   if (isNotFound(query.error)) return <Missing id={id} />;
   if (!job) {
     return query.isError ? (
@@ -32,12 +33,13 @@ export function JobView({ id }: { id: string }) {
       <JobSkeleton />
     );
   }
+  const error = lastError(job);
   return (
-    <>
-      <JobHeader job={job} />
+    <MaybeStale since={since} className="flex flex-col gap-6">
+      <JobHeader job={job} since={since} />
       <div className="grid items-start gap-6 xl:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="flex min-w-0 flex-col gap-6">
-          {job.error_message && <ErrorPanel job={job} />}
+          {error && <ErrorPanel job={job} error={error} />}
           <Timeline job={job} />
           <JsonPanel title="Payload" text={job.payload} />
           {job.result !== null ? (
@@ -53,7 +55,7 @@ export function JobView({ id }: { id: string }) {
           <JobMetadata metadata={job.metadata} />
         </div>
       </div>
-    </>
+    </MaybeStale>
   );
 }
 
@@ -70,7 +72,7 @@ function Missing({ id }: { id: string }) {
         }
       >
         No job has the id <span className="font-mono text-xs break-all">{id}</span>. It may have been deleted,
-        or be past its time of retention.
+        or removed because it was older than the retention time.
       </EmptyState>
     </Card>
   );

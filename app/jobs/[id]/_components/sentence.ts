@@ -1,4 +1,4 @@
-import type { JobDetail } from "@/_api/types";
+import type { JobDetail, Worker } from "@/_api/types";
 import { idTail } from "@/_components/id";
 import { firstLine } from "@/_components/jobs/error-line";
 import { count } from "@/_components/numbers";
@@ -19,6 +19,7 @@ type Told = Pick<
   | "cancel_requested_at"
   | "timeout_seconds"
   | "queue"
+  | "type"
 >;
 
 const SECOND = 1000;
@@ -31,33 +32,49 @@ function left(at: string, now: number): string {
   return formatSeconds(Math.ceil((Date.parse(at) - now) / SECOND) * SECOND);
 }
 
-/** The state of a job in one sentence. */
-export function jobSentence(job: Told, now: number): string {
+/**
+ * The state of a job in one sentence, or two. The workers are those that are known to run; left out, nothing is said
+ * of them.
+ */
+export function jobSentence(job: Told, now: number, workers?: readonly Worker[]): string {
   const reason = job.error_message ? `: ${firstLine(job.error_message)}` : ".";
   const due = Date.parse(job.run_at) <= now;
   const tries = count(job.attempts, "attempt");
   switch (job.state) {
     case "scheduled":
       return due
-        ? "Due now, and about to start."
+        ? `Due now, not started yet.${whyNot(job, workers)}`
         : `Starts in ${left(job.run_at, now)}, at ${formatClock(job.run_at)}.`;
     case "waiting":
-      return `Waiting ${since(job.run_at, now)} for a free worker on queue ${job.queue}.`;
+      return `Due for ${since(job.run_at, now)}, not started yet.${whyNot(job, workers)}`;
     case "retrying":
       return due
-        ? `The ${ordinal(job.attempts)} retry is due, and waits for a free worker${reason}`
+        ? `The ${ordinal(job.attempts)} retry has been due for ${since(job.run_at, now)}.${whyNot(job, workers)} Last error${reason}`
         : `Waiting ${left(job.run_at, now)} for the ${ordinal(job.attempts)} retry${reason}`;
     case "running":
       return `Running for ${since(job.started_at, now)} on worker …${idTail(job.worker_id ?? "")}, attempt ${job.attempts} of ${job.max_attempts}.`;
     case "cancelling":
-      return `Asked to stop ${since(job.cancel_requested_at, now)} ago; its worker has yet to answer.`;
+      return `Asked to stop ${since(job.cancel_requested_at, now)} ago. The worker has not confirmed it yet.`;
     case "completed":
       return completed(job);
     case "cancelled":
-      return `Cancelled by a person ${since(job.finished_at, now)} ago, after ${tries}.`;
+      return `Cancelled ${since(job.finished_at, now)} ago, after ${tries}.`;
     case "dead":
       return dead(job, tries, reason);
   }
+}
+
+/** Why a due job does not run, as far as the list of workers tells. */
+function whyNot(job: Told, workers: readonly Worker[] | undefined): string {
+  if (!workers) return "";
+  const alive = workers.filter(({ state }) => state === "alive");
+  if (alive.length === 0) return " No worker is running.";
+  const serving = alive.filter(
+    ({ queues, types }) => (queues.length === 0 || queues.includes(job.queue)) && types.includes(job.type),
+  );
+  if (serving.length === 0) return ` No running worker takes ${job.type} jobs from queue ${job.queue}.`;
+  if (serving.some(({ running, slots }) => running < slots)) return "";
+  return ` All slots of the ${count(serving.length, "worker")} for it were busy at the last heartbeat.`;
 }
 
 function completed(job: Told): string {
@@ -66,20 +83,20 @@ function completed(job: Told): string {
       ? ` in ${formatDuration(Date.parse(job.finished_at) - Date.parse(job.started_at))}`
       : "";
   return job.attempts > 1
-    ? `Completed${took}, at the ${ordinal(job.attempts)} attempt.`
+    ? `Completed${took}, on the ${ordinal(job.attempts)} attempt.`
     : `Completed${took}.`;
 }
 
 function dead(job: Told, tries: string, reason: string): string {
   switch (job.failure_kind) {
     case "timeout":
-      return `Failed for good after ${tries}: the last one took longer than its limit of ${formatSeconds(job.timeout_seconds * SECOND)}.`;
+      return `Failed permanently after ${tries}: the last one took longer than its limit of ${formatSeconds(job.timeout_seconds * SECOND)}.`;
     case "worker_lost":
-      return `Given up after ${tries}: its worker vanished each time, or at the last.`;
+      return `Failed permanently after ${tries}: the worker was lost during the last one.`;
     case "permanent":
-      return `Failed for good at the ${ordinal(job.attempts)} attempt, because no retry can help${reason}`;
+      return `Failed permanently on the ${ordinal(job.attempts)} attempt; the handler said that no retry can help${reason}`;
     default:
-      return `Failed for good after ${tries}${reason}`;
+      return `Failed permanently after ${tries}${reason}`;
   }
 }
 

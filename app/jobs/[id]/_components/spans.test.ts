@@ -37,39 +37,72 @@ function short(job: Partial<typeof JOB>, now: number): string[] {
 }
 
 it("begins with a wait", () => {
-  expect(short({}, 3)).toEqual(["waiting 0-3"]);
-  expect(short({ run_at: at(60) }, 3)).toEqual(["waiting 0-60"]);
+  expect(short({}, 3)).toEqual(["worker 0-3"]);
+  expect(short({}, 0)).toEqual(["worker 0-0"]);
+  expect(short({ run_at: at(60) }, 3)).toEqual(["delay 0-60"]);
+  expect(short({ run_at: at(60) }, 63)).toEqual(["delay 0-60", "worker 60-63"]);
 });
 
-it("tells backoff from waiting, and knows the run that is not in the history", () => {
+it("tells backoff from the wait for a worker, and knows the run that is not in the history", () => {
   const history = [past(1, 1, 2)];
   expect(short({ attempts: 1, history, run_at: at(4) }, 3)).toEqual([
-    "waiting 0-1",
+    "start 0-1",
     "run 1 failed 1-2",
     "backoff 2-4",
   ]);
-  expect(short({ status: "processing", attempts: 2, history, started_at: at(4) }, 7)).toEqual([
-    "waiting 0-1",
+  const running = { status: "processing" as const, attempts: 2, history, run_at: at(4), started_at: at(5) };
+  expect(short(running, 7)).toEqual([
+    "start 0-1",
     "run 1 failed 1-2",
     "backoff 2-4",
-    "run 2 running 4-7",
+    "worker 4-5",
+    "run 2 running 5-7",
   ]);
-  expect(
-    short({ status: "completed", attempts: 2, history, started_at: at(4), finished_at: at(5) }, 99),
-  ).toEqual(["waiting 0-1", "run 1 failed 1-2", "backoff 2-4", "run 2 completed 4-5"]);
+  expect(short({ ...running, status: "completed", finished_at: at(6) }, 99)).toEqual([
+    "start 0-1",
+    "run 1 failed 1-2",
+    "backoff 2-4",
+    "worker 4-5",
+    "run 2 completed 5-6",
+  ]);
+});
+
+it("splits the wait for a retry that is due", () => {
+  const spans = timeline(
+    { ...JOB, attempts: 1, history: [past(1, 1, 2)], run_at: at(4) },
+    START + 180 * 1000,
+  ).slice(2);
+  expect(spans).toMatchObject([
+    { why: "backoff", end: START + 4000, open: false },
+    { why: "worker", start: START + 4000, end: START + 180_000, open: true },
+  ]);
+});
+
+it("does not guess when an earlier retry was due", () => {
+  const history = [past(1, 1, 2), past(2, 60, 61)];
+  expect(short({ attempts: 2, history, run_at: at(65) }, 62).slice(2)).toEqual([
+    "retry 2-60",
+    "run 2 failed 60-61",
+    "backoff 61-65",
+  ]);
 });
 
 it("sees a retry by hand, and that handing back is none", () => {
   const twice = [past(1, 1, 2), past(2, 4, 5), past(1, 60, 61)];
   expect(short({ status: "failed", attempts: 1, history: twice, finished_at: at(61) }, 99)[4]).toBe(
-    "resent 5-60",
+    "idle 5-60",
   );
+  const sentBack = [past(1, 1, 2), past(2, 4, 5)];
+  expect(short({ attempts: 0, history: sentBack, run_at: at(50) }, 60).slice(4)).toEqual([
+    "idle 5-50",
+    "worker 50-60",
+  ]);
   const handed = [past(1, 1, 2, "released")];
-  expect(short({ attempts: 0, history: handed, run_at: at(2) }, 3)[2]).toBe("waiting 2-3");
+  expect(short({ attempts: 0, history: handed, run_at: at(2) }, 3)[2]).toBe("worker 2-3");
 });
 
 it("has no run where a job was cancelled before it began", () => {
-  expect(short({ status: "failed", finished_at: at(8) }, 99)).toEqual(["waiting 0-8"]);
+  expect(short({ status: "failed", finished_at: at(8) }, 99)).toEqual(["start 0-8"]);
 });
 
 it("never runs backwards, whatever the clocks say", () => {

@@ -14,13 +14,19 @@ export type Run = {
 
 export type Wait = {
   kind: "wait";
-  /** waiting: for its time or a worker. backoff: for a retry. resent: between an end and a retry by hand. */
-  why: "waiting" | "backoff" | "resent";
+  why: Why;
   start: number;
   end: number;
   /** It is not over. */
   open: boolean;
 };
+
+/**
+ * delay: until the time that it was submitted for. backoff: until the time of a retry. idle: after its end, until it
+ * was retried by hand. worker: due, until a worker starts it. retry: backoff and worker together, and start: delay and
+ * worker together, where the time between them is not known any more.
+ */
+export type Why = "delay" | "backoff" | "idle" | "worker" | "retry" | "start";
 
 export type Span = Run | Wait;
 
@@ -43,28 +49,41 @@ export function timeline(job: Told, now: number): Span[] {
   const current = currentRun(job, now);
   if (current) runs.push(current);
 
+  const due = Date.parse(job.run_at);
   const spans: Span[] = [];
   let at = Date.parse(job.created_at);
   let before: Run | undefined;
   for (const run of runs) {
-    spans.push({
-      kind: "wait",
-      why: reason(before, run.attempt),
-      start: at,
-      end: Math.max(at, run.start),
-      open: false,
-    });
+    const why = reason(before, run.attempt);
+    const end = Math.max(at, run.start);
+    // The job knows when it was due for its newest run only.
+    if (run === current) spans.push(...split(why, at, end, due, false));
+    else spans.push({ kind: "wait", why: WHOLE[why], start: at, end, open: false });
     spans.push(run);
     at = run.end;
     before = run;
   }
   if (job.status === "pending") {
-    const why = reason(before, job.attempts + 1);
-    spans.push({ kind: "wait", why, start: at, end: Math.max(now, Date.parse(job.run_at)), open: true });
+    spans.push(...split(reason(before, job.attempts + 1), at, Math.max(now, due, at), due, true));
   } else if (job.status === "failed" && !before && job.finished_at) {
-    spans.push({ kind: "wait", why: "waiting", start: at, end: Date.parse(job.finished_at), open: false });
+    spans.push({ kind: "wait", why: "start", start: at, end: Date.parse(job.finished_at), open: false });
   }
   return spans;
+}
+
+type Reason = "delay" | "backoff" | "idle";
+
+const WHOLE: Record<Reason, Why> = { delay: "start", backoff: "retry", idle: "idle" };
+
+/** A wait in two: until the job was due, and from then on for a worker. */
+function split(why: Reason, start: number, end: number, due: number, open: boolean): Wait[] {
+  const middle = Math.min(Math.max(start, due), end);
+  const waits: Wait[] = [
+    { kind: "wait", why, start, end: middle, open: open && middle === end },
+    { kind: "wait", why: "worker", start: middle, end, open },
+  ];
+  const real = waits.filter((wait) => wait.end > wait.start);
+  return real.length > 0 ? real : waits.slice(1);
 }
 
 /** The run that the history does not know: the one under way, or the one that succeeded. */
@@ -82,10 +101,9 @@ function currentRun(job: Told, now: number): Run | undefined {
   };
 }
 
-/** Why there is a gap before an attempt. Attempts that begin to count anew were sent back by hand. */
-function reason(before: Run | undefined, attempt: number): Wait["why"] {
-  if (!before) return "waiting";
-  if (before.outcome === "released") return "waiting";
-  if (before.outcome === "cancelled" || attempt <= before.attempt) return "resent";
+/** Why there is a gap before an attempt. Attempts that begin to count anew were retried by hand. */
+function reason(before: Run | undefined, attempt: number): Reason {
+  if (!before || before.outcome === "released") return "delay";
+  if (before.outcome === "cancelled" || attempt <= before.attempt) return "idle";
   return "backoff";
 }

@@ -20,7 +20,7 @@ import { CodeBlock } from "@/_components/ui/code-block";
 import { cx } from "@/_components/ui/cx";
 import { Card, Section } from "@/_components/ui/surface";
 import { TONES, type Tone } from "@/_components/ui/tone";
-import { type Run, type Span, timeline, type Wait } from "./spans";
+import { type Run, type Span, timeline, type Wait, type Why } from "./spans";
 
 const OUTCOMES: Record<Run["outcome"], { label: string; tone: Tone; icon: LucideIcon; bar: string }> = {
   completed: { label: "Completed", tone: "green", icon: CircleCheck, bar: "bg-green" },
@@ -43,10 +43,13 @@ const OUTCOMES: Record<Run["outcome"], { label: string; tone: Tone; icon: Lucide
   },
 };
 
-const WAITS: Record<Wait["why"], { done: string; open: string }> = {
-  waiting: { done: "Waited", open: "Waiting" },
+const WAITS: Record<Why, { done: string; open: string }> = {
+  delay: { done: "Scheduled for later:", open: "Scheduled for later" },
+  start: { done: "Waited", open: "Waiting" },
   backoff: { done: "Backed off", open: "Backing off" },
-  resent: { done: "Lay still until it was sent back by hand", open: "Sent back by hand, waiting" },
+  retry: { done: "Backoff and wait for a worker:", open: "Backing off" },
+  worker: { done: "Waited for a worker", open: "Due, not started yet" },
+  idle: { done: "Idle until it was retried by hand:", open: "Retried by hand" },
 };
 
 /** All attempts of a job: how long each waited and ran, and how it ended. */
@@ -64,7 +67,7 @@ export function Timeline({ job }: { job: JobDetail }) {
             span.kind === "run" ? (
               <RunRow key={`run-${span.start}`} run={span} />
             ) : (
-              <WaitRow key={`wait-${span.start}`} wait={span} runAt={job.run_at} now={now} />
+              <WaitRow key={`${span.why}-${span.start}`} wait={span} runAt={job.run_at} now={now} />
             ),
           )}
         </ol>
@@ -79,7 +82,7 @@ function Strip({ spans }: { spans: Span[] }) {
     <div aria-hidden className="flex h-2.5 gap-0.5 overflow-hidden rounded-full">
       {spans.map((span) => (
         <span
-          key={`${span.kind}-${span.start}`}
+          key={`${span.kind}-${span.start}-${span.end}`}
           className={cx(
             "min-w-1 rounded-sm transition-[flex-grow] duration-500",
             span.kind === "run" ? OUTCOMES[span.outcome].bar : "bg-neutral-wash",
@@ -149,7 +152,7 @@ function WaitRow({ wait, runAt, now }: { wait: Wait; runAt: string; now: number 
     ? left > 0
       ? `, ${formatSeconds(Math.ceil(left / 1000) * 1000)} left`
       : ` for ${formatSeconds(now - wait.start)}`
-    : ` ${wait.why === "resent" ? "for " : ""}${formatDuration(wait.end - wait.start)}`;
+    : ` ${formatDuration(wait.end - wait.start)}`;
   return (
     <li className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-x-2.5 border-t border-line py-1.5 text-xs/5 text-ink-faint first:border-0">
       <Clock aria-hidden className="mt-0.5 ml-px size-3.5" />
