@@ -7,7 +7,10 @@ import type { JobDetail, JobState, JobType } from "./types";
 // What the window asks for. No query key is written anywhere else.
 
 export type JobFilter = {
+  /** "running" is every job that a worker has, also one that is asked to stop: as many as are counted. */
   state?: JobState | undefined;
+  /** Pending, and the run time has come: for a first attempt or for a retry. */
+  due?: true | undefined;
   type?: string | undefined;
   queue?: string | undefined;
   /** Pairs as the API takes them: see formatPair. */
@@ -15,6 +18,8 @@ export type JobFilter = {
 };
 
 const PAGE_SIZE = 100;
+/** How many arrivals are counted. */
+export const NEWER_LIMIT = 30;
 const DEAD_PAGE_SIZE = 200;
 export const MOST_PROCESSING = 200; // of the API, a page
 
@@ -97,19 +102,49 @@ export const jobTypesQuery = () =>
     staleTime: 30_000,
   });
 
-export const jobsQuery = (filter: JobFilter) =>
+/** The counts have no number for running jobs that are not asked to stop, so that filter is the status. */
+function asked({ state, ...rest }: JobFilter) {
+  if (state === "running") return { ...rest, status: "processing" as const };
+  return { ...rest, ...(state ? { state } : {}) };
+}
+
+type PageParam = { from: string | undefined } | { cursor: string };
+
+/**
+ * A list as it began at some moment: each reading has a key of its own. Once head is given, the list begins with that
+ * job, so that what came later does not push the rows out of the answer.
+ */
+export const jobsQuery = (filter: JobFilter, reading: number, head: string | undefined) =>
   infiniteQueryOptions({
-    queryKey: [...keys.jobs, filter],
+    queryKey: [...keys.jobs, filter, reading],
     queryFn: ({ pageParam, signal }) =>
       unwrap(
-        api.GET("/jobs", { signal, params: { query: { ...filter, limit: PAGE_SIZE, cursor: pageParam } } }),
+        api.GET("/jobs", {
+          signal,
+          params: { query: { ...asked(filter), limit: PAGE_SIZE, ...pageParam } },
+        }),
       ),
-    initialPageParam: firstPage(),
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    initialPageParam: firstFrom(head),
+    getNextPageParam: (last): PageParam | undefined =>
+      last.next_cursor ? { cursor: last.next_cursor } : undefined,
     placeholderData: keepPreviousData,
   });
 
-export const deadQuery = (filter: Omit<JobFilter, "state">) =>
+// A parameter that is undefined is taken anew from these options at each refresh, and a head so takes effect.
+function firstFrom(head: string | undefined): PageParam | undefined {
+  return head ? { from: head } : undefined;
+}
+
+/** The newest jobs of a filter, to count those that a list does not show yet. */
+export const newerQuery = (filter: JobFilter) =>
+  queryOptions({
+    queryKey: [...keys.jobs, filter, "newer"],
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/jobs", { signal, params: { query: { ...asked(filter), limit: NEWER_LIMIT } } })),
+    select: (body) => body.jobs,
+  });
+
+export const deadQuery = (filter: Omit<JobFilter, "state" | "due">) =>
   infiniteQueryOptions({
     queryKey: [...keys.dead, filter],
     queryFn: ({ pageParam, signal }) =>

@@ -36,7 +36,7 @@ export const test = base.extend<TestFixtures & { quiet: undefined }, WorkerFixtu
   quiet: [async ({ allow }, use) => use(void allow), { auto: true }],
 });
 
-export { expect };
+export { expect, type Page };
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 

@@ -8,8 +8,10 @@ import { Button, IconButton } from "../ui/button";
 import { Confirm } from "../ui/confirm";
 import type { Selection } from "./use-selection";
 
+type BulkBarProps = { selection: Selection; onDone: () => void };
+
 /** What can be done with the selected rows. Floats, so that nothing moves when it comes. */
-export function BulkBar({ selection }: { selection: Selection }) {
+export function BulkBar({ selection, onDone }: BulkBarProps) {
   const [asked, setAsked] = useState<"retry" | "cancel">();
   const retry = useEach("retry");
   const cancel = useEach("cancel");
@@ -20,11 +22,15 @@ export function BulkBar({ selection }: { selection: Selection }) {
     .filter((job) => job.status === "pending" || job.status === "processing")
     .map((job) => job.id);
   const busy =
-    (retry.isPending || cancel.isPending || redrive.isPending) && "The last request is still under way";
+    (retry.isPending || cancel.isPending || redrive.isPending) && "The last request is still running";
+  function done() {
+    clear();
+    onDone();
+  }
   // The dead go back in one request; the API has none for many cancelled ones.
   function sendBack() {
-    if (jobs.some((job) => job.state === "cancelled")) retry.mutate(failed, { onSuccess: clear });
-    else redrive.mutate({ request: { ids: failed }, most: failed.length }, { onSuccess: clear });
+    if (jobs.some((job) => job.state === "cancelled")) retry.mutate(failed, { onSuccess: done });
+    else redrive.mutate({ request: { ids: failed }, most: failed.length }, { onSuccess: done });
   }
   if (jobs.length === 0) return null;
   return (
@@ -39,7 +45,7 @@ export function BulkBar({ selection }: { selection: Selection }) {
         <Button
           size="small"
           icon={<RotateCw />}
-          disabledReason={busy || (failed.length === 0 && "None of them has failed")}
+          disabledReason={busy || (failed.length === 0 && "None of these jobs has failed")}
           onClick={() => setAsked("retry")}
         >
           Retry {failed.length > 0 && failed.length}
@@ -47,12 +53,12 @@ export function BulkBar({ selection }: { selection: Selection }) {
         <Button
           size="small"
           icon={<Ban />}
-          disabledReason={busy || (open.length === 0 && "All of them are over")}
+          disabledReason={busy || (open.length === 0 && "All of these jobs have ended")}
           onClick={() => setAsked("cancel")}
         >
           Cancel {open.length > 0 && open.length}
         </Button>
-        <IconButton label="Drop the selection" onClick={clear}>
+        <IconButton label="Clear the selection" onClick={clear}>
           <X />
         </IconButton>
       </section>
@@ -68,10 +74,10 @@ export function BulkBar({ selection }: { selection: Selection }) {
         open={asked === "cancel"}
         onClose={() => setAsked(undefined)}
         title={`Cancel ${count(open.length, "job")}?`}
-        description="Those that wait will not run. Those that run are asked to stop."
+        description="Waiting jobs will not run. Running jobs are asked to stop."
         action={`Cancel ${count(open.length, "job")}`}
         danger
-        onConfirm={() => cancel.mutate(open, { onSuccess: clear })}
+        onConfirm={() => cancel.mutate(open, { onSuccess: done })}
       />
     </>
   );

@@ -13,7 +13,7 @@ import { cx } from "../ui/cx";
 import { Select } from "../ui/field";
 import { isFiltered, listHref } from "./search-params";
 
-/** How many jobs there are of each state; undefined where nobody counts. */
+/** How many jobs the filter of a state shows; undefined where nobody counts. */
 export function countOf(state: JobState, m: Metrics): number | undefined {
   switch (state) {
     case "waiting":
@@ -41,7 +41,11 @@ export function applyFilter(filter: JobFilter) {
 }
 
 export function JobFilters({ filter }: { filter: JobFilter }) {
-  const metrics = usePolled(metricsQuery()).data;
+  const { data, isError } = usePolled(metricsQuery());
+  // The counts are of all queues and types. Beside a narrower filter they would promise what a click does not show.
+  const narrower = filter.type || filter.queue || filter.metadata?.length;
+  const metrics = narrower || isError ? undefined : data;
+  const choose = (state?: JobState) => applyFilter({ ...filter, state, due: undefined });
   const states = JOB_STATES.filter((state) => state !== "cancelling" || filter.state === state);
   return (
     <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
@@ -50,16 +54,24 @@ export function JobFilters({ filter }: { filter: JobFilter }) {
         <Tab
           label="All"
           count={metrics?.total_jobs}
-          on={!filter.state}
-          onClick={() => applyFilter({ ...filter, state: undefined })}
+          on={!filter.state && !filter.due}
+          onClick={() => choose()}
         />
+        {filter.due && (
+          <Tab
+            label="Due now"
+            count={metrics?.queue_length}
+            on
+            onClick={() => applyFilter({ ...filter, due: undefined })}
+          />
+        )}
         {states.map((state) => (
           <Tab
             key={state}
             label={JOB_STATE[state].label}
             count={metrics && countOf(state, metrics)}
             on={filter.state === state}
-            onClick={() => applyFilter({ ...filter, state })}
+            onClick={() => choose(state)}
           />
         ))}
       </fieldset>
@@ -76,6 +88,7 @@ function Tab({ label, count, on, onClick }: TabProps) {
     <button
       type="button"
       aria-pressed={on}
+      data-filter={on || undefined}
       onClick={onClick}
       className={cx(
         "inline-flex h-8 shrink-0 items-center gap-1.5 rounded-md px-2.5 text-[0.8125rem] font-medium",
@@ -87,7 +100,7 @@ function Tab({ label, count, on, onClick }: TabProps) {
       {label}
       <span
         className={cx(
-          "tabular min-w-[2ch] text-left text-xs font-normal",
+          "tabular min-w-[4ch] text-left text-xs font-normal",
           on ? "text-ink-soft" : "text-ink-faint",
         )}
       >

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { expect, it, vi } from "vitest";
 import type { JobSummary } from "@/_api/types";
 import { JobTable } from "./job-table";
+import { begin } from "./still";
 import type { Selection } from "./use-selection";
 
 const drawn = vi.hoisted(() => ({ badges: 0 }));
@@ -57,7 +58,7 @@ it("draws only the rows that changed when a hundred are refreshed", async () => 
     const [jobs, setJobs] = useState(Array.from({ length: 100 }, (_, i) => job(i)));
     // What the query cache does with every answer: equal parts stay the same objects.
     refresh = (next) => setJobs((old) => replaceEqualDeep(old, next));
-    return <JobTable jobs={jobs} selection={selection} />;
+    return <JobTable shown={begin({ jobs, complete: true, pages: 1 })} selection={selection} />;
   }
   render(
     <QueryClientProvider client={new QueryClient()}>

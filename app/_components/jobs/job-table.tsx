@@ -1,14 +1,14 @@
 "use client";
 
 import { useRetry } from "@/_api/mutations";
-import type { JobSummary } from "@/_api/types";
 import { Checkbox } from "../ui/field";
 import { COLUMNS } from "./columns";
 import { JobRow } from "./job-row";
+import type { Shown } from "./still";
 import { useNarrow } from "./use-narrow";
 import type { Selection } from "./use-selection";
 
-export function JobTable({ jobs, selection }: { jobs: JobSummary[]; selection: Selection }) {
+export function JobTable({ shown, selection }: { shown: Shown; selection: Selection }) {
   const { mutate: retry } = useRetry();
   const narrow = useNarrow();
   return (
@@ -47,10 +47,11 @@ export function JobTable({ jobs, selection }: { jobs: JobSummary[]; selection: S
         </tr>
       </thead>
       <tbody>
-        {jobs.map((job) => (
+        {shown.jobs.map((job) => (
           <JobRow
             key={job.id}
             job={job}
+            gone={shown.gone.has(job.id)}
             narrow={narrow}
             selected={selection.ids.has(job.id)}
             onToggle={selection.toggle}

@@ -28,6 +28,7 @@ export function readFilter(params: Params): JobFilter {
   const metadata = readPairs(params.getAll("metadata"));
   return {
     ...(state && isJobState(state) ? { state } : {}),
+    ...(params.get("due") === "true" ? { due: true as const } : {}),
     ...(type && TYPE.test(type) ? { type } : {}),
     ...(queue && QUEUE.test(queue) ? { queue } : {}),
     ...(metadata.length > 0 ? { metadata } : {}),
@@ -41,6 +42,7 @@ export function listHref(filter: JobFilter, path = "/"): string {
     const value = filter[name];
     if (value) params.set(name, value);
   }
+  if (filter.due) params.set("due", "true");
   for (const pair of filter.metadata ?? []) params.append("metadata", pair);
   const query = params.toString();
   return query ? `${path}?${query}` : path;
@@ -48,5 +50,5 @@ export function listHref(filter: JobFilter, path = "/"): string {
 
 /** Whether a filter leaves anything out. */
 export function isFiltered(filter: JobFilter): boolean {
-  return Boolean(filter.state || filter.type || filter.queue || filter.metadata?.length);
+  return Boolean(filter.state || filter.due || filter.type || filter.queue || filter.metadata?.length);
 }

@@ -54,10 +54,10 @@ it("names what hurts, the worst first", () => {
     now: NOW,
   });
   expect(list.map(({ id }) => id)).toEqual(["no-worker", "dead", "slow", "silent-w", "redis"]);
-  expect(list[0]?.text).toBe("No worker is running, and 9 jobs wait.");
-  expect(list[1]?.text).toBe("1 job failed for good.");
+  expect(list[0]).toMatchObject({ text: "No worker is running. 9 jobs are due.", href: "/?due=true" });
+  expect(list[1]?.text).toBe("1 job failed permanently.");
   expect(list[2]).toMatchObject({
-    href: "/?state=waiting&queue=bulk",
-    text: expect.stringContaining("due for 3 min"),
+    href: "/?queue=bulk&due=true",
+    text: "A job in queue bulk has been due for 3 min. 1 other queue is behind too.",
   });
 });

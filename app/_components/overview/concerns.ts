@@ -26,17 +26,18 @@ export function concerns({ metrics, queues, workers, redisDegraded, now }: Facts
       tone: "red",
       text:
         metrics.queue_length > 0
-          ? `No worker is running, and ${count(metrics.queue_length, "job waits", "jobs wait")}.`
-          : "No worker is running. New jobs would wait.",
-      action: "Workers",
-      href: "/workers",
+          ? `No worker is running. ${count(metrics.queue_length, "job is", "jobs are")} due.`
+          : "No worker is running. New jobs will wait.",
+      ...(metrics.queue_length > 0
+        ? { action: "Show", href: listHref({ due: true }) }
+        : { action: "Workers", href: "/workers" }),
     });
   }
   if (metrics.dead > 0) {
     list.push({
       id: "dead",
       tone: "red",
-      text: `${count(metrics.dead, "job")} failed for good.`,
+      text: `${count(metrics.dead, "job")} failed permanently.`,
       action: "Review",
       href: "/dead",
     });
@@ -45,13 +46,14 @@ export function concerns({ metrics, queues, workers, redisDegraded, now }: Facts
   const slowest = slow.sort((a, b) => b.oldest_pending_seconds - a.oldest_pending_seconds)[0];
   if (slowest) {
     const age = formatCoarse(slowest.oldest_pending_seconds * 1000);
-    const others = slow.length > 1 ? `, and ${count(slow.length - 1, "other queue")} are behind too` : "";
+    const more = slow.length - 1;
+    const others = more > 0 ? ` ${count(more, "other queue is", "other queues are")} behind too.` : "";
     list.push({
       id: "slow",
       tone: "amber",
-      text: `A job in queue ${slowest.name} has been due for ${age}${others}.`,
+      text: `A job in queue ${slowest.name} has been due for ${age}.${others}`,
       action: "Show",
-      href: listHref({ state: "waiting", queue: slowest.name }),
+      href: listHref({ due: true, queue: slowest.name }),
     });
   }
   for (const worker of workers) {
@@ -60,7 +62,7 @@ export function concerns({ metrics, queues, workers, redisDegraded, now }: Facts
     list.push({
       id: `silent-${worker.id}`,
       tone: "amber",
-      text: `Worker ${worker.hostname} has been silent for ${formatCoarse(silent)}.`,
+      text: `Worker ${worker.hostname} has sent no heartbeat for ${formatCoarse(silent)}.`,
       action: "Workers",
       href: "/workers",
     });
@@ -69,7 +71,7 @@ export function concerns({ metrics, queues, workers, redisDegraded, now }: Facts
     list.push({
       id: "redis",
       tone: "amber",
-      text: "Redis is out of reach. Jobs are accepted and run, but may start a moment later.",
+      text: "Redis is unreachable. Jobs are accepted and run, but may start a moment later.",
       action: "Queues",
       href: "/queues",
     });

@@ -6,98 +6,80 @@ import { usePolled } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
 import type { Metrics } from "@/_api/types";
 import { listHref } from "../jobs/search-params";
-import { count, formatCompact, formatNumber } from "../numbers";
-import { formatCoarse } from "../time/format";
+import { AsOf, useStaleSince } from "../time/stale";
 import { cx } from "../ui/cx";
 import { Card, Skeleton } from "../ui/surface";
-import { TONES, type Tone } from "../ui/tone";
+import { TONES } from "../ui/tone";
+import { dueNow, failureRate, dead as inDeadLetters, type Reading, running } from "./readings";
 
-type Tile = { label: string; href: string; read: (m: Metrics) => Reading };
-type Reading = { value: string; exact?: string; note: string; tone?: Tone; share?: number };
+// A tile that counts jobs opens exactly these. The failure rate counts attempts, which no list shows.
+type Tile = { label: string; hint: string; href?: string; read: (m: Metrics) => Reading };
 
 const TILES: readonly Tile[] = [
-  { label: "Waiting", href: listHref({ state: "waiting" }), read: waiting },
-  { label: "Running", href: listHref({ state: "running" }), read: running },
-  { label: "Failure rate", href: "/dead", read: failureRate },
-  { label: "Dead", href: "/dead", read: dead },
+  {
+    label: "Due now",
+    hint: "Jobs that could start: those that wait for their first attempt, and retries whose time has come",
+    href: listHref({ due: true }),
+    read: dueNow,
+  },
+  {
+    label: "Running",
+    hint: "Jobs that a worker runs",
+    href: listHref({ state: "running" }),
+    read: running,
+  },
+  {
+    label: "Failure rate",
+    hint: "Failed attempts among all that ended in the last minute, also where a retry follows. Cancelled ones do not count",
+    read: failureRate,
+  },
+  { label: "Dead", hint: "Jobs in the dead-letter queue", href: "/dead", read: inDeadLetters },
 ];
-
-function waiting(m: Metrics): Reading {
-  const later = m.scheduled + m.retrying;
-  const oldest = m.oldest_pending_seconds * 1000;
-  return {
-    value: formatCompact(m.queue_length),
-    exact: formatNumber(m.queue_length),
-    note:
-      m.queue_length > 0
-        ? `oldest for ${formatCoarse(oldest)}`
-        : later > 0
-          ? `${formatNumber(later)} due later`
-          : "nothing is due",
-    ...(oldest > 60_000 ? { tone: "amber" as const } : {}),
-  };
-}
-
-function running(m: Metrics): Reading {
-  return {
-    value: formatCompact(m.active_jobs),
-    note:
-      m.slots > 0 ? `of ${count(m.slots, "slot")} on ${count(m.workers, "worker")}` : "no worker is there",
-    share: m.slots > 0 ? Math.min(1, m.active_jobs / m.slots) : 0,
-    ...(m.workers === 0 ? { tone: "amber" as const } : {}),
-  };
-}
-
-function failureRate(m: Metrics): Reading {
-  const all = m.completed_last_minute + m.failed_last_minute;
-  const rate = all > 0 ? (100 * m.failed_last_minute) / all : 0;
-  return {
-    value: all > 0 ? `${rate > 0 && rate < 1 ? "<1" : Math.round(rate)} %` : "–",
-    note:
-      all > 0
-        ? `${formatNumber(m.failed_last_minute)} of ${count(all, "job")} in the last minute`
-        : "nothing ended lately",
-    ...(rate >= 25 && all >= 4 ? { tone: "red" as const } : {}),
-  };
-}
-
-function dead(m: Metrics): Reading {
-  return {
-    value: formatCompact(m.dead),
-    exact: formatNumber(m.dead),
-    note: m.dead > 0 ? "in the dead-letter queue" : "no dead letters",
-    ...(m.dead > 0 ? { tone: "red" as const } : {}),
-  };
-}
 
 /** The four numbers to look at first. */
 export function Tiles() {
   const { data } = usePolled(metricsQuery());
+  const since = useStaleSince(metricsQuery().queryKey);
   return (
     <section aria-label="Numbers" className="grid grid-cols-2 gap-3 lg:grid-cols-4">
       {TILES.map((tile) => (
-        <TileCard key={tile.label} tile={tile} reading={data && tile.read(data)} />
+        <TileCard key={tile.label} tile={tile} reading={data && tile.read(data)} since={since} />
       ))}
     </section>
   );
 }
 
-function TileCard({ tile, reading }: { tile: Tile; reading: Reading | undefined }) {
+type TileCardProps = { tile: Tile; reading: Reading | undefined; since: number };
+
+function TileCard({ tile: { label, hint, href }, reading, since }: TileCardProps) {
   return (
-    <Card className="relative flex min-h-[6.25rem] flex-col overflow-hidden px-4 py-3.5 transition-colors hover:bg-hover">
-      <Link
-        href={tile.href}
-        prefetch={false}
-        className="text-xs font-medium text-ink-faint after:absolute after:inset-0 after:rounded-lg"
-      >
-        {tile.label}
-      </Link>
-      {reading ? <ReadingText reading={reading} /> : <Waiting />}
+    <Card
+      data-stale={since > 0 || undefined}
+      className={cx(
+        "relative flex min-h-[6.25rem] flex-col overflow-hidden px-4 py-3.5 transition-colors",
+        href && "hover:bg-hover",
+      )}
+    >
+      {href ? (
+        <Link
+          href={href}
+          prefetch={false}
+          title={hint}
+          className="text-xs font-medium text-ink-faint after:absolute after:inset-0 after:rounded-lg"
+        >
+          {label}
+        </Link>
+      ) : (
+        <p title={hint} className="text-xs font-medium text-ink-faint">
+          {label}
+        </p>
+      )}
+      {reading ? <ReadingText reading={reading} since={since} /> : <Coming />}
     </Card>
   );
 }
 
-function ReadingText({ reading }: { reading: Reading }): ReactNode {
+function ReadingText({ reading, since }: { reading: Reading; since: number }): ReactNode {
   const { value, exact, note, tone, share } = reading;
   return (
     <>
@@ -105,18 +87,21 @@ function ReadingText({ reading }: { reading: Reading }): ReactNode {
         title={exact}
         className={cx(
           "tabular mt-1 text-[1.75rem] leading-9 font-semibold tracking-tight",
-          tone && TONES[tone].text,
+          since > 0 ? "text-ink-faint" : tone && TONES[tone].text,
         )}
       >
         {value}
       </p>
       <p className="tabular truncate text-xs text-ink-faint" title={note}>
-        {note}
+        {since > 0 ? <AsOf since={since} /> : note}
       </p>
       {share !== undefined && (
         <span aria-hidden className="absolute inset-x-0 bottom-0 h-0.5 bg-neutral-wash">
           <span
-            className="block h-full origin-left bg-blue transition-transform"
+            className={cx(
+              "block h-full origin-left transition-transform",
+              since > 0 ? "bg-line-strong" : "bg-blue",
+            )}
             style={{ transform: `scaleX(${share})` }}
           />
         </span>
@@ -125,7 +110,7 @@ function ReadingText({ reading }: { reading: Reading }): ReactNode {
   );
 }
 
-function Waiting() {
+function Coming() {
   return (
     <>
       <Skeleton className="mt-2.5 h-6 w-16" />

@@ -2,10 +2,11 @@
 
 import { ChevronRight, RotateCw } from "lucide-react";
 import Link from "next/link";
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import type { JobSummary } from "@/_api/types";
 import { idTail } from "@/_components/id";
 import type { Selection } from "@/_components/jobs/use-selection";
+import { cameBack } from "@/_components/jobs/way-back";
 import { count, formatCompact } from "@/_components/numbers";
 import { RelativeTime } from "@/_components/time/relative-time";
 import { Button } from "@/_components/ui/button";
@@ -15,19 +16,28 @@ import type { DeadGroup } from "./groups";
 
 const SHOWN = 20;
 
+const wereOpen = new Set<string>(); // the groups that are open, for the way back from a job
+
 type DeadGroupRowProps = { group: DeadGroup; selection: Selection; open: boolean; onRetry: () => void };
 
 /** One cause of death, and the jobs under it to unfold. */
 export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowProps) {
-  const [unfolded, setUnfolded] = useState(open);
+  const [unfolded, setUnfolded] = useState(
+    () => open || (cameBack() !== undefined && wereOpen.has(group.key)),
+  );
   const [shown, setShown] = useState(SHOWN);
   const listId = useId();
   const n = group.jobs.length;
+  useEffect(() => {
+    if (unfolded) wereOpen.add(group.key);
+    else wereOpen.delete(group.key);
+  }, [unfolded, group.key]);
   return (
     <li>
       <div className="flex min-h-[4.25rem] items-center gap-3 py-2 pr-3 pl-2 sm:pr-4">
         <button
           type="button"
+          data-group
           aria-expanded={unfolded}
           aria-controls={listId}
           onClick={() => setUnfolded(!unfolded)}
@@ -37,7 +47,12 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
             aria-hidden
             className={cx("size-4 shrink-0 text-ink-faint transition-transform", unfolded && "rotate-90")}
           />
-          <span className="tabular w-12 shrink-0 rounded-md bg-red-wash py-1 text-center text-sm font-semibold text-red">
+          <span
+            className={cx(
+              "tabular w-12 shrink-0 rounded-md py-1 text-center text-sm font-semibold",
+              n > 0 ? "bg-red-wash text-red" : "bg-neutral-wash text-neutral",
+            )}
+          >
             {formatCompact(n)}
           </span>
           <span className="min-w-0">
@@ -49,7 +64,14 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
             </span>
           </span>
         </button>
-        <Button size="small" icon={<RotateCw />} onClick={onRetry}>
+        <Button
+          size="small"
+          icon={<RotateCw />}
+          data-retry-group
+          disabledReason={n === 0 && "None of them is dead any more"}
+          onClick={onRetry}
+          className="min-w-20"
+        >
           <span>
             Retry <span className="tabular">{formatCompact(n)}</span>
             <span className="sr-only">

@@ -22,8 +22,8 @@ const dead = (n: number) => ({
   finished_at: "2030-01-01T12:00:00Z",
 });
 
-/** Retries all of a list that does not end, and returns the request. */
-async function retryAll(query: string): Promise<unknown> {
+/** Retries jobs of a list that does not end, and returns the request. */
+async function retried(query: string, button: string | RegExp, answer: string): Promise<unknown> {
   search = query;
   const posts: unknown[] = [];
   vi.stubGlobal("fetch", async (request: Request) => {
@@ -48,19 +48,30 @@ async function retryAll(query: string): Promise<unknown> {
       </PollingProvider>
     </QueryClientProvider>,
   );
-  await waitFor(() => expect(screen.getByText(/the newest 5 are shown/)).toBeVisible());
-  await user.click(screen.getByRole("button", { name: "Retry all…" }));
-  await user.click(await screen.findByRole("button", { name: /^Retry [\d,]+ jobs/ }));
+  // No number is taken for the whole: what the groups and the export are of is said.
+  await waitFor(() => expect(screen.getByText(/export are of the newest 5\.$/)).toBeVisible());
+  expect(screen.getByRole("button", { name: "Export newest 5" })).toBeVisible();
+  await user.click(screen.getByRole("button", { name: button }));
+  await user.click(await screen.findByRole("button", { name: answer }, { timeout: 10_000 }));
   await waitFor(() => expect(posts).toHaveLength(1));
   unmount();
   return posts[0];
 }
 
-it("sends back by filter what is too much to be shown", async () => {
-  expect(await retryAll("queue=default")).toEqual({ filter: { queue: "default" } });
+it("retries by filter what is too much to be shown", async () => {
+  expect(await retried("", "Retry all…", "Retry 1,000 jobs")).toEqual({ filter: {} });
+  expect(await retried("queue=default", "Retry all…", "Retry all that match")).toEqual({
+    filter: { queue: "default" },
+  });
 });
 
-it("sends back only what is shown where it is filtered by metadata, which a redrive does not know", async () => {
-  const ids = [0, 1, 2, 3, 4].map((n) => dead(n).id);
-  expect(await retryAll("queue=default&metadata=customer:ada")).toEqual({ ids });
+const SHOWN = [0, 1, 2, 3, 4].map((n) => dead(n).id);
+
+it("retries only what is shown where it is filtered by metadata, which a redrive does not know", async () => {
+  const query = "queue=default&metadata=customer:ada";
+  expect(await retried(query, "Retry these…", "Retry 5 jobs")).toEqual({ ids: SHOWN });
+});
+
+it("retries as many jobs of a group as the button says", async () => {
+  expect(await retried("", /^Retry 5\b/, "Retry 5 jobs")).toEqual({ ids: SHOWN });
 });

@@ -2,18 +2,9 @@
 
 import { useState } from "react";
 import { useRedrive } from "@/_api/mutations";
-import type { RedriveRequest } from "@/_api/types";
-import { count, formatNumber } from "@/_components/numbers";
 import { Confirm } from "@/_components/ui/confirm";
 import { Field, Select } from "@/_components/ui/field";
-
-export type Redrive = {
-  what: string;
-  request: RedriveRequest;
-  count: number;
-  /** Otherwise there may be more than are loaded. */
-  exact: boolean;
-};
+import type { Redrive } from "./redrives";
 
 const SPREADS = [
   { seconds: 0, label: "At once" },
@@ -22,35 +13,26 @@ const SPREADS = [
   { seconds: 3600, label: "Spread over an hour" },
 ];
 
-/** Says how many jobs are about to be sent back, and when they start. */
-export function RedriveDialog({ redrive, onClose }: { redrive: Redrive | undefined; onClose: () => void }) {
+type RedriveDialogProps = { redrive: Redrive | undefined; onClose: () => void; onDone: () => void };
+
+/** Says how many jobs are about to be retried, and when they start. */
+export function RedriveDialog({ redrive, onClose, onDone }: RedriveDialogProps) {
   const [spread, setSpread] = useState(0);
   const { mutate } = useRedrive();
-  const many = redrive?.exact === false;
-  const said = redrive ? `${count(redrive.count, "job")}${many ? " or more" : ""}` : "";
   return (
     <Confirm
       open={redrive !== undefined}
       onClose={onClose}
-      title={`Retry ${said}?`}
-      description={
-        <>
-          This sends back <strong className="break-words">{redrive?.what}</strong>
-          {many && redrive ? `, those beyond the ${formatNumber(redrive.count)} that are shown as well` : ""}.
-          Each gets all of its attempts again.
-        </>
-      }
-      action={`Retry ${said}`}
+      title={redrive?.title ?? ""}
+      description={<span className="break-words">{redrive?.text} Each gets all of its attempts again.</span>}
+      action={redrive?.action ?? ""}
       onConfirm={() => {
         if (!redrive) return;
         const spreading = spread > 0 ? { spread_seconds: spread } : {};
-        mutate({
-          request: { ...redrive.request, ...spreading },
-          most: many ? Number.POSITIVE_INFINITY : redrive.count,
-        });
+        mutate({ request: { ...redrive.request, ...spreading }, most: redrive.most }, { onSuccess: onDone });
       }}
     >
-      <Field label="Start" hint="Many at once may fall on what they failed of.">
+      <Field label="Start" hint="Many jobs at once can overload what they failed on.">
         {(control) => (
           <Select {...control} value={spread} onChange={(event) => setSpread(Number(event.target.value))}>
             {SPREADS.map(({ seconds, label }) => (
