@@ -35,7 +35,7 @@ export function isNotFound(error: unknown): boolean {
 export function sentenceOf(error: unknown): string {
   if (error instanceof ApiProblem) return error.message;
   if (error instanceof ApiDown) return "The API does not answer.";
-  return "Something went wrong in this window.";
+  return "Something went wrong on this page.";
 }
 
 function isProblem(value: unknown): value is Problem {

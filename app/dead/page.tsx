@@ -11,7 +11,7 @@ export default function DeadPage() {
     <>
       <PageHeader
         title="Dead letters"
-        lead="Jobs that failed for good, and stay until somebody sends them back"
+        lead="Jobs that failed permanently. They can be inspected, exported and retried"
       />
       <ClientView fallback={<DeadSkeleton />}>
         <DeadLetters />

@@ -43,7 +43,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       />
       <Command.List className="max-h-[min(26rem,60dvh)] overflow-y-auto p-2 [&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-ink-faint">
         <Command.Empty className="px-2 py-8 text-center text-ink-faint">
-          Nothing here has this name. A job is found by its whole id.
+          No page or action has this name. To open a job, paste its whole id.
         </Command.Empty>
         {isJobId(id) && (
           <Item icon={<Hash />} value={id} onSelect={go(`/jobs/${id}`)}>
@@ -77,7 +77,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
             );
           })}
         </Command.Group>
-        <Command.Group heading="Window">
+        <Command.Group heading="Appearance and help">
           <Item icon={<Sun />} value="Light theme" onSelect={() => run(() => setTheme("light"))}>
             Light theme
           </Item>
@@ -85,7 +85,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
             Dark theme
           </Item>
           <Item icon={<Monitor />} value="System theme" onSelect={() => run(() => setTheme("system"))}>
-            Theme as the system
+            System theme
           </Item>
           <Item icon={<Keyboard />} value="Keyboard shortcuts" onSelect={() => run(onHelp)} hint="?">
             Keyboard shortcuts

@@ -6,7 +6,7 @@ import { IconButton } from "../ui/button";
 import { cx } from "../ui/cx";
 
 const THEMES = [
-  { name: "system", label: "As the system", icon: Monitor },
+  { name: "system", label: "System theme", icon: Monitor },
   { name: "light", label: "Light", icon: Sun },
   { name: "dark", label: "Dark", icon: Moon },
 ] as const;

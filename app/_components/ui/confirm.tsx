@@ -30,7 +30,7 @@ export function Confirm({
     <LazyDialog open={open} onClose={onClose} title={title} description={description}>
       {children}
       <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>Leave it</Button>
+        <Button onClick={onClose}>Back</Button>
         <Button
           variant={danger ? "danger" : "primary"}
           onClick={() => {

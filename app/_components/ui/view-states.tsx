@@ -31,7 +31,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry: () => 
       <PlugZap aria-hidden className="mb-2 size-6 text-red" strokeWidth={1.5} />
       <p className="font-medium">{sentenceOf(error)}</p>
       <p className="max-w-md text-ink-faint">
-        {down ? "This page asks again every 2 seconds and comes back by itself." : "Nothing was changed."}
+        {down ? "The page tries again every 2 seconds." : "Nothing was changed."}
       </p>
       <Button className="mt-3" onClick={onRetry} icon={<RotateCw />}>
         Try again

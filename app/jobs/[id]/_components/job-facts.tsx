@@ -10,7 +10,7 @@ import { RelativeTime } from "@/_components/time/relative-time";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
 
-/** The small print. */
+/** The fields of a job. */
 export function JobFacts({ job }: { job: JobDetail }) {
   return (
     <Section title="Details">
@@ -26,15 +26,15 @@ export function JobFacts({ job }: { job: JobDetail }) {
             {job.attempts} of {job.max_attempts}
           </Fact>
           <Fact name="Priority">{job.priority === 0 ? "0 (normal)" : job.priority}</Fact>
-          <Fact name="Time limit">{formatSeconds(job.timeout_seconds * 1000)} an attempt</Fact>
+          <Fact name="Time limit">{formatSeconds(job.timeout_seconds * 1000)} per attempt</Fact>
           <Fact name="Created">
             <RelativeTime at={job.created_at} />
           </Fact>
-          <Fact name={job.status === "pending" ? "Due" : "Was due"}>
+          <Fact name="Run at">
             <RelativeTime at={job.run_at} />
           </Fact>
-          <Fact name="Started">{job.started_at ? <RelativeTime at={job.started_at} /> : "not yet"}</Fact>
-          <Fact name="Finished">{job.finished_at ? <RelativeTime at={job.finished_at} /> : "not yet"}</Fact>
+          <Fact name="Started">{job.started_at ? <RelativeTime at={job.started_at} /> : "–"}</Fact>
+          <Fact name="Finished">{job.finished_at ? <RelativeTime at={job.finished_at} /> : "–"}</Fact>
           <Fact name="Worker">
             {job.worker_id ? (
               <span className="flex items-center justify-end">
@@ -44,7 +44,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
                 <CopyButton text={job.worker_id} what="worker id" className="-mr-2" />
               </span>
             ) : (
-              "none yet"
+              "–"
             )}
           </Fact>
         </dl>

@@ -65,7 +65,7 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
       wide
       onClose={onClose}
       title={`Run ${job.type} again`}
-      description="A new job on the same queue, with the same limits and metadata. This one stays as it is."
+      description="Creates a new job on the same queue, with the same limits and metadata. This job is not changed."
     >
       <JsonEditor
         label="Payload (JSON)"
@@ -81,13 +81,11 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
         </p>
       )}
       <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>Leave it</Button>
+        <Button onClick={onClose}>Back</Button>
         <Button
           variant="primary"
           onClick={run}
-          disabledReason={
-            submit.isPending ? "The job is on its way" : fault && "There is a mistake in the payload"
-          }
+          disabledReason={submit.isPending ? "The job is being created" : fault && "The payload has an error"}
         >
           Create job
         </Button>
