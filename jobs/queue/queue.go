@@ -12,21 +12,22 @@ import (
 	"github.com/windlass-jobs/windlass/jobs"
 )
 
-// Queue makes jobs start soon. It knows ids that are due (the ready set of each queue), ids that are due later (the
-// retry set), and the newest dead ones. The Store decides everything, so a Queue may lose ids, which are pushed
-// again, or give one out twice, because the second claim fails. It keeps ids only, and at most a fixed number for
-// each queue.
+// Queue makes jobs start soon. It knows ids that are due (the ready sets of each queue, one for each type), ids that
+// are due later (the retry set of each queue), and the newest dead ones. The Store decides everything, so a Queue may
+// lose ids, which are pushed again, or give one out twice, because the second claim fails. It keeps ids only, at most a
+// fixed number in each set, and about twelve times that number in all.
 //
 // The order within a queue is (Priority descending, RunAt by the millisecond, ID). Several goroutines may use a
 // Queue. Any error means that the Queue cannot be reached at this time: the caller goes on without it.
 type Queue interface {
-	// Push adds hints: those that are due to the ready set of their queue, the others to its retry set. An id that is
-	// already in its set keeps its place. Where a set is full, the best ids stay, old or new. It returns how many ids
-	// became ready that were not ready before, and wakes that many waiting Pops.
+	// Push adds hints: those that are due to the ready set of their queue and type, the others to the retry set of their
+	// queue. An id that is already in its set keeps its place. Where a set is full, the best ids stay, old or new. It
+	// returns how many ids became ready that were not ready before, and wakes that many waiting Pops that may take them.
 	Push(ctx context.Context, hints []jobs.Hint) (added int, err error)
 
-	// Pop removes up to p.N ready ids and returns them: from the first queue of p.Queues that has any, then from the
-	// next.
+	// Pop removes up to p.N ready ids of the types in p.Types and returns them: from the first queue of p.Queues that has
+	// any, then from the next; of each in the order of the queue, whatever their types. Ids of other types neither delay
+	// it nor wake it, and stay. Its work does not grow with the number of queues and types that hold something.
 	//
 	// Where there are none it waits up to p.Wait until a Push or Promote brings some, then returns an empty slice and
 	// no error. It may return an empty slice earlier, because another Pop was faster. It returns the error of ctx as
@@ -34,12 +35,13 @@ type Queue interface {
 	// well.
 	//
 	// In is zero in the hints that it returns. Priority and RunAt, exact to the millisecond, are those of the id, or
-	// those of the first id that was taken from the same queue in the same call; suspects and others are apart. So an
-	// id that is pushed back comes before every id that it was before.
+	// those of an earlier id of the same queue and type in the answer; suspects and others are apart. So an id that is
+	// pushed back comes before every id that it was before.
 	Pop(ctx context.Context, p Pop) ([]jobs.Hint, error)
 
 	// Promote moves ids that have become due from the retry sets to the ready sets: at most 500 in one call, so that
-	// other calls do not wait for long. It returns how many it moved.
+	// other calls do not wait for long, and a share of them from each queue that has some. It returns how many it moved.
+	// Queues with nothing due cost nothing.
 	Promote(ctx context.Context) (moved int, err error)
 
 	// SetDead replaces the list of the newest dead jobs. It keeps the first 1,000. The list is for people who look

@@ -4,5 +4,5 @@ package memory
 func (q *Queue) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.waiting
+	return len(q.waiting)
 }

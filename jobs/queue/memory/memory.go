@@ -42,19 +42,20 @@ type Queue struct {
 	cap int
 	now func() time.Time
 
-	mu      sync.Mutex
-	closed  bool
-	epoch   string
-	lines   map[string]*line // by queue; one without any id is removed
-	dead    []queue.DeadID
-	arrived chan struct{} // closed and replaced when ids became ready: every waiting Pop wakes up and looks again
-	waiting int           // Pops that wait for arrived
+	mu       sync.Mutex
+	closed   bool
+	epoch    string
+	lines    map[string]*line // by queue; only those that hold something
+	ready    map[string]*bag  // by type: the queues that have something due of it
+	suspects map[string]*bag  // the same for suspects
+	due      delays           // the queues that hold later ids, by the first one
+	large    map[*set]struct{}
+	sets     int // in all queues
+	dead     []queue.DeadID
+	waiting  map[*waiter]struct{}
 
 	subscribers map[*subscriber]struct{}
 }
-
-// line is what is held of one queue.
-type line struct{ ready, suspects, later *set }
 
 // New returns an empty Queue. Close it when done.
 func New(o Options) *Queue {
@@ -64,7 +65,7 @@ func New(o Options) *Queue {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	q := &Queue{cap: o.Cap, now: o.Now, arrived: make(chan struct{}), subscribers: map[*subscriber]struct{}{}}
+	q := &Queue{cap: o.Cap, now: o.Now, waiting: map[*waiter]struct{}{}, subscribers: map[*subscriber]struct{}{}}
 	q.forget()
 	return q
 }
@@ -87,7 +88,9 @@ func (q *Queue) Close() error {
 		return nil
 	}
 	q.closed = true
-	close(q.arrived)
+	for w := range q.waiting {
+		w.wake()
+	}
 	for s := range q.subscribers {
 		q.unsubscribe(s)
 	}
@@ -102,8 +105,9 @@ func (q *Queue) Forget() {
 }
 
 func (q *Queue) forget() {
-	q.lines = map[string]*line{}
-	q.dead = nil
+	q.lines, q.large = map[string]*line{}, map[*set]struct{}{}
+	q.ready, q.suspects = map[string]*bag{}, map[string]*bag{}
+	q.due, q.dead, q.sets = nil, nil, 0
 	q.epoch = strconv.FormatUint(rand.Uint64(), 36)
 }
 
@@ -129,13 +133,11 @@ func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	now, touched := q.now(), map[*set]struct{}{}
 	var fresh []*entry
 	for _, h := range hints {
-		l := q.line(h.Queue)
 		e := &entry{hint: h, ms: h.RunAt.UnixMilli()}
-		s := l.readySet(h.Suspect)
 		if h.In > 0 {
-			s, e.due = l.later, now.Add(h.In)
+			e.due = now.Add(h.In)
 		}
-		if s.add(e) {
+		if s := q.setOf(e); s.add(e) {
 			touched[s] = struct{}{}
 			if h.In <= 0 {
 				fresh = append(fresh, e)
@@ -143,41 +145,31 @@ func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 		}
 	}
 	for s := range touched {
-		s.trim(q.cap)
+		q.settle(s)
 	}
-	added := 0
+	return q.wake(fresh), nil
+}
+
+// wake wakes the Pops that may take one of the entries, as far as these are still held, and returns how many are. The
+// caller holds the lock.
+func (q *Queue) wake(fresh []*entry) (added int) {
+	var last *entry
 	for _, e := range fresh {
-		if e.held() {
-			added++
+		if !e.held() {
+			continue
+		}
+		added++
+		if last != nil && last.set == e.set {
+			continue
+		}
+		last = e
+		for w := range q.waiting {
+			if w.wants(&e.hint) {
+				w.wake()
+			}
 		}
 	}
-	q.wake(added)
-	return added, nil
-}
-
-// line returns a queue's line, new where there was none. The caller holds the lock.
-func (q *Queue) line(queue string) *line {
-	l := q.lines[queue]
-	if l == nil {
-		l = &line{ready: newSet(inOrder), suspects: newSet(inOrder), later: newSet(byDue)}
-		q.lines[queue] = l
-	}
-	return l
-}
-
-func (l *line) readySet(suspect bool) *set {
-	if suspect {
-		return l.suspects
-	}
-	return l.ready
-}
-
-// wake lets the waiting Pops look again. The caller holds the lock.
-func (q *Queue) wake(added int) {
-	if added > 0 {
-		close(q.arrived)
-		q.arrived = make(chan struct{})
-	}
+	return added
 }
 
 // Promote moves what has become due to the ready sets; see queue.Queue.
@@ -190,34 +182,37 @@ func (q *Queue) Promote(ctx context.Context) (int, error) {
 	if err := q.open(); err != nil {
 		return 0, err
 	}
-	now, moved := q.now(), 0
-	for _, name := range q.names() { // in random order, so that many ids in one queue do not delay the others for long
-		l := q.lines[name]
-		for moved < promoteLimit {
-			e := l.later.best()
-			if e == nil || e.due.After(now) {
-				break
+	now := q.now()
+	lines := q.due.before(now)
+	var moved []*entry
+	touched := map[*set]struct{}{}
+	// Each queue has its share, so that many ids of one do not delay the others for long; then whoever has more.
+	for _, fair := range []bool{true, false} {
+		for i, l := range lines {
+			left := promoteLimit - len(moved)
+			if fair {
+				left = (left + len(lines) - i - 1) / (len(lines) - i)
 			}
-			l.later.remove(e)
-			e.due = time.Time{}
-			l.readySet(e.hint.Suspect).add(e)
-			moved++
+			for ; left > 0; left-- {
+				e := l.later.best()
+				if e == nil || e.due.After(now) {
+					break
+				}
+				l.later.remove(e)
+				e.due = time.Time{}
+				s := q.setOf(e)
+				s.add(e)
+				touched[s] = struct{}{}
+				moved = append(moved, e)
+			}
+			touched[l.later] = struct{}{}
 		}
-		l.ready.trim(q.cap)
-		l.suspects.trim(q.cap)
+	}
+	for s := range touched {
+		q.settle(s)
 	}
 	q.wake(moved)
-	return moved, nil
-}
-
-// names lists the queues in random order. The caller holds the lock.
-func (q *Queue) names() []string {
-	names := make([]string, 0, len(q.lines))
-	for name := range q.lines {
-		names = append(names, name)
-	}
-	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	return names
+	return len(moved), nil
 }
 
 // SetDead replaces the list of dead jobs; see queue.Queue.
@@ -244,16 +239,25 @@ func (q *Queue) Depths(ctx context.Context, queues []string) (queue.Depths, erro
 	if err := q.open(); err != nil {
 		return queue.Depths{}, err
 	}
-	d := queue.Depths{Queues: make(map[string]queue.Depth, len(queues)), Dead: len(q.dead), Epoch: q.epoch, Cap: q.cap}
+	_, large := q.shares()
+	d := queue.Depths{
+		Queues: make(map[string]queue.Depth, len(queues)), Dead: len(q.dead), Epoch: q.epoch, Cap: min(q.cap, large),
+	}
 	for _, name := range queues {
 		l := q.lines[name]
 		if l == nil {
 			continue
 		}
-		held := queue.Depth{Ready: l.ready.len(), Suspects: l.suspects.len(), Later: l.later.len()}
-		if held.Ready+held.Suspects+held.Later == 0 {
-			delete(q.lines, name) // otherwise names that are used once would accumulate
-			continue
+		held := queue.Depth{Later: l.later.len()}
+		for _, s := range l.suspects {
+			held.Suspects += s.len()
+		}
+		for kind, s := range l.ready {
+			if held.Types == nil {
+				held.Types = map[string]int{}
+			}
+			held.Ready += s.len()
+			held.Types[kind] = s.len()
 		}
 		d.Queues[name] = held
 	}

@@ -11,6 +11,10 @@ import (
 // set is an ordered set of ids. Removing its best or its worst member takes logarithmic time: it has one heap for
 // each end, with the same entries. Each entry knows its index in both heaps, so that it can be removed from both.
 type set struct {
+	line            *line
+	kind            string // the type
+	suspects, later bool
+
 	members map[key]*entry
 	front   side // the best on top
 	back    side // the worst on top
@@ -22,6 +26,7 @@ type entry struct {
 	ms   int64     // hint.RunAt in milliseconds, the precision of the order
 	due  time.Time // of a later id; zero in a ready set
 	at   [2]int    // index in front and back; -1: in no set
+	set  *set
 }
 
 // key is what makes two entries the same member. In a ready set it is the id. In a later set it is also the place
@@ -54,12 +59,10 @@ func inOrder(a, b *entry) int {
 // byDue is the order of a retry set.
 func byDue(a, b *entry) int { return cmp.Or(a.due.Compare(b.due), inOrder(a, b)) }
 
-func newSet(compare func(a, b *entry) int) *set {
-	return &set{
-		members: map[key]*entry{},
-		front:   side{end: 0, less: func(a, b *entry) bool { return compare(a, b) < 0 }},
-		back:    side{end: 1, less: func(a, b *entry) bool { return compare(a, b) > 0 }},
-	}
+func (s *set) init(compare func(a, b *entry) int) {
+	s.members = map[key]*entry{}
+	s.front = side{end: 0, less: func(a, b *entry) bool { return compare(a, b) < 0 }}
+	s.back = side{end: 1, less: func(a, b *entry) bool { return compare(a, b) > 0 }}
 }
 
 func (s *set) len() int { return len(s.members) }
@@ -71,7 +74,7 @@ func (s *set) add(e *entry) bool {
 		e.at = [2]int{-1, -1}
 		return false
 	}
-	s.members[k] = e
+	s.members[k], e.set = e, s
 	heap.Push(&s.front, e)
 	heap.Push(&s.back, e)
 	return true
@@ -92,16 +95,27 @@ func (s *set) remove(e *entry) {
 	e.at = [2]int{-1, -1}
 }
 
-// pop moves up to n of the best to the end of hints.
-func (s *set) pop(hints []jobs.Hint, n int) []jobs.Hint {
-	for ; n > 0 && s.len() > 0; n-- {
-		e := s.best()
-		s.remove(e)
-		h := e.hint
-		h.In, h.RunAt = 0, time.UnixMilli(e.ms).UTC()
-		hints = append(hints, h)
-	}
-	return hints
+// pop moves the best to the end of hints.
+func (s *set) pop(hints []jobs.Hint) []jobs.Hint {
+	e := s.best()
+	s.remove(e)
+	h := e.hint
+	h.In, h.RunAt = 0, time.UnixMilli(e.ms).UTC()
+	return append(hints, h)
+}
+
+// byFirst is a heap of sets that are not empty, by their best entries; it implements heap.Interface.
+type byFirst []*set
+
+func (h byFirst) Len() int           { return len(h) }
+func (h byFirst) Less(i, j int) bool { return inOrder(h[i].best(), h[j].best()) < 0 }
+func (h byFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byFirst) Push(x any)        { *h = append(*h, x.(*set)) }
+func (h *byFirst) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	*h = (*h)[:last]
+	return s
 }
 
 // trim drops the worst until at most limit are left.

@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		tests []test
 	}{
 		{"Order", orderTests}, {"Push", pushTests}, {"Cap", capTests}, {"Pop", popTests}, {"Wait", waitTests},
+		{"Types", typesTests}, {"ManyQueues", manyTests},
 		{"Promote", promoteTests}, {"Dead", deadTests}, {"Depths", depthsTests}, {"Bus", busTests},
 	}
 	for _, group := range groups {

@@ -30,7 +30,7 @@ func TestMemory(t *testing.T) {
 	if d, err := q.Depths(t.Context(), []string{"a"}); err != nil || d.Queues["a"].Ready != redis.DefaultCap {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	used := q.do("MEMORY", "USAGE", q.key("ready:a"), "SAMPLES", 0).(int64)
+	used := q.do("MEMORY", "USAGE", q.key("ready:a:"), "SAMPLES", 0).(int64)
 	t.Logf("%d ready ids take %d bytes", redis.DefaultCap, used)
 	if used > limit {
 		t.Errorf("%d ready ids take %d bytes, want at most %d", redis.DefaultCap, used, limit)

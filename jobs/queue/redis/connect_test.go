@@ -129,7 +129,7 @@ func TestScore(t *testing.T) {
 	var last int64 = -1
 	for p := jobs.MaxPriority; p >= jobs.MinPriority; p-- {
 		for _, ms := range []int64{0, 1, 1_772_600_767_890, band - 1} {
-			h := jobs.Hint{Queue: "a", Priority: p, RunAt: time.UnixMilli(ms).UTC()}
+			h := jobs.Hint{Queue: "a", Type: "email", Priority: p, RunAt: time.UnixMilli(ms).UTC()}
 			s := score(h)
 			if s <= last || s >= 1<<53 {
 				t.Fatalf("score %d of priority %d at %d comes after %d", s, p, ms, last)
@@ -137,14 +137,14 @@ func TestScore(t *testing.T) {
 			last = s
 			// As versions of Redis write it: always in full, or the shortest that is exact.
 			for _, text := range []string{fmt.Sprintf("%.17g", float64(s)), strconv.FormatFloat(float64(s), 'e', -1, 64)} {
-				if got, err := scored(text, "a", false); err != nil || got != h {
+				if got, err := scored(text, "a", "email", false); err != nil || got != h {
 					t.Fatalf("%s is read as %+v, %v; want %+v", text, got, err, h)
 				}
 			}
 		}
 	}
 	for _, text := range []string{"", "nan", "-1", "1.5", "inf", "abc"} {
-		if _, err := scored(text, "a", false); err == nil {
+		if _, err := scored(text, "a", "email", false); err == nil {
 			t.Errorf("%q is read as a score", text)
 		}
 	}

@@ -146,12 +146,12 @@ func TestAbandonedWait(t *testing.T) {
 		if _, err := q.Push(t.Context(), hints(1)); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "a token for the next", func() bool { return q.blocked() == 0 && q.do("LLEN", q.key("wake")) == int64(1) })
+		until(t, "a token for the next", func() bool { return q.blocked() == 0 && len(q.tokens()) == 1 })
 		if got, err := q.Pop(t.Context(), queue.Pop{N: 9}); err != nil || len(got) != 1 {
 			t.Fatalf("%d ids, %v", len(got), err)
 		}
-		if left := q.do("LLEN", q.key("wake")); left != int64(0) {
-			t.Fatalf("%d stale tokens", left)
+		if left := q.tokens(); len(left) != 0 {
+			t.Fatalf("stale tokens: %v", left)
 		}
 	}
 }
@@ -160,10 +160,10 @@ func TestAbandonedWait(t *testing.T) {
 func TestLoneIDComesWithItsToken(t *testing.T) {
 	server := servers.StartRedis(t)
 	q := open(t, server.URL, rand.Text(), 100)
-	lone := jobs.Hint{ID: "one", Queue: "a", Priority: 3, RunAt: time.UnixMilli(1_772_600_767_890).UTC()}
+	lone := jobs.Hint{ID: "one", Queue: "a", Type: "email", Priority: 3, RunAt: time.UnixMilli(1_772_600_767_890).UTC()}
 	suspect, later, other := lone, lone, lone
 	suspect.Suspect, later.In, other.ID, other.Queue = true, time.Hour, "two", "b"
-	const telling = "71772600767890 one a"
+	const telling = "71772600767890 one a email"
 	for name, c := range map[string]struct {
 		before, push []jobs.Hint
 		want         string
@@ -174,16 +174,17 @@ func TestLoneIDComesWithItsToken(t *testing.T) {
 		"one due, one not": {nil, []jobs.Hint{lone, later}, "[1]"},
 		"a suspect":        {nil, []jobs.Hint{suspect}, "[1]"},
 		"due later":        {nil, []jobs.Hint{later}, "[]"},
-		"not the first one": {[]jobs.Hint{lone}, []jobs.Hint{{ID: "zero", Queue: "a", RunAt: lone.RunAt}},
+		"not the first one": {[]jobs.Hint{lone}, []jobs.Hint{{ID: "zero", Queue: "a", Type: "email", RunAt: lone.RunAt}},
 			"[" + telling + " 1]"},
 	} {
 		q.do("FLUSHDB")
+		q.wait(queue.Pop{})
 		for _, hints := range [][]jobs.Hint{c.before, c.push} {
 			if _, err := q.Push(t.Context(), hints); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := fmt.Sprint(q.do("LRANGE", q.key("wake"), 0, -1)); got != c.want {
+		if got := fmt.Sprint(q.tokens()); got != c.want {
 			t.Errorf("%s: the tokens are %s, want %s", name, got, c.want)
 		}
 	}
@@ -209,7 +210,7 @@ func TestLoneIDComesWithItsToken(t *testing.T) {
 		if got := <-answer; len(got) != 1 || got[0] != lone {
 			t.Fatalf("popped %+v, want %+v", got, lone)
 		}
-		until(t, "the id to be gone", func() bool { return q.do("EXISTS", q.key("ready:a")) == int64(0) })
+		until(t, "the id to be gone", func() bool { return q.do("EXISTS", q.key("ready:a:email")) == int64(0) })
 		return strings.Contains(q.raw.Info(t.Context(), "commandstats").Val(), "cmdstat_evalsha:calls=1,") // that of the push
 	})
 }
@@ -233,7 +234,11 @@ func TestPopOutlastsItsContext(t *testing.T) {
 // TestTokensAreBounded leaves no more tokens behind than a list may hold, and none once the queues are empty.
 func TestTokensAreBounded(t *testing.T) {
 	q := open(t, servers.Redis(t), rand.Text(), 0)
+	pops := []queue.Pop{{}, {Queues: []string{"a"}}, {Types: []string{"email"}}}
 	for range 3 {
+		for _, p := range pops {
+			q.wait(p)
+		}
 		for n := range 5 {
 			batch := hints(1000)
 			for i := range batch {
@@ -243,28 +248,65 @@ func TestTokensAreBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, list := range []string{"wake", "wake:a"} {
-			if n := q.do("LLEN", q.key(list)).(int64); n < 1 || n > 128 {
-				t.Fatalf("%s holds %d tokens", list, n)
-			}
+		if n := len(q.tokens()); n < len(pops) || n > len(pops)*128 {
+			t.Fatalf("%d tokens for %d groups", n, len(pops))
 		}
 		if got, err := q.Pop(t.Context(), queue.Pop{N: 10_000}); err != nil || len(got) != 5000 {
 			t.Fatal(len(got), err)
 		}
-		for _, list := range []string{"wake", "wake:a"} {
-			if n := q.do("LLEN", q.key(list)); n != int64(0) {
-				t.Fatalf("%s holds %d tokens of ids that are gone", list, n)
-			}
+		for _, p := range pops {
+			q.wait(p)
+		}
+		if left := q.tokens(); len(left) != 0 {
+			t.Fatalf("%d tokens of ids that are gone", len(left))
 		}
 	}
-	if _, err := q.Depths(t.Context(), []string{"a"}); err != nil {
+}
+
+// TestNamesUsedOnceLeaveNothing has ids come and go in many queues, in every way there is.
+func TestNamesUsedOnceLeaveNothing(t *testing.T) {
+	q := open(t, servers.StartRedis(t).URL, rand.Text(), 0)
+	var all []jobs.Hint
+	for n := range 300 {
+		h := jobs.Hint{ID: fmt.Sprint(n), Queue: fmt.Sprintf("q%d", n), Type: fmt.Sprintf("t%d", n%50), Suspect: n%5 == 0}
+		if n%3 == 0 {
+			h.In = time.Millisecond
+		}
+		all = append(all, h)
+	}
+	if _, err := q.Push(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"wake", "wake:a", "queues", "ready:a"} {
-		if q.do("EXISTS", q.key(name)) != int64(0) {
-			t.Errorf("%s is left of empty queues", name)
+	got := 0
+	until(t, "all ids", func() bool {
+		if _, err := q.Promote(t.Context()); err != nil {
+			t.Fatal(err)
 		}
+		hints, err := q.Pop(t.Context(), queue.Pop{N: 7, Suspects: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += len(hints)
+		return got == len(all)
+	})
+	waiter := make(chan error, 1)
+	go func() { // one that comes with its token
+		_, err := q.Pop(context.Background(), queue.Pop{N: 1, Wait: time.Minute})
+		waiter <- err
+	}()
+	until(t, "a blocked pop", func() bool { return q.blocked() == 1 })
+	if _, err := q.Push(t.Context(), hints(1)); err != nil {
+		t.Fatal(err)
 	}
+	if err := <-waiter; err != nil {
+		t.Fatal(err)
+	}
+	until(t, "nothing but those who wait", func() bool {
+		if _, err := q.Pop(t.Context(), queue.Pop{N: 1}); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(q.raw.Keys(t.Context(), q.key("*")).Val()) == "["+q.key("waiters")+"]"
+	})
 }
 
 // TestDeadMirror shows people the newest dead ids in the order of their end.
@@ -304,8 +346,8 @@ func TestStrangers(t *testing.T) {
 	if _, err := q.Push(t.Context(), hints(1, dueIn(time.Millisecond))); err != nil {
 		t.Fatal(err)
 	}
-	q.do("ZADD", q.key("later:a"), 0, "rubbish")
-	q.do("ZADD", q.key("later:a"), 0, "r12:")
+	q.do("ZADD", q.key("delayed:a"), 0, "rubbish")
+	q.do("ZADD", q.key("delayed:a"), 0, "r12:")
 	moved := 0
 	until(t, "promotion", func() bool {
 		n, err := q.Promote(t.Context())

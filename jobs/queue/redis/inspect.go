@@ -60,44 +60,54 @@ func (q *Queue) Inspect(ctx context.Context) (Inspection, error) {
 	return found, nil
 }
 
-const listedQueues = 100 // queues in one List
+const listedSets = 100 // sets of each kind in one List
 
 // List returns some of the hints that are held; see queue.Lister.
 func (q *Queue) List(ctx context.Context, n int) ([]jobs.Hint, error) {
-	// A set that Redis keeps as a whole comes at once, however many names are asked for.
-	names, _, err := q.client.SScan(ctx, q.keys.queues, 0, "", listedQueues).Result()
+	type set struct {
+		key, queue, kind string
+		suspect, later   bool
+	}
+	var sets []set
+	for _, index := range []string{q.keys.ready(), q.keys.suspects()} {
+		names, err := q.client.ZRandMember(ctx, index, listedSets).Result()
+		if err != nil {
+			return nil, fmt.Errorf("list hints: %w", err)
+		}
+		for _, name := range names {
+			kind, queue, _ := strings.Cut(name, ":")
+			sets = append(sets, set{index + ":" + queue + ":" + kind, queue, kind, index == q.keys.suspects(), false})
+		}
+	}
+	names, err := q.client.ZRandMember(ctx, q.keys.delayed(), listedSets).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list hints: %w", err)
 	}
-	names = names[:min(len(names), listedQueues)]
+	for _, name := range names {
+		sets = append(sets, set{key: q.keys.delayed() + ":" + name, queue: name, later: true})
+	}
 	var hints []jobs.Hint
-	for i, name := range names {
-		share := max((n-len(hints))/(len(names)-i), 1)
-		for _, set := range []struct {
-			key     string
-			suspect bool
-			later   bool
-		}{{q.keys.ready(name), false, false}, {q.keys.suspects(name), true, false}, {q.keys.later(name), false, true}} {
-			members, err := q.client.ZRandMemberWithScores(ctx, set.key, min(share, n-len(hints))).Result()
+	for i, set := range sets {
+		share := max((n-len(hints))/(len(sets)-i), 1)
+		members, err := q.client.ZRandMemberWithScores(ctx, set.key, min(share, n-len(hints))).Result()
+		if err != nil {
+			return nil, fmt.Errorf("list hints: %w", err)
+		}
+		for _, m := range members {
+			text, _ := m.Member.(string)
+			place, kind, suspect := strconv.FormatFloat(m.Score, 'f', -1, 64), set.kind, set.suspect
+			if set.later { // see laterMember
+				var rest string
+				place, rest, _ = strings.Cut(text, ":")
+				kind, text, _ = strings.Cut(rest, " ")
+				suspect, place = strings.HasPrefix(place, "s"), strings.TrimLeft(place, "rs")
+			}
+			hint, err := scored(place, set.queue, kind, suspect)
 			if err != nil {
-				return nil, fmt.Errorf("list hints: %w", err)
+				continue // somebody else has put it here; it goes when its time comes
 			}
-			for _, m := range members {
-				text, _ := m.Member.(string)
-				place := strconv.FormatFloat(m.Score, 'f', -1, 64)
-				suspect := set.suspect
-				if set.later { // see laterMember
-					head, id, _ := strings.Cut(text, ":")
-					suspect, text = strings.HasPrefix(head, "s"), id
-					place = strings.TrimLeft(head, "rs")
-				}
-				hint, err := scored(place, name, suspect)
-				if err != nil {
-					continue // somebody else has put it here; it goes when its time comes
-				}
-				hint.ID = text
-				hints = append(hints, hint)
-			}
+			hint.ID = text
+			hints = append(hints, hint)
 		}
 		if len(hints) >= n {
 			break

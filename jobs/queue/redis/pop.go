@@ -22,11 +22,12 @@ func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 		return nil, ctx.Err()
 	}
 	end := time.Now().Add(p.Wait)
-	for {
+	group := q.waiting.group(p.Queues, p.Types)
+	for noted := false; ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		hints, err := q.take(ctx, p)
+		hints, known, err := q.take(ctx, p, group)
 		if err != nil || len(hints) > 0 {
 			return hints, err
 		}
@@ -34,7 +35,14 @@ func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 		if left <= 0 {
 			return nil, nil
 		}
-		token, err := q.wait(ctx, p.Queues, min(left, slice))
+		if !noted && !(known && group.fresh()) {
+			if err := q.note(ctx, group); err != nil {
+				return nil, err
+			}
+			noted = true
+			continue // what was pushed before is found now, and what is pushed from now on wakes this Pop
+		}
+		token, err := q.wait(ctx, group, min(left, slice))
 		if err != nil {
 			return nil, err
 		}
@@ -45,46 +53,47 @@ func (q *Queue) Pop(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
 	}
 }
 
-// take pops without waiting.
-func (q *Queue) take(ctx context.Context, p queue.Pop) ([]jobs.Hint, error) {
+// take pops without waiting. known is false where there is nothing and Redis does not know that the group waits.
+func (q *Queue) take(ctx context.Context, p queue.Pop, group *waiters) (hints []jobs.Hint, known bool, err error) {
 	ctx, cancel := last(ctx)
 	defer cancel()
-	args := make([]any, 0, 4+len(p.Queues))
-	args = append(args, q.keys.prefix, p.N, p.Suspects, rand.Int32())
+	args := make([]any, 0, 6+len(p.Queues))
+	args = append(args, q.keys.prefix, p.N, p.Suspects, group.types, group.name, rand.Int32())
 	for _, name := range p.Queues {
 		args = append(args, name)
 	}
-	fields, err := popScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.wake}, args...).Slice()
+	fields, err := popScript.Run(ctx, q.client, []string{q.keys.ready()}, args...).Slice()
 	if err != nil {
-		return nil, fmt.Errorf("pop: %w", err)
+		return nil, false, fmt.Errorf("pop: %w", err)
 	}
-	var hints []jobs.Hint
-	for r := (&reader{fields: fields}); r.more(); {
-		queue := r.text()
-		for _, suspect := range []bool{true, false} {
-			set := &reader{fields: r.list()}
-			if !set.more() {
-				continue
-			}
-			h, err := scored(set.text(), queue, suspect)
-			if err != nil {
-				return hints, fmt.Errorf("pop: %w", err)
-			}
-			ids := &reader{fields: set.list()}
-			hints = slices.Grow(hints, len(ids.fields))
-			for ids.more() {
-				h.ID = ids.text()
-				hints = append(hints, h)
-			}
-			if err := errors.Join(set.err, ids.err); err != nil {
-				return hints, fmt.Errorf("pop: %w", err)
-			}
-		}
+	r := &reader{fields: fields}
+	known = r.number() == 1
+	for r.more() {
+		queue, set, place := r.text(), r.text(), r.text()
+		ids := &reader{fields: r.list()}
 		if r.err != nil {
-			return hints, fmt.Errorf("pop: %w", r.err)
+			break
+		}
+		if set == "" {
+			return hints, known, errors.New("pop: redis answered with a set without a name")
+		}
+		h, err := scored(place, queue, set[1:], set[0] == 's')
+		if err != nil {
+			return hints, known, fmt.Errorf("pop: %w", err)
+		}
+		hints = slices.Grow(hints, len(ids.fields))
+		for ids.more() {
+			h.ID = ids.text()
+			hints = append(hints, h)
+		}
+		if ids.err != nil {
+			return hints, known, fmt.Errorf("pop: %w", ids.err)
 		}
 	}
-	return hints, nil
+	if r.err != nil {
+		return hints, known, fmt.Errorf("pop: %w", r.err)
+	}
+	return hints, known, nil
 }
 
 // token wakes up a Pop; list is where it came from. The zero value is no token.
@@ -92,26 +101,26 @@ type token struct{ list, text string }
 
 // hint is the id that the token carries, if it carries one; see scripts/push.lua.
 func (t token) hint() (jobs.Hint, bool) {
-	score, rest, _ := strings.Cut(t.text, " ")
-	id, queue, ok := strings.Cut(rest, " ")
-	if !ok {
+	parts := strings.Split(t.text, " ")
+	if len(parts) != 4 {
 		return jobs.Hint{}, false
 	}
-	h, err := scored(score, queue, false)
-	h.ID = id
+	h, err := scored(parts[0], parts[2], parts[3], false)
+	h.ID = parts[1]
 	return h, err == nil
 }
 
 // remove removes an id that came with a token from its set. Its Pop does not wait for that. If another Pop has taken
 // the id by then, or if the removal fails, two workers claim the job, and one of the claims fails.
 func (q *Queue) remove(h jobs.Hint) {
-	q.spawn(func() { _ = q.client.ZRem(q.ended, q.keys.ready(h.Queue), h.ID).Err() })
+	q.spawn(func() {
+		_ = q.client.ZRem(q.ended, q.keys.ready()+":"+h.Queue+":"+h.Type, h.ID).Err()
+	})
 }
 
-// wait blocks until there is a token for one of the queues, or for any where none is named, or d is over. It returns
-// an error when ctx ends or Redis is out of reach. A token may be stale: after one without an id the caller has to
-// look for ids.
-func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (token, error) {
+// wait blocks until there is a token for the group, or d is over. It returns an error when ctx ends or Redis is out of
+// reach. A token may be stale: after one without an id the caller has to look for ids.
+func (q *Queue) wait(ctx context.Context, group *waiters, d time.Duration) (token, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -130,7 +139,7 @@ func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (tok
 	// slice after this call.
 	spawned := q.spawn(func() {
 		defer func() { <-q.slots }()
-		t, err := q.block(queues, d)
+		t, err := q.block(q.keys.tokens(group.name), d)
 		select {
 		case answers <- answer{t, err}:
 		case <-ctx.Done():
@@ -149,19 +158,11 @@ func (q *Queue) wait(ctx context.Context, queues []string, d time.Duration) (tok
 	}
 }
 
-// block takes a token from one of the lists, or none when d is over.
-func (q *Queue) block(queues []string, d time.Duration) (token, error) {
-	args := make([]any, 0, 2+max(1, len(queues)))
-	args = append(args, "BLPOP")
-	for _, name := range queues {
-		args = append(args, q.keys.wakeOf(name))
-	}
-	if len(queues) == 0 {
-		args = append(args, q.keys.wake)
-	}
+// block takes a token from a list, or none when d is over.
+func (q *Queue) block(list string, d time.Duration) (token, error) {
 	// Fractions of a second: go-redis' own BLPop has none. Zero would be for ever.
-	args = append(args, strconv.FormatFloat(max(d, time.Millisecond).Seconds(), 'f', 3, 64))
-	popped, err := q.waiter.Do(q.ended, args...).StringSlice()
+	seconds := strconv.FormatFloat(max(d, time.Millisecond).Seconds(), 'f', 3, 64)
+	popped, err := q.waiter.Do(q.ended, "BLPOP", list, seconds).StringSlice()
 	switch {
 	case errors.Is(err, goredis.Nil):
 		return token{}, nil

@@ -3,9 +3,11 @@ package redis
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/queue"
@@ -15,6 +17,7 @@ const (
 	pushLimit    = 1000 // hints in one script call, which blocks Redis for about 2 ms
 	promoteLimit = 500  // ids moved by one Promote
 	deadLimit    = 1000 // ids in the list of dead jobs
+	depthsLimit  = 500  // queues counted in one script call
 	tokenLimit   = 128  // tokens in a list: as many Pops may be woken by one Push
 )
 
@@ -23,7 +26,7 @@ const (
 func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	added := 0
 	for batch := range slices.Chunk(hints, pushLimit) {
-		n, err := pushScript.Run(ctx, q.client, q.pushKeys(batch), q.pushArgs(batch)...).Int()
+		n, err := pushScript.Run(ctx, q.client, []string{q.keys.waiters}, q.pushArgs(batch)...).Int()
 		if err != nil {
 			return added, fmt.Errorf("push %d hints: %w", len(batch), err)
 		}
@@ -32,62 +35,71 @@ func (q *Queue) Push(ctx context.Context, hints []jobs.Hint) (int, error) {
 	return added, nil
 }
 
-// pushKeys and pushArgs write the hints as scripts/push.lua reads them. Both list the queues in the same order.
-func (q *Queue) pushKeys(hints []jobs.Hint) []string {
-	names := queuesOf(hints)
-	list := make([]string, 0, 2+4*len(names))
-	list = append(list, q.keys.queues, q.keys.wake)
-	for _, name := range names {
-		list = append(list, q.keys.ready(name), q.keys.suspects(name), q.keys.later(name), q.keys.wakeOf(name))
-	}
-	return list
+// group is what is pushed to one set.
+type group struct {
+	kind        byte // r, s or l, see scripts/push.lua
+	queue, name string
 }
 
+// pushArgs writes the hints as scripts/push.lua reads them.
 func (q *Queue) pushArgs(hints []jobs.Hint) []any {
-	// Of each queue the groups ready, suspects and later.
-	groups := map[string]*[3][]any{}
-	for _, h := range hints {
-		g := groups[h.Queue]
-		if g == nil {
-			g = &[3][]any{}
-			groups[h.Queue] = g
-		}
-		switch {
-		case h.In > 0:
-			g[2] = append(g[2], strconv.FormatInt(milliseconds(h.In), 10), laterMember(h))
-		case h.Suspect:
-			g[1] = append(g[1], strconv.FormatInt(score(h), 10), h.ID)
-		default:
-			g[0] = append(g[0], strconv.FormatInt(score(h), 10), h.ID)
-		}
+	args := make([]any, 0, 3+5+2*len(hints))
+	args = append(args, q.keys.prefix, q.cap, tokenLimit)
+	if g := groupOf(&hints[0]); !slices.ContainsFunc(hints, func(h jobs.Hint) bool { return groupOf(&h) != g }) {
+		return appendGroup(args, g, hints) // nearly always
 	}
-	args := make([]any, 0, 2+4*len(groups)+2*len(hints))
-	args = append(args, q.cap, tokenLimit)
-	for _, name := range queuesOf(hints) {
-		args = append(args, name)
-		for _, group := range groups[name] {
-			args = append(args, len(group)/2)
-			args = append(args, group...)
+	var order []group // so that the same hints are always the same command
+	groups := map[group][]jobs.Hint{}
+	for i := range hints {
+		g := groupOf(&hints[i])
+		if groups[g] == nil {
+			order = append(order, g)
 		}
+		groups[g] = append(groups[g], hints[i])
+	}
+	for _, g := range order {
+		args = appendGroup(args, g, groups[g])
 	}
 	return args
 }
 
-// queuesOf names the queues of the hints, sorted.
-func queuesOf(hints []jobs.Hint) []string {
-	var names []string
-	for _, h := range hints {
-		if at, there := slices.BinarySearch(names, h.Queue); !there {
-			names = slices.Insert(names, at, h.Queue)
+func groupOf(h *jobs.Hint) group {
+	switch {
+	case h.In > 0:
+		return group{'l', h.Queue, ""}
+	case h.Suspect:
+		return group{'s', h.Queue, h.Type}
+	default:
+		return group{'r', h.Queue, h.Type}
+	}
+}
+
+func appendGroup(args []any, g group, hints []jobs.Hint) []any {
+	args = append(args, string(g.kind), g.queue, g.name, len(hints), nil)
+	least, at := int64(math.MaxInt64), len(args)-1
+	for i := range hints {
+		h := &hints[i]
+		if g.kind == 'l' {
+			in := milliseconds(h.In)
+			least = min(least, in)
+			args = append(args, strconv.FormatInt(in, 10), laterMember(*h))
+		} else {
+			place := score(*h)
+			least = min(least, place)
+			args = append(args, strconv.FormatInt(place, 10), h.ID)
 		}
 	}
-	return names
+	if g.kind == 's' {
+		least -= wary
+	}
+	args[at] = least
+	return args
 }
 
 // Promote moves what has become due to the ready sets; see queue.Queue.
 func (q *Queue) Promote(ctx context.Context) (int, error) {
-	moved, err := promoteScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.wake},
-		q.keys.prefix, promoteLimit, q.cap, tokenLimit, rand.Int32()).Int()
+	moved, err := promoteScript.Run(ctx, q.client, []string{q.keys.delayed()},
+		q.keys.prefix, q.cap, tokenLimit, promoteLimit).Int()
 	if err != nil {
 		return 0, fmt.Errorf("promote: %w", err)
 	}
@@ -110,26 +122,52 @@ func (q *Queue) SetDead(ctx context.Context, dead []queue.DeadID) error {
 // Depths counts what is held of some queues; see queue.Queue. The epoch also changes when the server was restarted
 // with its data, and when a replica has taken over: it is not known then what was lost.
 func (q *Queue) Depths(ctx context.Context, queues []string) (queue.Depths, error) {
-	args := make([]any, 0, 2+len(queues))
-	args = append(args, q.keys.prefix, strconv.FormatUint(rand.Uint64(), 36))
+	d := queue.Depths{Queues: make(map[string]queue.Depth, len(queues))}
+	for {
+		batch := queues[:min(len(queues), depthsLimit)]
+		queues = queues[len(batch):]
+		if err := q.depths(ctx, &d, batch); err != nil {
+			return queue.Depths{}, fmt.Errorf("depths: %w", err)
+		}
+		if len(queues) == 0 {
+			return d, nil
+		}
+	}
+}
+
+func (q *Queue) depths(ctx context.Context, d *queue.Depths, queues []string) error {
+	args := make([]any, 0, 3+len(queues))
+	args = append(args, q.keys.prefix, q.cap, strconv.FormatUint(rand.Uint64(), 36))
 	for _, name := range queues {
 		args = append(args, name)
 	}
-	fields, err := depthsScript.Run(ctx, q.client, []string{q.keys.queues, q.keys.dead, q.keys.epoch},
-		args...).Slice()
+	keys := []string{q.keys.dead, q.keys.epoch}
+	fields, err := depthsScript.Run(ctx, q.client, keys, args...).Slice()
 	if err != nil {
-		return queue.Depths{}, fmt.Errorf("depths: %w", err)
+		return err
 	}
 	r := &reader{fields: fields}
-	d := queue.Depths{Queues: map[string]queue.Depth{}, Cap: q.cap}
 	epoch, run := r.text(), r.text()
-	d.Epoch, d.Dead = epoch+"."+run, r.number()
+	d.Epoch, d.Dead, d.Cap = epoch+"."+run, r.number(), r.number()
 	for r.more() {
-		name := r.text()
-		d.Queues[name] = queue.Depth{Ready: r.number(), Suspects: r.number(), Later: r.number()}
+		name, held := r.text(), queue.Depth{Later: r.number()}
+		sets := &reader{fields: r.list()}
+		for sets.more() {
+			set, n := sets.text(), sets.number()
+			if kind, ready := strings.CutPrefix(set, "r"); !ready {
+				held.Suspects += n
+			} else {
+				if held.Types == nil {
+					held.Types = map[string]int{}
+				}
+				held.Ready += n
+				held.Types[kind] += n
+			}
+		}
+		if sets.err != nil {
+			return sets.err
+		}
+		d.Queues[name] = held
 	}
-	if r.err != nil {
-		return queue.Depths{}, fmt.Errorf("depths: %w", r.err)
-	}
-	return d, nil
+	return r.err
 }

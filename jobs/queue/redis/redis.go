@@ -8,16 +8,20 @@
 // Cluster. All keys share the hash tag {windlass}, hence one slot, so that one script spans the queues, and a Cluster
 // keeps them on one node:
 //
-//	{windlass}:queues             names of the queues that hold something
-//	{windlass}:ready:<queue>      due ids; score (10-priority)*1e13 + run_at in milliseconds
-//	{windlass}:suspects:<queue>   the same, of jobs that may have taken a worker down
-//	{windlass}:later:<queue>      ids that are due later, by their time on Redis' clock; see scripts/promote.lua
-//	{windlass}:wake               a token for each id that became ready, for Pops of any queue; see scripts/push.lua
-//	{windlass}:wake:<queue>       the same, for Pops of named queues
-//	{windlass}:dead               the newest dead ids, by the time they finished
-//	{windlass}:epoch              a random value that tells when everything was lost
-//	{windlass}:installations      who uses these keys; see scripts/register.lua
-//	{windlass}:events             the channel of the Bus; channels know no databases, all of a server's share it
+//	{windlass}:ready:<queue>:<type>      due ids; score (10-priority)*1e13 + run_at in milliseconds
+//	{windlass}:suspects:<queue>:<type>   the same, of jobs that may have taken a worker down
+//	{windlass}:types:<queue>             which of these sets a queue has; see scripts/sets.lua
+//	{windlass}:ready, :suspects          which of these sets there are, of all queues
+//	{windlass}:delayed:<queue>           ids that are due later, by their time on Redis' clock; see scripts/promote.lua
+//	{windlass}:delayed                   queues that have such ids, by the time of the first one
+//	{windlass}:large                     the large ones of all these sets; see scripts/bounds.lua
+//	{windlass}:waiters                   groups of Pops that wait for any queue; see scripts/bounds.lua
+//	{windlass}:waiters:<queue>           the same, of Pops that name their queues
+//	{windlass}:tokens:<group>            a token for each id that became ready and that the group may take
+//	{windlass}:dead                      the newest dead ids, by the time they finished
+//	{windlass}:epoch                     a random value that tells when everything was lost
+//	{windlass}:installations             who uses these keys; see scripts/register.lua
+//	{windlass}:events                    the channel of the Bus; all databases of a server share it
 //
 // Another Prefix takes the place of windlass in the braces. An ACL has to allow the keys ~{windlass}:* and the
 // channel &{windlass}:*. Without the channel everything works, but cancelling a running job takes until its worker's
@@ -85,6 +89,7 @@ type Queue struct {
 
 	*connection               // waiter is for blocking commands, so that no other command waits behind one
 	slots       chan struct{} // one for each wait that may block in Redis at once
+	waiting     waiting
 
 	mu     sync.Mutex
 	closed bool

@@ -11,6 +11,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/queue/queuetest"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
 	"github.com/windlass-jobs/windlass/tests/servers"
@@ -105,8 +106,12 @@ func (c client) key(name string) string { return "{" + c.prefix + "}:" + name }
 func (c client) age(d time.Duration) {
 	c.t.Helper()
 	ctx := c.t.Context()
-	for _, name := range c.raw.SMembers(ctx, c.key("queues")).Val() {
-		key := c.key("later:" + name)
+	names := c.raw.ZRange(ctx, c.key("delayed"), 0, -1).Val()
+	keys := []string{c.key("delayed")}
+	for _, name := range names {
+		keys = append(keys, c.key("delayed:"+name))
+	}
+	for _, key := range keys {
 		members, err := c.raw.ZRangeWithScores(ctx, key, 0, -1).Result()
 		if err != nil {
 			c.t.Fatal(err)
@@ -117,6 +122,25 @@ func (c client) age(d time.Duration) {
 		if len(members) > 0 {
 			c.raw.ZAdd(ctx, key, members...)
 		}
+	}
+}
+
+// tokens returns what lies in the lists of all groups.
+func (c client) tokens() []string {
+	c.t.Helper()
+	var all []string
+	for _, key := range c.raw.Keys(c.t.Context(), c.key("tokens:*")).Val() {
+		all = append(all, c.raw.LRange(c.t.Context(), key, 0, -1).Val()...)
+	}
+	return all
+}
+
+// wait makes a group of Pops known.
+func (c client) wait(p queue.Pop) {
+	c.t.Helper()
+	p.N, p.Wait = 1, 100*time.Millisecond
+	if got, err := c.Pop(c.t.Context(), p); err != nil || len(got) != 0 {
+		c.t.Fatalf("%d ids in an empty queue, %v", len(got), err)
 	}
 }
 

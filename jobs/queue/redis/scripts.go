@@ -3,36 +3,52 @@ package redis
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
 // The scripts. Each runs by its digest, and in full where Redis does not know it (any more).
 var (
+	//go:embed scripts/sets.lua
+	sets string
+	//go:embed scripts/bounds.lua
+	bounds string
+
 	//go:embed scripts/push.lua
 	pushSource string
-	pushScript = goredis.NewScript(pushSource)
+	pushScript = script(pushSource, sets, bounds)
 
 	//go:embed scripts/pop.lua
 	popSource string
-	popScript = goredis.NewScript(popSource)
+	popScript = script(popSource, sets)
+
+	//go:embed scripts/wait.lua
+	waitSource string
+	waitScript = script(waitSource)
 
 	//go:embed scripts/promote.lua
 	promoteSource string
-	promoteScript = goredis.NewScript(promoteSource)
+	promoteScript = script(promoteSource, sets, bounds)
 
 	//go:embed scripts/dead.lua
 	deadSource string
-	deadScript = goredis.NewScript(deadSource)
+	deadScript = script(deadSource)
 
 	//go:embed scripts/depths.lua
 	depthsSource string
-	depthsScript = goredis.NewScript(depthsSource)
+	depthsScript = script(depthsSource, sets, bounds)
 
 	//go:embed scripts/register.lua
 	registerSource string
-	registerScript = goredis.NewScript(registerSource)
+	registerScript = script(registerSource)
 )
+
+// script is a script with what it shares with others behind its first line, which has its flags.
+func script(source string, shared ...string) *goredis.Script {
+	flags, body, _ := strings.Cut(source, "\n")
+	return goredis.NewScript(flags + "\n" + strings.Join(shared, "\n") + "\n" + body)
+}
 
 // reader reads a script's answer field by field; the first field of another kind than expected is its error.
 type reader struct {

@@ -1,64 +1,79 @@
 #!lua flags=allow-oom
 -- promote moves ids that have become due from the later sets to the ready sets, and wakes the Pops that wait for
--- them.
+-- them. It looks only at queues that have something due: delayed has the next due moment of each, or an earlier one.
 --
--- KEYS[1]   queues: the set of queue names
--- KEYS[2]   wake: the tokens for those who wait for any queue
--- ARGV[1]   the prefix of the other keys: later:<queue>, ready:<queue>, suspects:<queue>, wake:<queue>; all in one slot
--- ARGV[2]   how many ids to move at most
--- ARGV[3]   the most ids that a set keeps
--- ARGV[4]   the most tokens that a list keeps
--- ARGV[5]   a random number, for the order of the queues
+-- KEYS[1]   delayed: the queues that have later ids, by the next due moment
+-- ARGV[1]   the prefix of all keys, see sets.lua
+-- ARGV[2]   the most ids that a set keeps
+-- ARGV[3]   the most tokens that a list keeps
+-- ARGV[4]   how many ids to move at most
 -- returns   how many ids were moved
 --
--- A member of a later set is a letter (r: ready, s: suspects), the score in the ready set as digits, a colon and the
--- id. Each id is added to its new set before it leaves the old one. It has allow-oom: it must work in a full Redis,
--- and it removes more than it adds.
+-- A member of a later set is a letter (r: ready, s: suspects), the score in the ready set as digits, a colon, the type,
+-- a space and the id. Each id is added to its new set before it leaves the old one. It has allow-oom: it must work in a
+-- full Redis, and it removes more than it adds.
 
-local prefix, left, cap, bound = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local time = redis.call('TIME')
+local cap, bound, left = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+local moved, woken = 0, false
 
-local function ring(key, n)
-  n = math.min(n, bound - redis.call('LLEN', key))
-  if n > 0 then
-    local tokens = {}
-    for i = 1, n do
-      tokens[i] = '1'
+-- move moves at most n ids of a queue.
+local function move(queue, n)
+  local later = prefix .. 'delayed:' .. queue
+  local due = call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, n)
+  if #due > 0 then
+    local sets = {}
+    for _, member in ipairs(due) do
+      local kind, score, type, id = string.match(member, '^([rs])(%d+):(%S*) (.+)$')
+      if kind then -- anything else was put here by another program, and is removed
+        local name = kind .. type
+        local set = sets[name]
+        if not set then
+          set = { key = set_of(queue, name), added = 0, least = math.huge, type = type }
+          set.there = call('ZCARD', set.key)
+          sets[name] = set
+        end
+        set.added = set.added + call('ZADD', set.key, 'NX', score, id)
+        set.least = math.min(set.least, tonumber(score) - (kind == 's' and WARY or 0))
+      end
     end
-    redis.call('RPUSH', key, unpack(tokens))
+    call('ZREM', later, unpack(due))
+    for name, set in pairs(sets) do
+      if set.added > 0 then
+        local limit = most(set.key, set.there, set.added, cap)
+        if set.there + set.added > limit then
+          call('ZREMRANGEBYRANK', set.key, limit, -1)
+        end
+        call('ZADD', prefix .. 'types:' .. queue, 'LT', string.format('%.0f', set.least), name)
+        if set.there == 0 then
+          began(queue, name)
+        end
+        rouse(queue, set.type, set.added)
+        woken = true
+      end
+    end
+    moved, left = moved + #due, left - #due
+  end
+  local next = call('ZRANGE', later, 0, 0, 'WITHSCORES')
+  if #next == 0 then
+    call('ZREM', KEYS[1], queue)
+  else
+    call('ZADD', KEYS[1], next[2], queue)
   end
 end
 
-local names = redis.call('SMEMBERS', KEYS[1])
-math.randomseed(tonumber(ARGV[5]))
-for i = #names, 2, -1 do
-  local j = math.random(i)
-  names[i], names[j] = names[j], names[i]
-end
-
-local moved, total = 0, 0
-for _, queue in ipairs(names) do
-  local later = prefix .. 'later:' .. queue
-  local due = redis.call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, left)
-  if #due > 0 then
-    local sets = { r = prefix .. 'ready:' .. queue, s = prefix .. 'suspects:' .. queue }
-    local added = 0
-    for _, member in ipairs(due) do
-      local kind, score, id = string.match(member, '^([rs])(%d+):(.+)$')
-      if kind then -- anything else was put here by another program, and is removed
-        added = added + redis.call('ZADD', sets[kind], 'NX', score, id)
-      end
-    end
-    redis.call('ZREM', later, unpack(due))
-    redis.call('ZREMRANGEBYRANK', sets.r, cap, -1)
-    redis.call('ZREMRANGEBYRANK', sets.s, cap, -1)
-    ring(prefix .. 'wake:' .. queue, added)
-    moved, total, left = moved + #due, total + added, left - #due
+-- Each queue has its share, so that many ids of one do not delay the others for long; then whoever has more.
+for _, fair in ipairs({ true, false }) do
+  local queues = left > 0 and call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, left) or {}
+  for i, queue in ipairs(queues) do
     if left <= 0 then
       break
     end
+    move(queue, fair and math.ceil(left / (#queues - i + 1)) or left)
   end
 end
-ring(KEYS[2], total)
+if woken then
+  ring('1', bound)
+end
 return moved
