@@ -1,16 +1,22 @@
 package httpapi
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
 // answer is the ResponseWriter of a request. It notes what is written, and holds back what the mux answers itself to
 // requests that no route takes.
 //
-// An answer to GET or HEAD that is sent whole, by send, may be replaced by another one for want of memory. A stream
-// that uses Write and Flush may not.
+// An answer to GET or HEAD that is sent whole, by send, gets an ETag, is compressed, or is replaced by 304. A stream
+// that uses Write and Flush gets nothing of this.
 type answer struct {
 	http.ResponseWriter
 	r        *http.Request
@@ -23,8 +29,14 @@ type answer struct {
 	unread   bool // the body is left unread, see leaveBody
 }
 
-// lingering is how long a client whose body is left unread may go on sending.
-const lingering = 5 * time.Second
+const (
+	// taggedFrom is the size in bytes from which an answer gets an ETag. A 304 for less would save nothing.
+	taggedFrom = 256
+	// zippedFrom is the size in bytes from which an answer is compressed. Less fits into one packet anyway.
+	zippedFrom = 1400
+	// lingering is how long a client whose body is left unread may go on sending.
+	lingering = 5 * time.Second
+)
 
 // WriteHeader notes the status, and sends it unless it is the mux's own, or has to wait.
 func (a *answer) WriteHeader(status int) {
@@ -75,7 +87,7 @@ func (a *answer) settle() {
 // Unwrap lets an http.ResponseController through.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// send writes a whole answer.
+// send writes a whole answer, in the form that suits the client.
 func (a *answer) send(body []byte) {
 	if a.routing && a.unwanted != 0 {
 		return
@@ -110,14 +122,93 @@ func (a *answer) send(body []byte) {
 	}
 }
 
-// represent makes place for a successful answer to GET or HEAD. It returns false where it has answered itself.
+// represent chooses the form of a successful answer to GET or HEAD. It returns false where it has answered itself.
+//
+// The ETag is weak, because it stands for the compressed form too. The answer may be kept by the browser, but is asked
+// for again each time: pages that poll are answered 304 as long as nothing has changed.
+//
+// Compression lets the length of an encrypted answer tell something about its content, where a stranger can put text of
+// his own beside a secret (BREACH). Answers to GET hold no secret of ours: no token, cookie or key. An answer that does
+// must opt out; answers to POST are not compressed.
 func (a *answer) represent(body *[]byte) bool {
-	if a.held.leave(a.r.Context(), len(*body)) {
+	h := a.Header()
+	if len(h["Content-Encoding"]) > 0 || len(*body) < taggedFrom {
 		return true
 	}
-	a.pending = 0
-	noRoom(false).write(a)
+	if !a.held.leave(a.r.Context(), len(*body)) {
+		a.pending = 0
+		noRoom(false).write(a)
+		return false
+	}
+	if h.Get("Cache-Control") == "no-store" {
+		h.Set("Cache-Control", "private, no-cache")
+	}
+	h.Add("Vary", "Accept-Encoding")
+	sum := sha256.Sum256(*body)
+	tag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+	h.Set("ETag", tag)
+	if names(a.r.Header["If-None-Match"], tag) {
+		h.Del("Content-Type")
+		a.begin(http.StatusNotModified)
+		return false
+	}
+	if len(*body) >= zippedFrom && takesGzip(a.r.Header["Accept-Encoding"]) {
+		h.Set("Content-Encoding", "gzip")
+		*body = zip(*body)
+	}
+	return true
+}
+
+// names reports whether an If-None-Match header names a weak tag of ours. A strong spelling of it, from a proxy, means
+// the same.
+func names(header []string, tag string) bool {
+	for part := range strings.SplitSeq(strings.Join(header, ","), ",") {
+		part = strings.TrimSpace(part)
+		if part == "*" || strings.TrimPrefix(part, "W/") == tag[len("W/"):] {
+			return true
+		}
+	}
 	return false
+}
+
+// takesGzip reports whether an Accept-Encoding header allows gzip and does not prefer the plain form.
+func takesGzip(header []string) bool {
+	weights := map[string]float64{}
+	for part := range strings.SplitSeq(strings.ToLower(strings.Join(header, ",")), ",") {
+		coding, parameter, _ := strings.Cut(part, ";")
+		weight := 1.0
+		if q, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q="); ok {
+			var err error
+			if weight, err = strconv.ParseFloat(strings.TrimSpace(q), 64); err != nil {
+				weight = 0
+			}
+		}
+		weights[strings.TrimSpace(coding)] = weight
+	}
+	gzip, named := weights["gzip"]
+	if !named {
+		gzip = weights["*"]
+	}
+	return gzip > 0 && gzip >= weights["identity"]
+}
+
+var zippers = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
+// zip compresses in memory: the compressor, which is large, is not kept while a slow client reads.
+func zip(body []byte) []byte {
+	b := bytes.NewBuffer(make([]byte, 0, len(body)/4))
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(b)
+	_, _ = w.Write(body) // into memory: neither this nor Close can fail
+	_ = w.Close()
+	return b.Bytes()
 }
 
 // leaveBody has the request be answered without its body. The connection is closed after the answer.

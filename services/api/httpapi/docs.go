@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,7 +38,7 @@ func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) erro
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("Content-Security-Policy", docsPolicy)
 			w.Header().Set("Cache-Control", "no-cache")
-			_, _ = w.Write(body)
+			w.(*answer).send(body)
 		})
 	}
 	openapi, err := indent(document)
@@ -56,7 +55,7 @@ func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) erro
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // the path names the version
 		h.Set("Vary", "Accept-Encoding")
 		body := rapidoc
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if takesGzip(r.Header["Accept-Encoding"]) {
 			h.Set("Content-Encoding", "gzip")
 		} else {
 			body = rapidocPlain()

@@ -19,7 +19,9 @@ import (
 func newHuma(mux *http.ServeMux, basePath string) huma.API {
 	config := huma.DefaultConfig("Windlass", "1")
 	config.Info.Description = "Durable background jobs. " +
-		"An accepted job (2xx) is durable, runs at least once, and ends as completed or failed."
+		"An accepted job (2xx) is durable, runs at least once, and ends as completed or failed. " +
+		"Answers to GET have an ETag, and are 304 where If-None-Match names it; they are compressed where Accept-Encoding " +
+		"has gzip."
 	config.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
 	if basePath != "" {
 		config.Servers = []*huma.Server{{URL: basePath}}

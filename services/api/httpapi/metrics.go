@@ -74,7 +74,7 @@ func (a *api) prometheusText() func(ctx huma.Context, next func(huma.Context)) {
 	})
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		w.Header().Set("Vary", "Accept")
+		w.Header().Add("Vary", "Accept")
 		if prefersText(r.Header.Values("Accept")) {
 			text.ServeHTTP(w, r)
 			return

@@ -443,10 +443,12 @@ func TestDocs(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	s := newSystem(t)
-	for _, path := range []string{"/jobs", "/nothing", "/metrics", "/jobs/x"} {
+	for path, cache := range map[string]string{
+		"/jobs": "no-store", "/nothing": "no-store", "/metrics": "private, no-cache", "/jobs/x": "no-store",
+	} {
 		h := s.do("GET", path, "").header
 		for name, want := range map[string]string{
-			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": cache, "X-Content-Type-Options": "nosniff",
 			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 		} {
 			if h.Get(name) != want {
