@@ -180,9 +180,10 @@ func TestImpatientCaller(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	s.handle("mail", nothing)
-	gate := make(chan struct{})
+	gate, inserting := make(chan struct{}), make(chan struct{})
 	s.store.set(func() {
 		s.store.onInsert = func(_ []jobs.Submission, real func() ([]jobs.Receipt, error)) ([]jobs.Receipt, error) {
+			close(inserting)
 			<-gate
 			return real()
 		}
@@ -193,6 +194,7 @@ func TestImpatientCaller(t *testing.T) {
 		_, err := s.client.Submit(ctx, jobs.Submission{Jobs: []jobs.New{{Type: "mail"}}})
 		done <- err
 	}()
+	receive(t, "the insert", inserting)
 	cancel()
 	if err := receive(t, "the answer", done); !errors.Is(err, jobs.ErrOutcomeUnknown) ||
 		!errors.Is(err, context.Canceled) {
