@@ -19,36 +19,35 @@ type setting struct {
 
 // settings are those that could change what our statements mean, how values look, or how long things take.
 var settings = []setting{
-	{"lock_timeout", "limits", "'1s'", "2s"},
-	{"statement_timeout", "limits", "'30s'", "4s"},
-	{"idle_in_transaction_session_timeout", "limits", "'20s'", "10s"},
-	{"transaction_timeout", "limits", "'30s'", "0"},
+	{"lock_timeout", "plans", "'1s'", "2s"},
+	{"statement_timeout", "plans", "'30s'", "4s"},
+	{"idle_in_transaction_session_timeout", "plans", "'20s'", "10s"},
+	{"transaction_timeout", "plans", "'30s'", "0"},
 	// Behind a pooler it ends the connections of the pooler, which is not to be seen from here.
-	{"idle_session_timeout", "limits", "'5s'", ""},
+	{"idle_session_timeout", "plans", "'5s'", ""},
 
-	{"enable_seqscan", "planner", "on", "off"},
-	{"enable_nestloop", "planner", "on", "off"},
-	{"enable_indexscan", "planner", "off", "on"},
-	{"enable_indexonlyscan", "planner", "off", "on"},
-	{"enable_bitmapscan", "planner", "off", "on"},
-	{"enable_tidscan", "planner", "off", "on"},
-	{"enable_hashjoin", "planner", "off", "on"},
-	{"enable_sort", "planner", "off", "on"},
-	{"jit", "planner", "on", "off"},
-	{"jit_above_cost", "planner", "0", ""}, // jit is off
-	{"plan_cache_mode", "planner", "force_custom_plan", "force_generic_plan"},
+	{"enable_seqscan", "plans", "on", "off"},
+	{"enable_nestloop", "plans", "on", "off"},
+	{"enable_indexscan", "plans", "off", "on"},
+	{"enable_indexonlyscan", "plans", "off", "on"},
+	{"enable_bitmapscan", "plans", "off", "on"},
+	{"enable_tidscan", "plans", "off", "on"},
+	{"enable_hashjoin", "plans", "off", "on"},
+	{"enable_sort", "plans", "off", "on"},
+	{"jit", "plans", "on", "off"},
+	{"plan_cache_mode", "plans", "force_custom_plan", "force_generic_plan"},
 	// Not pinned, because each of them leaves the sensible plan. They are tried all the same.
-	{"enable_mergejoin", "planner", "off", ""},
-	{"enable_hashagg", "planner", "off", ""},
-	{"enable_material", "planner", "off", ""},
-	{"enable_memoize", "planner", "off", ""},
-	{"enable_incremental_sort", "planner", "off", ""},
-	{"join_collapse_limit", "planner", "1", ""},
-	{"from_collapse_limit", "planner", "1", ""},
-	{"geqo_threshold", "planner", "2", ""},
-	{"random_page_cost", "planner", "1000000", ""},
-	{"constraint_exclusion", "planner", "on", ""},
-	{"work_mem", "planner", "64", ""},
+	{"enable_mergejoin", "plans", "off", ""},
+	{"enable_hashagg", "plans", "off", ""},
+	{"enable_material", "plans", "off", ""},
+	{"enable_memoize", "plans", "off", ""},
+	{"enable_incremental_sort", "plans", "off", ""},
+	{"join_collapse_limit", "plans", "1", ""},
+	{"from_collapse_limit", "plans", "1", ""},
+	{"geqo_threshold", "plans", "2", ""},
+	{"random_page_cost", "plans", "1000000", ""},
+	{"constraint_exclusion", "plans", "on", ""},
+	{"work_mem", "plans", "64", ""},
 
 	// Behind a pooler the transaction itself asks for them: see transaction_isolation and transaction_read_only.
 	{"default_transaction_isolation", "transactions", "serializable", ""},
@@ -77,10 +76,10 @@ var settings = []setting{
 	{"TimeZone", "datestyle", "'America/St_Johns'", "UTC"},
 	{"timezone_abbreviations", "datestyle", "'Australia'", ""}, // times are sent with Z or with digits
 	{"bytea_output", "bytea_output", "escape", "hex"},
-	{"extra_float_digits", "floats", "-15", "1"},
-	{"client_min_messages", "floats", "debug5", "warning"},
-	{"xmlbinary", "floats", "hex", ""}, // we have no XML
-	{"xmloption", "floats", "document", ""},
+	{"extra_float_digits", "bytea_output", "-15", "1"},
+	{"client_min_messages", "bytea_output", "debug5", "warning"},
+	{"xmlbinary", "bytea_output", "hex", ""}, // we have no XML
+	{"xmloption", "bytea_output", "document", ""},
 }
 
 // harmless are all other settings that a role can have, by groups of names, and why they do not matter.
