@@ -146,6 +146,12 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 	admin := connect(t, direct, unhurt...)
 	run(t, admin, watch(schema))
 
+	mode := "&application_name=shop"
+	if pooled {
+		mode += "&default_query_exec_mode=exec"
+	}
+	own := connect(t, target+mode) // the application's, with all hostile settings
+
 	var tried sync.Map
 	seen := make(chan struct{})
 	echo := windlass.Define[json.RawMessage]("echo")
@@ -160,6 +166,10 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 			case <-seen:
 			case <-ctx.Done():
 			}
+		case run.Job.Queue == "own":
+			return nil, pgx.BeginTxFunc(ctx, own, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
+				return run.CompleteTx(ctx, tx, in)
+			})
 		}
 		return in, nil
 	})
@@ -206,7 +216,7 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 	}()
 	ids := []string{}
 	for i := range 8 {
-		queue := []string{"failing", "slow", "default"}[min(i, 2)]
+		queue := []string{"failing", "slow", "own", "default"}[min(i, 3)]
 		code, answer := api.call("POST", "/jobs", fmt.Sprintf(
 			`{"type":"echo","payload":%s,"queue":%q,"max_attempts":1,"metadata":{"n":"%d"}}`, text, queue, i), "")
 		if code != http.StatusCreated {
@@ -230,7 +240,7 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 		t.Errorf("progress %+v", slow.Progress)
 	}
 	close(seen)
-	ids = append(ids, inOwnTransaction(t, app, echo, target, pooled)...)
+	ids = append(ids, inOwnTransaction(t, app, echo, own, target+"&application_name=shop")...)
 	for _, id := range ids {
 		job := api.await(id, "completed")
 		if string(job.Result) != text || string(job.Payload) != text {
@@ -255,7 +265,7 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 // inOwnTransaction submits in transactions of the application, which have all hostile settings, and returns the ids.
 // What the application has set is the same afterwards.
 func inOwnTransaction(
-	t *testing.T, app *windlass.App, echo windlass.JobType[json.RawMessage], target string, pooled bool,
+	t *testing.T, app *windlass.App, echo windlass.JobType[json.RawMessage], own *pgxpool.Pool, target string,
 ) (ids []string) {
 	t.Helper()
 	ctx := t.Context()
@@ -277,15 +287,9 @@ func inOwnTransaction(
 			}
 		}
 	}
-	target += "&application_name=shop"
 	const all = `SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text FROM pg_catalog.pg_settings
 		WHERE name OPERATOR(pg_catalog.<>) 'transaction_read_only'`
-	mode := ""
-	if pooled {
-		mode = "&default_query_exec_mode=exec"
-	}
-	conn := connect(t, target+mode)
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
+	tx, err := own.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
 	if err != nil {
 		t.Fatal(err)
 	}
