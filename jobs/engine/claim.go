@@ -28,6 +28,9 @@ const (
 
 // fetch fills free slots until ctx ends: it pops hints, claims their jobs and starts them.
 func (w *Worker) fetch(ctx context.Context) {
+	if len(w.types) == 0 {
+		return // a Pop without types would take those of others
+	}
 	for ctx.Err() == nil {
 		n := w.slots.take(ctx, claimMax)
 		if n == 0 {
@@ -57,7 +60,9 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 			wait = popWait
 		}
 		var err error
-		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{Queues: w.order(), N: n, Suspects: place.count(), Wait: wait})
+		hints, err = w.opts.Queue.Pop(ctx, queue.Pop{
+			Queues: w.order(), Types: w.types, N: n, Suspects: place.count(), Wait: wait,
+		})
 		switch {
 		case ctx.Err() != nil:
 			// What was popped goes back. Where the answer itself was lost, the maintenance finds the jobs in the Store.
@@ -69,6 +74,10 @@ func (w *Worker) fill(ctx context.Context, n int) (started int, ok bool) {
 			w.notify.works()
 			if len(hints) == 0 {
 				return 0, true
+			}
+			if !w.lease.mayClaim(w.opts.LeaseTTL) { // the process or its heartbeats were held up meanwhile
+				w.notify.push(hints...)
+				return 0, false
 			}
 		}
 	}
@@ -112,6 +121,10 @@ func (w *Worker) claim(want store.Claim, place *suspectPlace) (started int, ok b
 			// The claim may have been stored all the same. Nothing may start then: the next heartbeats hand such jobs
 			// back.
 			w.log.Warn("claim failed", "error", err)
+			return
+		}
+		if claimed.Refused {
+			w.lease.refuse(session)
 			return
 		}
 		ok = true

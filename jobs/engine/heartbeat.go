@@ -25,6 +25,7 @@ type lease struct {
 	wake    chan struct{}        // asks for a heartbeat at once
 	unknown map[runKey]time.Time // jobs that the Store says run here, and that do not, by when it first said so
 	lost    bool                 // everything has been abandoned since the last renewal
+	refused bool                 // the Store refused a claim since the last renewal: the session is dead there
 	failing bool                 // the last heartbeat failed
 }
 
@@ -37,8 +38,22 @@ func (l *lease) id() string {
 // fresh reports whether no other worker can have been given our jobs yet.
 func (l *lease) fresh(ttl time.Duration) bool { return l.younger(ttl) }
 
-// mayClaim is stricter than fresh: new work is begun only with time to spare.
-func (l *lease) mayClaim(ttl time.Duration) bool { return l.younger(ttl * 6 / 10) }
+// mayClaim is stricter than fresh: new work is begun only with time to spare. A worker that may not claim takes no hints
+// from the Queue either: others can use them.
+func (l *lease) mayClaim(ttl time.Duration) bool {
+	l.mu.Lock()
+	refused := l.refused
+	l.mu.Unlock()
+	return !refused && l.younger(ttl*6/10)
+}
+
+// refuse notes that the Store refused a claim of a session, and asks for a heartbeat, which opens a new session.
+func (l *lease) refuse(session string) {
+	l.mu.Lock()
+	l.refused = l.refused || l.session == session
+	l.mu.Unlock()
+	l.heartbeatNow()
+}
 
 func (l *lease) younger(age time.Duration) bool {
 	l.mu.Lock()
@@ -49,7 +64,7 @@ func (l *lease) younger(age time.Duration) bool {
 func (l *lease) renew(session string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.session, l.renewed, l.lost, l.failing = session, sent, false, false
+	l.session, l.renewed, l.lost, l.failing, l.refused = session, sent, false, false, false
 }
 
 // claiming runs f, which claims jobs for the session and registers those it got. Meanwhile a job that the Store says is

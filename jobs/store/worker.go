@@ -114,6 +114,9 @@ type Claimed struct {
 	//     as well;
 	//   - it is a suspect, and there would be more than Claim.Suspects: 0.
 	Later []jobs.Hint
+
+	// Refused reports that nothing was claimed because the session is not alive. The ids are as good as before.
+	Refused bool
 }
 
 // Outcome is how an attempt ended.

@@ -95,7 +95,7 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error)
 	session, ok := parseID(c.Session)
 	ids := parseIDs(c.IDs)
 	if !ok || (len(ids) == 0 && (len(c.IDs) > 0 || c.Next <= 0)) {
-		return store.Claimed{}, nil
+		return store.Claimed{Refused: !ok}, nil
 	}
 	var got store.Claimed
 	if len(ids) == 0 && len(c.Queues) == 0 {
@@ -111,9 +111,12 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (store.Claimed, error)
 	}
 	switch {
 	case len(c.IDs) == 0 && (len(got.Jobs) < c.Next || time.Since(begun) > slowClaim):
-		err = s.parkHead(ctx, session, c.Queues)
+		err = s.parkHead(ctx, session, c.Queues, &got.Refused)
 	case len(got.Jobs) < len(c.IDs):
-		got.Later, err = s.later(ctx, session, c, got.Jobs)
+		got.Later, err = s.later(ctx, session, c, got.Jobs, &got.Refused)
+	}
+	if got.Refused = got.Refused && len(got.Jobs) == 0; got.Refused {
+		got.Later = nil
 	}
 	if err != nil {
 		// The jobs are claimed and their attempts have begun, so they must be returned. Maintenance makes the missing
@@ -197,6 +200,9 @@ func (s *Store) claimInto(ctx context.Context, list *[]jobs.Job, c store.Claim, 
 const unserved = `j.type <> ALL (ARRAY(
 		SELECT unnest(w.types) FROM windlass.worker_sessions w WHERE w.state <> 'dead' AND w.expires_at > now()))`
 
+// notAlive tells why nothing was claimed.
+const notAlive = `SELECT NOT ` + aliveSession
+
 // leftBehind looks at the ids that a claim did not get. Due jobs of a type that no worker serves are put off, unless
 // another transaction has locked them.
 const leftBehind = `
@@ -216,7 +222,9 @@ const leftBehind = `
 	WHERE j.id = ANY ($4::uuid[]) AND (j.status = 'pending') IS TRUE AND j.id <> ALL (ARRAY(SELECT v.id FROM v))`
 
 // later returns hints for those ids that are pending but were not claimed.
-func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, got []jobs.Job) ([]jobs.Hint, error) {
+func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, got []jobs.Job, refused *bool) (
+	[]jobs.Hint, error,
+) {
 	have := make(map[string]bool, len(got))
 	for i := range got {
 		have[got[i].ID] = true
@@ -251,7 +259,7 @@ func (s *Store) later(ctx context.Context, session pgtype.UUID, c store.Claim, g
 			hints = append(hints, h)
 			return nil
 		}),
-	})
+	}, statement{notAlive, []any{session}, one(refused)})
 	return hints, err
 }
 
@@ -270,7 +278,7 @@ const putOffHead = `WITH v AS MATERIALIZED (
 
 // parkHead puts off due jobs of types that no worker serves at the head of the queues. Otherwise each claim of the next
 // jobs would have to pass over them. It looks at 1,000 rows of a queue and at 5,000 in all.
-func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string) error {
+func (s *Store) parkHead(ctx context.Context, session pgtype.UUID, queues []string, refused *bool) error {
 	return s.work.write(ctx, "put off the unserved", statement{putOffHead, []any{session, micros(parkedFor),
-		notNil(queues)}, nil})
+		notNil(queues)}, nil}, statement{notAlive, []any{session}, one(refused)})
 }

@@ -24,6 +24,7 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) (claimed store.Claimed
 			WHERE id = ?1 AND state = 'alive' AND expires_at > ?2`,
 			c.Session, tx.now)
 		if err != nil || !alive {
+			claimed.Refused = err == nil
 			return err
 		}
 		if len(c.IDs) > 0 {

@@ -195,8 +195,12 @@ func claimUnknownSession(f *fixture) {
 func (f *fixture) getsNothing(session string, j jobs.Job) {
 	f.Helper()
 	before := f.picture(j.ID)
-	is(f, "claimed by id", len(f.claim(session, j.ID).Jobs), 0)
-	is(f, "claimed as next", len(f.claimAs(store.Claim{Session: session, Types: []string{"email"}, Next: 1}).Jobs), 0)
+	for what, claim := range map[string]store.Claim{"id": {IDs: []string{j.ID}}, "next": {Next: 1}} {
+		claim.Session, claim.Types = session, []string{"email"}
+		got := f.claimAs(claim)
+		is(f, "claimed by "+what, len(got.Jobs)+len(got.Later), 0)
+		is(f, "refused by "+what, got.Refused, true)
+	}
 	is(f, "job", f.picture(j.ID), before)
 }
 
