@@ -135,3 +135,11 @@ func BenchmarkPushFull(b *testing.B) {
 		}
 	}
 }
+
+func TestManyNamesCostNothing(t *testing.T) {
+	queuetest.CompareNames(t, func() queue.Queue {
+		q := memory.New(memory.Options{})
+		t.Cleanup(func() { _ = q.Close() })
+		return q
+	})
+}

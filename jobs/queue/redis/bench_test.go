@@ -8,6 +8,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/queue"
+	"github.com/windlass-jobs/windlass/jobs/queue/queuetest"
 	"github.com/windlass-jobs/windlass/jobs/queue/redis"
 	"github.com/windlass-jobs/windlass/tests/servers"
 )
@@ -110,4 +111,9 @@ func benchOn(b *testing.B, url, prefix string) *redis.Queue {
 	}
 	b.Cleanup(func() { _ = q.Close() })
 	return q
+}
+
+func TestManyNamesCostNothing(t *testing.T) {
+	server := servers.StartRedis(t)
+	queuetest.CompareNames(t, func() queue.Queue { return open(t, server.URL, rand.Text(), 0).Queue })
 }
