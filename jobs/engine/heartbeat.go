@@ -38,8 +38,8 @@ func (l *lease) id() string {
 // fresh reports whether no other worker can have been given our jobs yet.
 func (l *lease) fresh(ttl time.Duration) bool { return l.younger(ttl) }
 
-// mayClaim is stricter than fresh: new work is begun only with time to spare. A worker that may not claim takes no hints
-// from the Queue either: others can use them.
+// mayClaim is stricter than fresh: new work is begun only with time to spare. A worker that may not claim takes no
+// hints from the Queue either: others can use them.
 func (l *lease) mayClaim(ttl time.Duration) bool {
 	l.mu.Lock()
 	refused := l.refused
@@ -267,7 +267,7 @@ func (w *Worker) hearCancels(ctx context.Context) {
 			continue
 		}
 		for e := range events {
-			if e.Kind == queue.EventCancel && w.runs.has(e.JobID) {
+			if e.Kind == queue.EventLost || e.Kind == queue.EventCancel && w.runs.has(e.JobID) {
 				w.lease.heartbeatNow()
 			}
 		}

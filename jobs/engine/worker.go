@@ -99,6 +99,7 @@ type WorkerStats struct {
 	Stale          int64 // results that were dropped because another worker had the job by then
 	LeasesLost     int64 // attempts that were cut off because the worker lost touch with the Store
 	Phantoms       int64 // jobs handed back because the Store said that they ran here, and they did not
+	EventsLost     int64 // messages between processes that were dropped here; see queue.Losses
 	Stuck          int   // slots held by handlers that ignore the end of their context
 	LeaseFresh     bool  // whether the worker may claim
 }
@@ -192,8 +193,13 @@ func wrapped(h *jobs.Handler, middleware []jobs.Middleware) *jobs.Handler {
 // Stats counts.
 func (w *Worker) Stats() WorkerStats {
 	c := &w.counters
+	var lost int64
+	if bus, ok := w.opts.Bus.(queue.Losses); ok {
+		lost = bus.Lost()
+	}
 	return WorkerStats{
-		Slots: w.opts.Concurrency, Running: w.running(),
+		EventsLost: lost,
+		Slots:      w.opts.Concurrency, Running: w.running(),
 		Completed: c.completed.Load(), Failed: c.failed.Load(), Stale: c.stale.Load(),
 		LeasesLost: c.leasesLost.Load(), Phantoms: c.phantoms.Load(), Stuck: int(c.stuck.Load()),
 		LeaseFresh: w.lease.fresh(w.opts.LeaseTTL),

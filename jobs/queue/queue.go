@@ -96,12 +96,22 @@ type Depth struct {
 // Bus sends messages between processes, to those that listen at that moment. A lost message costs a moment, and never
 // a fact. A Bus and a Queue on the same server fail independently: a role may lack the right to one of them.
 type Bus interface {
-	// Publish sends to all present subscribers of all processes. An error means that some or all of them did not get
-	// it.
+	// Publish sends any number of events to all present subscribers of all processes. An error means that some or all
+	// of them did not get all of it.
 	Publish(ctx context.Context, events ...Event) error
-	// Subscribe delivers what is published from now on, until ctx ends; then the channel is closed. A subscriber that
-	// is too slow loses messages. A connection that breaks is restored, and what was sent meanwhile is lost.
+	// Subscribe delivers what is published from now on, until ctx ends; then the channel is closed. Backlog events wait
+	// for a subscriber; while there are so many, further ones are lost. A connection that breaks is restored, and what
+	// was sent meanwhile is lost. In the place of what was lost, or may have been, comes one event of the kind EventLost.
 	Subscribe(ctx context.Context) (<-chan Event, error)
+}
+
+// Backlog is how many events wait for a subscriber of a Bus.
+const Backlog = 4096
+
+// Losses is a Bus that counts. A Bus need not be one.
+type Losses interface {
+	// Lost is how many events this process has dropped because subscribers were too slow.
+	Lost() int64
 }
 
 // Driver is a Queue and a Bus on one connection, as the drivers are.
@@ -133,5 +143,22 @@ type Event struct {
 // EventKind tells what an Event is about.
 type EventKind string
 
-// EventCancel: somebody asked for a running job to be cancelled; its worker should look.
-const EventCancel EventKind = "cancel"
+const (
+	// EventCancel: somebody asked for a running job to be cancelled; its worker should look.
+	EventCancel EventKind = "cancel"
+	// EventLost: this subscriber may have missed events. It should look for what they would have told.
+	EventLost EventKind = "lost"
+)
+
+// Offer hands an event to a subscriber whose channel has room for Backlog events and one more, the EventLost. It reports
+// false where the event is lost. Drivers use it; only one goroutine at a time may offer to a channel.
+func Offer(to chan<- Event, e Event) bool {
+	switch n := len(to); {
+	case n < Backlog:
+		to <- e
+		return true
+	case n == Backlog:
+		to <- Event{Kind: EventLost}
+	}
+	return false
+}

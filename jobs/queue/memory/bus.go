@@ -6,9 +6,6 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/queue"
 )
 
-// backlog is how many events wait for a subscriber; further ones are lost.
-const backlog = 256
-
 type subscriber struct {
 	events chan queue.Event
 	stop   func() bool // detaches from the subscriber's context
@@ -26,14 +23,16 @@ func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	}
 	for s := range q.subscribers {
 		for _, e := range events {
-			select {
-			case s.events <- e:
-			default: // the subscriber is too slow: it loses this event
+			if !queue.Offer(s.events, e) {
+				q.lost.Add(1)
 			}
 		}
 	}
 	return nil
 }
+
+// Lost counts; see queue.Losses.
+func (q *Queue) Lost() int64 { return q.lost.Load() }
 
 // Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus.
 func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
@@ -45,7 +44,7 @@ func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 	if err := q.open(); err != nil {
 		return nil, err
 	}
-	s := &subscriber{events: make(chan queue.Event, backlog)}
+	s := &subscriber{events: make(chan queue.Event, queue.Backlog+1)}
 	q.subscribers[s] = struct{}{}
 	s.stop = context.AfterFunc(ctx, func() {
 		q.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
@@ -27,8 +28,9 @@ const (
 var errClosed = errors.New("memory queue: closed")
 
 var (
-	_ queue.Queue = (*Queue)(nil)
-	_ queue.Bus   = (*Queue)(nil)
+	_ queue.Queue  = (*Queue)(nil)
+	_ queue.Bus    = (*Queue)(nil)
+	_ queue.Losses = (*Queue)(nil)
 )
 
 // Options of New. The zero value is ready for use.
@@ -55,6 +57,7 @@ type Queue struct {
 	waiting  map[*waiter]struct{}
 
 	subscribers map[*subscriber]struct{}
+	lost        atomic.Int64 // events
 }
 
 // New returns an empty Queue. Close it when done.

@@ -27,6 +27,15 @@ func (k *kit) publish(q Queue, events ...queue.Event) {
 	}
 }
 
+// lost is how many events the drivers have counted as lost.
+func (k *kit) lost() int64 {
+	q, ok := k.q.(queue.Losses)
+	if !ok {
+		k.Skip("the driver does not count")
+	}
+	return q.Lost()
+}
+
 func (k *kit) wantEvents(from <-chan queue.Event, want ...queue.Event) {
 	k.Helper()
 	for _, w := range want {
@@ -90,8 +99,32 @@ var busTests = []test{
 		k.publish(k.q, cancelled(2))
 		k.wantEvents(staying, cancelled(1), cancelled(2))
 	}},
+	{"DeliversAThousandAtOnce", func(k *kit) {
+		events := k.subscribe(k.Context(), k.q)
+		many := make([]queue.Event, 1000)
+		for i := range many {
+			many[i] = cancelled(i)
+		}
+		for range 3 {
+			k.publish(k.other, many...)
+			k.wantEvents(events, many...)
+		}
+	}},
+	{"TellsASlowSubscriberOnceThatItLost", func(k *kit) {
+		events := k.subscribe(k.Context(), k.q)
+		many := make([]queue.Event, queue.Backlog+500)
+		for i := range many {
+			many[i] = cancelled(i)
+		}
+		before := k.lost()
+		k.publish(k.other, many...)
+		eventually(k.T, "losses to be counted", func() bool { return k.lost()-before == 500 })
+		k.wantEvents(events, append(many[:queue.Backlog:queue.Backlog], queue.Event{Kind: queue.EventLost})...)
+		k.publish(k.other, cancelled(9))
+		k.wantEvents(events, cancelled(9))
+	}},
 	{"LosesForTheSlowWithoutHoldingUpOthers", func(k *kit) {
-		const many = 5000
+		const many = 9000
 		slow, quick := k.subscribe(k.Context(), k.q), k.subscribe(k.Context(), k.other)
 		for n := 0; n < many; n += 100 {
 			batch := make([]queue.Event, 100)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -15,25 +16,34 @@ import (
 )
 
 const (
-	backlog   = 256             // how many events wait for a subscriber; further ones are lost
+	together  = 100             // events in one message
 	quiet     = 3 * time.Second // without a message, before a ping; twice that, and the connection is closed
 	reconnect = time.Second     // at most, between attempts
 )
 
-// Publish sends events in one message; see queue.Bus.
+// Publish sends events, 100 in a message and all in one round trip; see queue.Bus.
 func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	message, err := json.Marshal(events)
-	if err == nil {
-		err = q.client.Publish(ctx, q.keys.events, message).Err()
-	}
+	_, err := q.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+		for some := range slices.Chunk(events, together) {
+			message, err := json.Marshal(some)
+			if err != nil {
+				return err
+			}
+			pipe.Publish(ctx, q.keys.events, message)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("publish %d events: %w", len(events), err)
 	}
 	return nil
 }
+
+// Lost counts; see queue.Losses.
+func (q *Queue) Lost() int64 { return q.lost.Load() }
 
 // Subscribe delivers what is published until ctx ends or the Queue is closed; see queue.Bus. When it returns without
 // an error the subscription is made; it fails where Redis cannot be reached at this moment.
@@ -42,7 +52,7 @@ func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := make(chan queue.Event, backlog)
+	events := make(chan queue.Event, queue.Backlog+1)
 	spawned := q.spawn(func() {
 		defer close(events)
 		ctx, cancel := context.WithCancel(ctx)
@@ -55,7 +65,9 @@ func (q *Queue) Subscribe(ctx context.Context) (<-chan queue.Event, error) {
 			if !pause(ctx) {
 				return
 			}
-			subscription, _ = q.subscribe(ctx) // until it succeeds
+			if subscription, _ = q.subscribe(ctx); subscription != nil { // until it succeeds
+				_ = queue.Offer(events, queue.Event{Kind: queue.EventLost})
+			}
 		}
 		if subscription != nil {
 			_ = subscription.Close()
@@ -101,21 +113,20 @@ func (q *Queue) listen(ctx context.Context, s *goredis.PubSub, events chan<- que
 			return
 		}
 		if m, ok := received.(*goredis.Message); ok {
-			deliver(m.Payload, events)
+			q.deliver(m.Payload, events)
 		}
 	}
 }
 
 // deliver passes the events of a message on, as far as there is room for them.
-func deliver(message string, events chan<- queue.Event) {
+func (q *Queue) deliver(message string, events chan<- queue.Event) {
 	var list []queue.Event
 	if json.Unmarshal([]byte(message), &list) != nil {
 		return // another program's message
 	}
 	for _, e := range list {
-		select {
-		case events <- e:
-		default: // the subscriber is too slow: it loses this event
+		if !queue.Offer(events, e) {
+			q.lost.Add(1)
 		}
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -50,6 +51,7 @@ const DefaultPrefix = "windlass"
 var (
 	_ queue.Driver    = (*Queue)(nil)
 	_ queue.Registrar = (*Queue)(nil)
+	_ queue.Losses    = (*Queue)(nil)
 )
 
 // Options of Open. Only URL is needed.
@@ -90,6 +92,7 @@ type Queue struct {
 	*connection               // waiter is for blocking commands, so that no other command waits behind one
 	slots       chan struct{} // one for each wait that may block in Redis at once
 	waiting     waiting
+	lost        atomic.Int64 // events
 
 	mu     sync.Mutex
 	closed bool

@@ -77,5 +77,7 @@ func metrics(worker *engine.Worker) *prometheus.Registry {
 		func(s engine.WorkerStats) int64 { return s.LeasesLost })
 	counter("phantoms_released_total", "Jobs handed back because the answer to their claim was lost.",
 		func(s engine.WorkerStats) int64 { return s.Phantoms })
+	counter("bus_events_lost_total", "Messages between processes that this worker was too slow for.",
+		func(s engine.WorkerStats) int64 { return s.EventsLost })
 	return registry
 }
