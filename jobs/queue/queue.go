@@ -150,8 +150,8 @@ const (
 	EventLost EventKind = "lost"
 )
 
-// Offer hands an event to a subscriber whose channel has room for Backlog events and one more, the EventLost. It reports
-// false where the event is lost. Drivers use it; only one goroutine at a time may offer to a channel.
+// Offer hands an event to a subscriber whose channel has room for Backlog events and one more, the EventLost. It
+// reports false where the event is lost. Drivers use it; only one goroutine at a time may offer to a channel.
 func Offer(to chan<- Event, e Event) bool {
 	switch n := len(to); {
 	case n < Backlog:

@@ -24,6 +24,7 @@ func newKeys(prefix string) keys {
 // The sets of all queues, and with a name after a colon one of them; see scripts/sets.lua.
 func (k keys) ready() string              { return k.prefix + "ready" }
 func (k keys) suspects() string           { return k.prefix + "suspects" }
+func (k keys) older() string              { return k.prefix + "queues" }
 func (k keys) delayed() string            { return k.prefix + "delayed" }
 func (k keys) tokens(group string) string { return k.prefix + "tokens:" + group }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/queue"
@@ -102,6 +103,11 @@ func (q *Queue) Promote(ctx context.Context) (int, error) {
 		q.keys.prefix, q.cap, tokenLimit, promoteLimit).Int()
 	if err != nil {
 		return 0, fmt.Errorf("promote: %w", err)
+	}
+	if now, next := time.Now().UnixMilli(), q.bridged.Load(); now >= next && q.bridged.CompareAndSwap(next, now+1000) {
+		if err := bridgeScript.Run(ctx, q.client, []string{q.keys.older()}, q.keys.prefix).Err(); err != nil {
+			return moved, fmt.Errorf("promote: %w", err)
+		}
 	}
 	return moved, nil
 }

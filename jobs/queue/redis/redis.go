@@ -21,6 +21,7 @@
 //	{windlass}:dead                      the newest dead ids, by the time they finished
 //	{windlass}:epoch                     a random value that tells when everything was lost
 //	{windlass}:installations             who uses these keys; see scripts/register.lua
+//	{windlass}:queues                    of version 0.1, while one of its processes is there; see scripts/bridge.lua
 //	{windlass}:events                    the channel of the Bus; all databases of a server share it
 //
 // Another Prefix takes the place of windlass in the braces. An ACL has to allow the keys ~{windlass}:* and the
@@ -93,6 +94,7 @@ type Queue struct {
 	slots       chan struct{} // one for each wait that may block in Redis at once
 	waiting     waiting
 	lost        atomic.Int64 // events
+	bridged     atomic.Int64 // when scripts/bridge.lua runs again, in milliseconds
 
 	mu     sync.Mutex
 	closed bool

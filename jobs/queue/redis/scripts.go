@@ -31,6 +31,10 @@ var (
 	promoteSource string
 	promoteScript = script(promoteSource, sets, bounds)
 
+	//go:embed scripts/bridge.lua
+	bridgeSource string
+	bridgeScript = script(bridgeSource, sets)
+
 	//go:embed scripts/dead.lua
 	deadSource string
 	deadScript = script(deadSource)

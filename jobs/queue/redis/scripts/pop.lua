@@ -21,7 +21,7 @@ local n, suspects, types, group = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4],
 local indexes = 1 -- of ready and suspects, how many there are
 if #ARGV < 7 then
   indexes = call('EXISTS', KEYS[1], prefix .. 'suspects')
-  if indexes == 0 then -- the usual case of an idle worker
+  if indexes == 0 and call('EXISTS', prefix .. 'queues') == 0 then -- the usual case of an idle worker
     call('DEL', prefix .. 'tokens:' .. group)
     return { call('HEXISTS', prefix .. 'waiters', group) }
   end
@@ -289,6 +289,24 @@ local function any()
   passed = passed or visits == 0
 end
 
+-- older takes what processes of version 0.1 have pushed; they do not tell the type. See bridge.lua.
+local function older()
+  if call('EXISTS', prefix .. 'queues') == 0 then
+    return
+  end
+  local queues = #ARGV < 7 and call('SRANDMEMBER', prefix .. 'queues', PAGE) or { unpack(ARGV, 7) }
+  for _, queue in ipairs(queues) do
+    local set = prefix .. 'ready:' .. queue
+    local first = left > 0 and call('ZRANGE', set, 0, 0, 'WITHSCORES') or {}
+    if #first > 0 then
+      local ids, at = call('ZRANGE', set, 0, left - 1), #answer
+      call('ZREMRANGEBYRANK', set, 0, left - 1)
+      answer[at + 1], answer[at + 2], answer[at + 3], answer[at + 4] = queue, 'r', first[2], ids
+      left = left - #ids
+    end
+  end
+end
+
 local known
 if #ARGV < 7 then
   math.randomseed(tonumber(ARGV[6]))
@@ -302,6 +320,9 @@ else
     take(ARGV[i])
   end
   known = prefix .. 'waiters:' .. ARGV[7]
+end
+if left == n then
+  older()
 end
 if left == n then
   answer[1] = call('HEXISTS', known, group)
