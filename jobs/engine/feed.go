@@ -288,13 +288,6 @@ func (m *Maintenance) fillAhead(ctx context.Context, hints []jobs.Hint, most int
 func (m *Maintenance) fill(ctx context.Context, name string, q *deepQueue, depths queue.Depths) error {
 	held, now := depths.Queues[name], time.Now()
 	enough := func(ready int) bool { return ready >= depths.Cap/4 }
-	if held.Types == nil && held.Ready > 0 { // the Queue does not tell types apart
-		clear(q.kinds)
-		if enough(held.Ready) || now.Before(q.others.until) {
-			return nil
-		}
-		return m.fillAny(ctx, name, &q.others, depths.Cap-held.Ready)
-	}
 	// Types that stand at the same place are read together.
 	var groups []map[string]*reading
 	room := map[string]int{}
@@ -322,25 +315,10 @@ func (m *Maintenance) fill(ctx context.Context, name string, q *deepQueue, depth
 	if now.Before(q.others.until) {
 		return nil
 	}
-	return m.discover(ctx, name, q)
+	return m.discover(ctx, name, q, depths.Cap)
 }
 
 func samePlace(a, b *jobs.Hint) bool { return a == b || a != nil && b != nil && a.ID == b.ID }
-
-// fillAny reads on in a queue and pushes about room ids of any type.
-func (m *Maintenance) fillAny(ctx context.Context, name string, r *reading, room int) error {
-	for range feedPages {
-		p, err := m.readDue(ctx, store.Due{Queue: name, After: r.after})
-		if err != nil {
-			return err
-		}
-		r.took(p, len(p.Hints))
-		if room -= len(p.Hints); room <= 0 || r.after == nil {
-			return nil
-		}
-	}
-	return nil
-}
 
 // fillKinds reads on for types that stand at the same place, until it has pushed about as many ids of each as there is
 // room for. It forgets types of which the queue has no due job.
@@ -348,9 +326,10 @@ func (m *Maintenance) fillKinds(
 	ctx context.Context, name string, q *deepQueue, group map[string]*reading, room map[string]int,
 ) error {
 	for range feedPages {
-		want := store.Due{Queue: name}
+		// No more than there is room for: what the Queue does not take would be passed over.
+		want := store.Due{Queue: name, Limit: feedPage}
 		for kind, r := range group {
-			want.Types, want.After = append(want.Types, kind), r.after
+			want.Types, want.After, want.Limit = append(want.Types, kind), r.after, min(want.Limit, room[kind])
 		}
 		p, err := m.readDue(ctx, want)
 		if err != nil {
@@ -374,15 +353,15 @@ func (m *Maintenance) fillKinds(
 }
 
 // discover looks for types that are not known yet. The first pass over a queue is quick, the others take a small part of
-// the time.
-func (m *Maintenance) discover(ctx context.Context, name string, q *deepQueue) error {
+// the time. most is how many ids of a type the Queue takes.
+func (m *Maintenance) discover(ctx context.Context, name string, q *deepQueue, most int) error {
 	r, pages := &q.others, 1
 	if r.whole < 0 {
 		pages = feedPages
 	}
 	for range pages {
 		p, err := m.readDue(ctx, store.Due{
-			Queue: name, After: r.after, Without: slices.Sorted(maps.Keys(q.kinds)),
+			Queue: name, After: r.after, Without: slices.Sorted(maps.Keys(q.kinds)), Limit: min(feedPage, most),
 		})
 		if err != nil {
 			return err
@@ -414,18 +393,20 @@ func byType(hints []jobs.Hint) map[string]int {
 // duePage is a page of due jobs, whose hints were pushed.
 type duePage struct {
 	store.DuePage
+	limit int
 	added int // of the hints, how many the Queue did not have
 	time  time.Duration
 }
 
 // wasted is the time that was spent on jobs of other types.
 func (p *duePage) wasted() time.Duration {
-	return p.time * time.Duration(feedPage-len(p.Hints)) / feedPage
+	return p.time * time.Duration(p.limit-len(p.Hints)) / time.Duration(p.limit)
 }
 
 // readDue reads a page and pushes its hints. Errors of the Queue are errQueue.
 func (m *Maintenance) readDue(ctx context.Context, want store.Due) (p *duePage, err error) {
-	p, want.Limit = &duePage{}, feedPage
+	want.Limit = max(1, want.Limit)
+	p = &duePage{limit: want.Limit}
 	begun := time.Now()
 	if p.DuePage, err = m.opts.Store.Due(ctx, want); err != nil {
 		return nil, err

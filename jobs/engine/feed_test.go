@@ -48,8 +48,8 @@ type fed struct {
 	flush func() // the Queue loses everything
 }
 
-// eachPair runs a test on both pairs of drivers.
-func eachPair(t *testing.T, test func(f *fed)) {
+// eachPair runs a test on both pairs of drivers. most is how many ready ids a queue holds of each type; 0: the default.
+func eachPair(t *testing.T, most int, test func(f *fed)) {
 	t.Run("PostgreSQLAndRedis", func(t *testing.T) {
 		t.Parallel()
 		st, err := postgres.Open(t.Context(), postgres.Options{URL: servers.Postgres(t)})
@@ -61,7 +61,7 @@ func eachPair(t *testing.T, test func(f *fed)) {
 			t.Fatal(err)
 		}
 		url := servers.Redis(t)
-		q, err := redis.Open(t.Context(), redis.Options{URL: url})
+		q, err := redis.Open(t.Context(), redis.Options{URL: url, Cap: most})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func eachPair(t *testing.T, test func(f *fed)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = st.Close() })
-		q := memory.New(memory.Options{})
+		q := memory.New(memory.Options{Cap: most})
 		t.Cleanup(func() { q.Close() })
 		test(&fed{t, &countingStore{Store: st}, q, q.Forget})
 	})
@@ -137,7 +137,7 @@ func (f *fed) ready(queues []string) (n int) {
 // Store is asked about once a second for all of them.
 func TestManyQueuesAreFedInFewStatements(t *testing.T) {
 	const names, every = 20_000, 500
-	eachPair(t, func(f *fed) {
+	eachPair(t, 0, func(f *fed) {
 		var list []jobs.New
 		var busy []string
 		for i := range names {
@@ -169,5 +169,49 @@ func TestManyQueuesAreFedInFewStatements(t *testing.T) {
 			f.Logf("%d statements in %s", n, rest)
 			return n > 0 && n <= 2*int64(rest/time.Second)
 		})
+	})
+}
+
+// A queue that begins with jobs of a type that nobody serves, more than the Queue holds, gives its other jobs all the
+// same, also after the Queue has lost everything.
+func TestDeepQueueIsFedTypeByType(t *testing.T) {
+	const most, idle, quick = 200, 5000, 1000
+	eachPair(t, most, func(f *fed) {
+		work := func(n int, kind string) []jobs.New {
+			list := make([]jobs.New, n)
+			for i := range list {
+				list[i] = jobs.New{Type: kind, Queue: "mixed"}
+			}
+			return list
+		}
+		f.insert(work(idle, "idle")...)
+		f.insert(work(quick, "quick")...)
+		f.insert(work(idle, "idle")...)
+		f.insert(work(quick, "brisk")...)
+		f.maintain()
+		flushed := false
+		eventually(f.T, "every job of the types that are served", func() bool {
+			hints, err := f.queue.Pop(f.Context(), queue.Pop{Types: []string{"quick", "brisk"}, N: 100, Wait: time.Second})
+			if err != nil {
+				f.Log(err) // the machine is busy
+			}
+			for _, h := range hints { // the job is over then, as if a worker had run it
+				if _, err := f.store.Cancel(f.Context(), h.ID); err != nil {
+					f.Fatal(err)
+				}
+			}
+			stats, err := f.store.Stats(f.Context())
+			if err != nil {
+				f.Fatal(err)
+			}
+			if !flushed && stats.Cancelled > quick/2 {
+				flushed = true
+				f.flush()
+			}
+			return stats.Cancelled == 2*quick
+		})
+		if d, err := f.queue.Depths(f.Context(), []string{"mixed"}); err != nil || d.Queues["mixed"].Types["idle"] == 0 {
+			f.Errorf("the other type: %+v, %v", d, err)
+		}
 	})
 }
