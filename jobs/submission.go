@@ -36,8 +36,9 @@ type Key struct {
 const KeyTTL = 24 * time.Hour
 
 // Receipt answers a submission. With Err nil the jobs are stored: by this call, or, with Replayed, by an earlier one
-// with the same key and fingerprint. Replayed jobs are as they are now, in the order in which they were submitted. Err
-// is ErrKeyReused, ErrKeyGone, or ErrBusy where another submission with the same key is under way.
+// with the same key and fingerprint. Replayed jobs are as they are now, in the order in which they were submitted, but
+// without their results: those of a thousand jobs may be 250 MB, for a request of 60 KB. Err is ErrKeyReused,
+// ErrKeyGone, or ErrBusy where another submission with the same key is under way.
 type Receipt struct {
 	Jobs     []Job
 	Replayed bool

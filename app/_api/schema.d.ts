@@ -1131,7 +1131,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Stored already, by an earlier request with this Idempotency-Key */
+            /** @description Stored already, by an earlier request with this Idempotency-Key; without its result */
             200: {
                 headers: {
                     "Idempotency-Replayed"?: string;
@@ -1234,7 +1234,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Stored already, by an earlier request with this Idempotency-Key */
+            /** @description Stored already, by an earlier request with this Idempotency-Key; without results */
             200: {
                 headers: {
                     "Idempotency-Replayed"?: string;

@@ -248,7 +248,8 @@ const heldKeys = `SELECT n.nth, k.fingerprint, k.job_ids::text
 		WHERE k.scope = n.scope AND k.key = n.key AND k.expires_at > now() OFFSET 0
 	) AS k`
 
-var jobsByID = `SELECT ` + whole + ` FROM windlass.jobs j WHERE j.id = ANY($1::uuid[])`
+// jobsByID reads no results: see jobs.Receipt.
+var jobsByID = `SELECT ` + replayed + ` FROM windlass.jobs j WHERE j.id = ANY($1::uuid[])`
 
 // heldKey is a key of an earlier submission.
 type heldKey struct {
@@ -294,7 +295,7 @@ func (s *Store) replay(ctx context.Context, on runner, subs []jobs.Submission, r
 		})})
 	found := map[string]jobs.Job{}
 	if err == nil && len(held) > 0 {
-		row := newJobRow(inJob)
+		row := newJobRow(inReplay)
 		err = on.read(ctx, "look up submitted jobs", statement{jobsByID, []any{wanted}, each(func(rows results) error {
 			j, err := row.scan(rows)
 			found[j.ID] = j

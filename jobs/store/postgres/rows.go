@@ -18,10 +18,12 @@ import (
 type reads uint8
 
 const (
-	inList  reads = 1 << iota // lists; jobs that Reap has taken back
-	inJob                     // queries for whole jobs
-	inClaim                   // claims; the other fields of a claimed job are known
+	inList   reads = 1 << iota // lists; jobs that Reap has taken back
+	inReplay                   // jobs of an earlier submission
+	inFull                     // queries for whole jobs
+	inClaim                    // claims; the other fields of a claimed job are known
 
+	inJob      = inReplay | inFull
 	everywhere = inList | inJob | inClaim
 )
 
@@ -169,7 +171,7 @@ var columns = append([]column{
 		value: "n.payload::jsonb",
 		keep:  func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
 	},
-	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+	{name: "result", in: inFull, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
 }, pairsColumns()...)
 
 // pairsColumns are the columns of the fields that have no entry above but say in package fields where jobs.Job keeps
@@ -197,9 +199,10 @@ func pairsColumns() (list []column) {
 
 // The column lists of queries, for a job j.
 var (
-	listed  = selected(inList)
-	whole   = selected(inJob)
-	claimed = selected(inClaim)
+	listed   = selected(inList)
+	replayed = selected(inReplay)
+	whole    = selected(inJob)
+	claimed  = selected(inClaim)
 )
 
 func selected(in reads) string {

@@ -106,13 +106,13 @@ func (tx *tx) submitted(idList string) (list []jobs.Job, gone, err error) {
 	if err := json.Unmarshal([]byte(idList), &order); err != nil {
 		return nil, nil, fmt.Errorf("job ids of a key: %w", err)
 	}
-	found := newJobRow(inJob)
+	found := newJobRow(inReplay) // without the result: see jobs.Receipt
 	byID := make(map[string]jobs.Job, len(order))
 	err = each(tx.query, func(row *sql.Rows) (bool, error) {
 		j, err := found.scan(row)
 		byID[j.ID] = j
 		return true, err
-	}, `SELECT `+whole+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))`, idList)
+	}, `SELECT `+replayed+` FROM jobs WHERE id IN (SELECT value FROM json_each(?1))`, idList)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,8 +17,11 @@ import (
 type reads uint8
 
 const (
-	inList reads = 1 << iota // lists, and jobs that were taken back from their workers
-	inJob                    // a whole job
+	inList   reads = 1 << iota // lists, and jobs that were taken back from their workers
+	inReplay                   // a job of an earlier submission
+	inFull                     // a whole job
+
+	inJob = inReplay | inFull
 )
 
 // column is a column of jobs, as this driver reads and writes it. A new field of a submission is one entry in columns,
@@ -141,7 +144,7 @@ var columns = append([]column{
 		keep:  func(j *jobs.Job, n *jobs.New) { j.Payload = n.Payload },
 		write: func(j *jobs.Job) any { return string(j.Payload) },
 	},
-	{name: "result", in: inJob, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
+	{name: "result", in: inFull, read: document(func(j *jobs.Job) *json.RawMessage { return &j.Result })},
 }, pairsColumns()...)
 
 // pairsColumns are the columns of the fields that have no entry above but say in package fields where jobs.Job keeps
@@ -173,8 +176,9 @@ func pairsColumns() (list []column) {
 
 // The columns of a job, for the queries that read them.
 var (
-	listed = selected(inList)
-	whole  = selected(inJob)
+	listed   = selected(inList)
+	replayed = selected(inReplay)
+	whole    = selected(inJob)
 )
 
 func selected(in reads) string {

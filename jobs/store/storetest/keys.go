@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ var keys = area{name: "Keys", cases: []behaviour{
 	{"OtherRequestIsRefused", keyReused},
 	{"ScopesAreApart", keyScopes},
 	{"BulkIsReplayedInOrder", keyBulk},
+	{"ReplayHasNoResults", keyWithoutResults},
 	{"EachItemIsAnsweredByItself", keyMixed},
 	{"LastADay", keyExpiry},
 	{"GoneWithTheirJobs", keyGone},
@@ -56,6 +58,24 @@ func keyReplayed(f *fixture) {
 	is(f, "again replayed", again.Replayed, true)
 	is(f, "job as it is now", jsonOf(again.Jobs), jsonOf([]jobs.Job{f.get(first.Jobs[0].ID)}))
 	is(f, "total", f.stats().Total, 1)
+}
+
+// A replay costs what the request costs, whatever has become of its jobs.
+func keyWithoutResults(f *fixture) {
+	first := f.send(keyed("k", 1, job(), job()))[0]
+	f.check(first.Err, "first")
+	session := f.worker()
+	f.take(session, first.Jobs[0].ID)
+	done := outcome(f.get(first.Jobs[0].ID), store.VerbComplete)
+	done.Session, done.Result = session, json.RawMessage(`{"a":1}`)
+	f.record(done)
+	want := f.get(first.Jobs[0].ID)
+	is(f, "result", string(want.Result), `{"a":1}`)
+	want.Result = nil
+	again := f.send(keyed("k", 1, job(), job()))[0]
+	f.check(again.Err, "again")
+	is(f, "replayed", again.Replayed, true)
+	is(f, "jobs", jsonOf(again.Jobs), jsonOf([]jobs.Job{want, f.get(first.Jobs[1].ID)}))
 }
 
 func keyReused(f *fixture) {

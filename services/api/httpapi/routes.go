@@ -26,12 +26,12 @@ func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
 	submit := add(r, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit,
 		creates, fails(400, 409, 413, 415, 422, 503))
 	reads[Submission](r, submit)
-	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
+	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key; without its result")
 	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk,
 		creates, describes(bulkLimits),
 		fails(400, 409, 413, 415, 422, 503))
 	reads[BulkSubmission](r, bulk)
-	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key")
+	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key; without results")
 	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
 	add(r, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
 	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry,
