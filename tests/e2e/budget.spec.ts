@@ -36,3 +36,18 @@ test("the overview fetches less than 200 KB of scripts in its first five seconds
   const largest = fetched.toSorted((a, b) => b.bytes - a.bytes).map(({ url, bytes }) => `${bytes} ${url}`);
   expect(total, largest.join("\n")).toBeLessThan(SCRIPT_BUDGET);
 });
+
+test("the toast of the first act is shown, although its code is fetched only then", async ({
+  system,
+  page,
+}) => {
+  const dead = await system.submit({
+    type: "email",
+    payload: { fail_rate: 1, duration_ms: 0 },
+    max_attempts: 1,
+  });
+  await system.until(dead, "dead");
+  await page.goto(`/jobs/${dead}`);
+  await page.getByRole("button", { name: /^Retry/ }).click();
+  await expect(page.getByText(/Job …\w+ runs again/)).toBeVisible();
+});
