@@ -46,6 +46,7 @@ async function allIsWell(page: Page) {
 }
 
 test("what is old looks old, and says of when it is", async ({ page, system, allow }) => {
+  test.setTimeout(120_000);
   allow(/Failed to load resource|ERR_CONNECTION_REFUSED|50\d/);
   const id = await system.submit({ type: "email", queue: "aged", delay_seconds: 3600 });
   await allIsWell(page);
@@ -78,6 +79,7 @@ test("what is old looks old, and says of when it is", async ({ page, system, all
 });
 
 test("one part that fails is enough for that part to look old", async ({ page, allow }) => {
+  test.setTimeout(120_000);
   allow(/Failed to load resource/);
   await allIsWell(page);
   await page.goto("/");

@@ -133,7 +133,10 @@ test("groups of dead letters are walked by key before one is open", async ({ pag
   await page.keyboard.press("r");
   await expect(page.getByRole("dialog", { name: "Retry 1 job?" })).toBeVisible();
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(groups.nth(1)).toBeFocused();
   await page.keyboard.press("Enter");
+  await expect(page.locator("a[data-job]")).toBeVisible();
   await page.keyboard.press("j");
   await expect(page.locator("a[data-job]")).toBeFocused();
   const id = await page.locator("a[data-job]").getAttribute("data-job");

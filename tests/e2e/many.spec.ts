@@ -13,8 +13,6 @@ test("ten thousand jobs do not slow the page down", async ({ page, system }) => 
   await page.goto("/?queue=many");
   await expect(page.locator("tbody tr")).toHaveCount(100);
   expect(Date.now() - began).toBeLessThan(4000);
-  await expect(page.getByRole("button", { name: /^Scheduled 10[,.\d]*K?$/ })).toBeVisible();
-
   for (let pages = 2; pages <= 4; pages++) {
     await page.getByRole("button", { name: "Load more" }).click();
     await expect(page.locator("tbody tr")).toHaveCount(100 * pages);
@@ -35,4 +33,7 @@ test("ten thousand jobs do not slow the page down", async ({ page, system }) => 
   });
   expect(blocked).toBeLessThan(1000);
   expect(shifted).toBeLessThan(0.002); // a digit more in a count, not a row
+
+  await page.goto("/");
+  await expect(page.getByRole("button", { name: /^Scheduled 10[,.\d]*K?$/ })).toBeVisible();
 });

@@ -1,6 +1,7 @@
 "use client";
 
 import type { JobSummary } from "@/_api/types";
+import { useTime } from "../time/clock";
 import { formatDuration } from "../time/format";
 import { Countdown, Elapsed } from "../time/relative-time";
 import { ProgressBar } from "../ui/progress-bar";
@@ -18,8 +19,7 @@ export function JobBrief({ job, short = false }: { job: JobSummary; short?: bool
       return (
         <span className="flex min-w-0 gap-2 text-xs">
           <span className="tabular shrink-0 whitespace-nowrap text-ink-soft">
-            {job.state === "retrying" ? "Retry in " : "Starts in "}
-            <Countdown to={job.run_at} />
+            <StartsIn what={job.state === "retrying" ? "Retry" : "Starts"} at={job.run_at} />
           </span>
           {!short && <ErrorText text={error} />}
         </span>
@@ -38,6 +38,16 @@ export function JobBrief({ job, short = false }: { job: JobSummary; short?: bool
     case "waiting":
       return null;
   }
+}
+
+function StartsIn({ what, at }: { what: string; at: string }) {
+  const due = useTime((now) => Date.parse(at) <= now);
+  if (due) return what === "Retry" ? "Retry is due" : "Due";
+  return (
+    <>
+      {what} in <Countdown to={at} />
+    </>
+  );
 }
 
 function Running({ job, short }: { job: JobSummary; short: boolean }) {

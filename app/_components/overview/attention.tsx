@@ -144,8 +144,16 @@ function ConcernRow({ concern: { tone, text, action, href }, since, children }: 
     <li className={cx("flex items-center gap-2.5 pr-2 pl-4", PLACE)}>
       <Icon aria-hidden className={cx("size-4 shrink-0", TONES[tone].text)} />
       <span title={text} className="tabular line-clamp-2 min-w-0 grow sm:line-clamp-1">
-        {text} {since > 0 && <AsOf since={since} className="text-ink-faint" />}
+        {text}
+        {since > 0 && (
+          <span className="text-ink-faint">
+            {" "}
+            (<AsOf since={since} />)
+          </span>
+        )}
       </span>
+      {/* Its room is kept, so that nothing beside it moves. */}
+      <span className="w-20 shrink-0">{children}</span>
       <Link
         href={href}
         prefetch={false}
@@ -155,8 +163,6 @@ function ConcernRow({ concern: { tone, text, action, href }, since, children }: 
         {action}
         <ArrowRight aria-hidden className="size-3.5" />
       </Link>
-      {/* Its room is kept, so that the link beside it does not move. */}
-      <span className="w-20 shrink-0">{children}</span>
     </li>
   );
 }

@@ -26,7 +26,7 @@ it("rates attempts, also of jobs that are retried in vain", () => {
   const counts = { ...METRICS, retrying: 25, attempts_last_minute: 25, failed_attempts_last_minute: 25 };
   expect(failureRate(counts)).toEqual({
     value: "100 %",
-    note: "25 of 25 attempts in the last minute",
+    note: "25 of 25 attempts",
     tone: "red",
   });
   expect(failureRate({ ...counts, attempts_last_minute: 4000 }).value).toBe("<1 %");
@@ -36,6 +36,6 @@ it("does not take a cancellation for a failure", () => {
   const counts = { ...METRICS, failed_last_minute: 1, cancelled_last_minute: 1 };
   expect(failureRate(counts)).toEqual({
     value: "–",
-    note: "no attempt ended in the last minute, 1 cancelled",
+    note: "no attempt ended, 1 cancelled",
   });
 });

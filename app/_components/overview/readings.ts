@@ -36,11 +36,11 @@ export function failureRate(m: Metrics): Reading {
     cancelled_last_minute: cancelled,
   } = m;
   const apart = cancelled > 0 ? `, ${formatNumber(cancelled)} cancelled` : "";
-  if (all === 0) return { value: "–", note: `no attempt ended in the last minute${apart}` };
+  if (all === 0) return { value: "–", note: `no attempt ended${apart}` };
   const rate = (100 * failed) / all;
   return {
     value: `${rate > 0 && rate < 1 ? "<1" : Math.round(rate)} %`,
-    note: `${formatNumber(failed)} of ${count(all, "attempt")} in the last minute${apart}`,
+    note: `${formatNumber(failed)} of ${count(all, "attempt")}${apart}`,
     ...(rate >= 25 && all >= 4 ? { tone: "red" as const } : {}),
   };
 }

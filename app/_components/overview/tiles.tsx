@@ -29,7 +29,7 @@ const TILES: readonly Tile[] = [
     read: running,
   },
   {
-    label: "Failure rate",
+    label: "Failure rate (1 min)",
     hint: "Failed attempts among all that ended in the last minute, also where a retry follows. Cancelled ones do not count",
     read: failureRate,
   },

@@ -6,6 +6,7 @@ import { usePolled } from "@/_api/polling";
 import { metricsQuery } from "@/_api/queries";
 import { BASE_PATH } from "@/base-path";
 import { formatCompact } from "../numbers";
+import { useStaleSince } from "../time/stale";
 import { buttonClass, IconButton } from "../ui/button";
 import { cx } from "../ui/cx";
 import { Kbd } from "../ui/surface";
@@ -94,11 +95,15 @@ export function Sidebar() {
 
 function DeadCount() {
   const { data } = usePolled(metricsQuery());
+  const old = useStaleSince(metricsQuery().queryKey) > 0;
   if (!data?.dead) return null;
   return (
     <span
       title={`${data.dead} dead jobs`}
-      className="tabular rounded-full bg-red-wash px-1.5 text-2xs font-semibold text-red"
+      className={cx(
+        "tabular rounded-full px-1.5 text-2xs font-semibold",
+        old ? "bg-neutral-wash text-neutral" : "bg-red-wash text-red",
+      )}
     >
       {formatCompact(data.dead)}
     </span>

@@ -56,7 +56,10 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
             {formatCompact(n)}
           </span>
           <span className="min-w-0">
-            <span className="block truncate font-mono text-[0.8125rem]">
+            <span
+              className="line-clamp-2 font-mono text-[0.8125rem] break-words sm:line-clamp-1"
+              title={group.error}
+            >
               {group.error || "No error message"}
             </span>
             <span className="block truncate text-xs text-ink-faint">

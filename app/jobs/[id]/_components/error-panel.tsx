@@ -6,12 +6,12 @@ import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
 import type { LastError } from "./last-error";
 
-const KINDS: Record<NonNullable<JobDetail["failure_kind"]>, string> = {
-  error: "failed",
-  timeout: "took too long",
-  worker_lost: "was lost with its worker",
-  permanent: "failed, and the handler said that no retry can help",
+const OUTCOMES: Record<NonNullable<LastError["outcome"]>, string> = {
+  failed: "failed",
+  timeout: "timed out",
+  lease_lost: "was lost with its worker",
   cancelled: "was cancelled",
+  released: "was handed back",
 };
 
 /** The newest error, with its stack. It is text, whatever is in it. One that the job has left behind is folded. */
@@ -42,12 +42,14 @@ export function ErrorPanel({ job, error }: { job: JobDetail; error: LastError })
   );
 }
 
-function belongsTo(job: JobDetail, { attempt, beforeRetry, past }: LastError): string {
+function belongsTo(job: JobDetail, { attempt, outcome = "failed", beforeRetry, past }: LastError): string {
   const name = attempt === undefined ? "The last attempt" : `Attempt ${attempt}`;
   if (past)
     return `Previous attempt${attempt === undefined ? "" : ` (${attempt})`}${beforeRetry ? ", before the retry by hand" : ""}:`;
   if (job.failure_kind === "cancelled") return "The job was cancelled";
-  return `${name} of ${job.max_attempts} ${job.failure_kind ? KINDS[job.failure_kind] : "failed"}`;
+  const how =
+    job.failure_kind === "permanent" ? "failed; the handler said that no retry can help" : OUTCOMES[outcome];
+  return `${name} of ${job.max_attempts} ${how}`;
 }
 
 function ErrorText({ text }: { text: string }) {

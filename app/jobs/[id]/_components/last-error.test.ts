@@ -21,6 +21,7 @@ it("is of the attempt before the one that runs", () => {
   expect(lastError({ ...job, history: [failed(1)] })).toEqual({
     text: "no 1",
     attempt: 1,
+    outcome: "failed",
     beforeRetry: false,
     past: true,
   });

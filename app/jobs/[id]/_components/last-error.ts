@@ -1,10 +1,11 @@
-import type { JobDetail } from "@/_api/types";
+import type { Attempt, JobDetail } from "@/_api/types";
 
 export type LastError = {
   /** Whole, with its stack. */
   text: string;
   /** Which attempt it is of; undefined where the history does not say. */
   attempt: number | undefined;
+  outcome: Attempt["outcome"] | undefined;
   /** The job was retried by hand since, and counts its attempts from 1 again. */
   beforeRetry: boolean;
   /** The job has gone on: it runs again, or waits to be started anew. */
@@ -23,6 +24,7 @@ export function lastError(job: Told): LastError | undefined {
   return {
     text,
     attempt: last?.attempt,
+    outcome: last?.outcome,
     beforeRetry: last !== undefined && last.attempt > newest,
     past: job.state !== "retrying" && job.status !== "failed",
   };
