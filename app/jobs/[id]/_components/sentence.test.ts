@@ -73,6 +73,8 @@ it("says why a due job does not run only where the workers tell", () => {
     started_at: at(-60),
     last_heartbeat_at: at(-1),
     last_completion_at: null,
+    ended_at: null,
+    lost: false,
     ...part,
   });
   const told = (...workers: Worker[]) => jobSentence(JOB, NOW, workers);
