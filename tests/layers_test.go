@@ -31,6 +31,7 @@ type layer struct {
 var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
 	{folder: "internal/canonjson", pure: true},
+	{folder: "internal/connstring", pure: true},
 	{folder: "internal/lifecycle"},
 	{folder: "internal/version"},
 	{folder: "internal/shape", ours: []string{"internal/canonjson"}, pure: true},
@@ -43,10 +44,10 @@ var layers = []layer{
 		third: []string{uuid, sync, jsonschema}},
 	{
 		folder: "jobs/store/postgres", third: []string{pgx},
-		ours: append([]string{"internal/fields", "jobs/internal/fault"}, contracts...),
+		ours: append([]string{"internal/connstring", "internal/fields", "jobs/internal/fault"}, contracts...),
 	},
 	{folder: "jobs/store/sqlite", ours: append([]string{"internal/fields"}, contracts...), third: []string{sqlite}},
-	{folder: "jobs/queue/redis", ours: contracts, third: []string{goredis}},
+	{folder: "jobs/queue/redis", third: []string{goredis}, ours: append([]string{"internal/connstring"}, contracts...)},
 	{folder: "jobs/queue/memory", ours: contracts},
 	{folder: "jobs/store/storetest", ours: append([]string{"internal/canonjson"}, contracts...), third: testLibraries},
 	{folder: "jobs/queue/queuetest", ours: contracts, third: testLibraries},
@@ -71,7 +72,8 @@ var layers = []layer{
 	{folder: "handlers", ours: []string{"jobs"}},
 
 	// The processes: each has one store and one queue.
-	{folder: "services/internal/settings", ours: []string{"jobs", "jobs/engine"}, third: []string{env}},
+	{folder: "services/internal/settings", third: []string{env},
+		ours: []string{"internal/connstring", "jobs", "jobs/engine"}},
 	{folder: "services/internal/process", third: []string{tint, term},
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus, sync},

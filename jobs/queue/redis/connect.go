@@ -12,6 +12,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/windlass-jobs/windlass/internal/connstring"
 )
 
 const (
@@ -38,9 +40,12 @@ func (c *connection) close() error { return errors.Join(c.waiter.Close(), c.clie
 // connect reads the URL and the TLS files. No connection is made yet. Its errors never quote the URL, which holds a
 // password.
 func connect(o Options) (*connection, error) {
-	u, err := parse(o.URL)
+	u, ignored, err := connstring.Redis(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("redis: the URL %w", err)
+	}
+	if len(ignored) > 0 && o.Log != nil {
+		o.Log.Warn("parameters of the Redis URL that are for other programs are ignored", "names", ignored)
 	}
 	query := u.Query()
 	cluster := query.Get("cluster")
@@ -60,31 +65,6 @@ func connect(o Options) (*connection, error) {
 	default:
 		return connectServer(u, o)
 	}
-}
-
-// parse reads a URL in any of the spellings that providers hand out, and returns it with the scheme redis, rediss or
-// unix.
-func parse(address string) (*url.URL, error) {
-	address = strings.Trim(strings.TrimSpace(address), `"'`)
-	u, err := url.Parse(address)
-	if err != nil { // which quotes the password
-		return nil, errors.New("redis: the URL cannot be read: it must look like redis://user:password@host:6379/0")
-	}
-	switch u.Scheme {
-	case "valkey":
-		u.Scheme = "redis"
-	case "valkeys":
-		u.Scheme = "rediss"
-	}
-	switch {
-	case strings.Contains(u.Path+u.RawQuery+u.Fragment, "@"):
-		// What stands before the first slash would be taken for the host, and looked up in DNS.
-		return nil, errors.New("redis: the URL has an @ behind the host: " +
-			"write the password with %40 for @, %2F for /, %3F for ? and %23 for #")
-	case strings.Contains(u.Host, ","):
-		return nil, errors.New("redis: the URL names several hosts: further ones go into the parameter addr")
-	}
-	return u, nil
 }
 
 func connectServer(u *url.URL, files Options) (*connection, error) {

@@ -475,3 +475,23 @@ func TestCountsAreGrantedLikeTheirSister(t *testing.T) {
 		}
 	}
 }
+
+// A parameter that the server does not know ends the start with its name: it would fail at each connection.
+func TestParameterThatTheServerDoesNotKnow(t *testing.T) {
+	target := servers.Postgres(t)
+	sign := "?"
+	if strings.Contains(target, "?") {
+		sign = "&"
+	}
+	for parameter, want := range map[string]string{
+		"no_such_setting=1": "no_such_setting", "work_mem=much": "work_mem", "max_connections=9": "max_connections",
+	} {
+		s := openPlain(t, target+sign+parameter)
+		err := s.Migrate(t.Context())
+		var permanent *MigrationError
+		if !errors.As(err, &permanent) || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "Take the parameter out of the database URL") {
+			t.Errorf("%s: %v", parameter, err)
+		}
+	}
+}

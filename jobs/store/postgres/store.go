@@ -27,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/windlass-jobs/windlass/internal/connstring"
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
@@ -80,9 +81,14 @@ var _ store.Store = (*Store)(nil)
 // Open prepares a Store. It does not connect, so it succeeds while the server is down. It fails where the options are
 // invalid. Call Migrate first, and Close in the end.
 func Open(_ context.Context, o Options) (*Store, error) {
+	address, ignored, err := connstring.Postgres(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL %w", err)
+	}
+	o.URL = address
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, fmt.Errorf("the database URL: %s", withoutURL(err))
 	}
 	s := &Store{log: o.Log, opened: time.Now()}
 	if s.schema, err = newSchema(cmp.Or(o.Schema, DefaultSchema)); err != nil {
@@ -90,6 +96,9 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	}
 	if s.log == nil {
 		s.log = slog.Default()
+	}
+	if len(ignored) > 0 {
+		s.log.Warn("parameters of the database URL that are for other programs are ignored", "names", ignored)
 	}
 	params := config.ConnConfig.RuntimeParams
 	params["application_name"] = cmp.Or(o.Application, params["application_name"], "windlass")
@@ -116,6 +125,12 @@ func Open(_ context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// withoutURL is what pgx found wrong. It quotes the whole URL before that, and masks one of several kinds of passwords.
+func withoutURL(err error) string {
+	text := err.Error()
+	return strings.TrimPrefix(text[strings.LastIndex(text, "`")+1:], ": ")
 }
 
 // Close closes all connections, after the calls that are running have returned.

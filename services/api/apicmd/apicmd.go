@@ -60,7 +60,7 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema,
 		Application: "windlass-api", Log: log})
 	if err != nil {
-		return err
+		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	defer store.Close()
 	queue, err := redis.Open(ctx, redis.Options{
@@ -68,7 +68,7 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 		CAFile: config.RedisCAFile, CertFile: config.RedisCertFile, KeyFile: config.RedisKeyFile,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	defer queue.Close()
 	registry := &jobs.Registry{}

@@ -49,6 +49,9 @@ func Main(service settings.Service, args []string, usage string, serve func(cont
 	if len(config.Ignored) > 0 {
 		log.Warn("parameters of DATABASE_URL that are for other programs are ignored", "names", config.Ignored)
 	}
+	if len(config.IgnoredRedis) > 0 {
+		log.Warn("parameters of REDIS_URL that are for other programs are ignored", "names", config.IgnoredRedis)
+	}
 	if err := serve(ctx, config, log); err != nil {
 		log.Error("stopped", "error", err)
 		return exitFailed

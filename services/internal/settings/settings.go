@@ -12,6 +12,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/windlass-jobs/windlass/internal/connstring"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
@@ -49,8 +50,8 @@ type Config struct {
 
 	// Where the data is.
 	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true"` // postgres://…
-	// Ignored are parameters of DATABASE_URL that are for other programs, and were removed from it.
-	Ignored []string `env:"-"`
+	// Ignored and IgnoredRedis are parameters of the two URLs that are for other programs, and were removed from them.
+	Ignored, IgnoredRedis []string `env:"-"`
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
 	DatabaseSchema string `env:"DATABASE_SCHEMA" envDefault:"windlass" for:"api worker migrate"`
 	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until
@@ -126,6 +127,7 @@ func Load(service Service, environ []string) (Config, error) {
 		config.WorkerQueues = queues
 	}
 	config.tidy()
+	problems = append(problems, config.addresses()...)
 	problems = append(problems, config.problems(unparsed(problems))...)
 	return config, errors.Join(problems...)
 }
@@ -133,8 +135,6 @@ func Load(service Service, environ []string) (Config, error) {
 // tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other
 // settings.
 func (c *Config) tidy() {
-	c.DatabaseURL, c.RedisURL = tidyURL(c.DatabaseURL), tidyURL(c.RedisURL)
-	c.DatabaseURL, c.Ignored = withoutForeign(c.DatabaseURL)
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
 	c.LogFormat = strings.ToLower(c.LogFormat)
 	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
@@ -153,6 +153,27 @@ func (c *Config) tidy() {
 		}
 	}
 	c.AllowedHosts = append(c.AllowedHosts, own)
+}
+
+// addresses reads the URLs of the database and of Redis, and brings them into one form.
+func (c *Config) addresses() (problems []error) {
+	if c.DatabaseURL != "" {
+		address, ignored, err := connstring.Postgres(c.DatabaseURL)
+		if err != nil {
+			problems = append(problems, &settingError{"DATABASE_URL", err.Error()})
+		}
+		c.DatabaseURL, c.Ignored = address, ignored
+	}
+	if c.RedisURL != "" {
+		u, ignored, err := connstring.Redis(c.RedisURL)
+		if err != nil {
+			problems = append(problems, &settingError{"REDIS_URL", err.Error()})
+			c.RedisURL = ""
+			return problems
+		}
+		c.RedisURL, c.IgnoredRedis = u.String(), ignored
+	}
+	return problems
 }
 
 func tidyList(list []string, tidy func(string) string) []string {
@@ -226,7 +247,7 @@ func (c Config) LogValue() slog.Value {
 			text = formatQueues(field)
 		}
 		if s.secret {
-			text = Masked(text)
+			text = connstring.Masked(text)
 		}
 		attrs = append(attrs, slog.String(s.name, text))
 	}

@@ -108,19 +108,15 @@ func (c *Config) problems(known map[string]bool) []error {
 	}
 
 	check(c.DatabaseURL != "", "DATABASE_URL", "is needed: postgres://user:password@host:5432/database")
-	check(c.DatabaseURL == "" || scheme(c.DatabaseURL, "postgres", "postgresql"), "DATABASE_URL",
-		"must be a URL like postgres://user:password@host:5432/database (%s)", escapes)
 	check(schemaPattern.MatchString(c.DatabaseSchema) && !strings.HasPrefix(c.DatabaseSchema, "pg_"), "DATABASE_SCHEMA",
 		"must be a name of 1 to 63 lower-case letters, digits and underscores that does not begin with a digit or with pg_")
 	check(c.RedisURL != "", "REDIS_URL", "is needed: redis://host:6379/0")
-	check(c.RedisURL == "" || scheme(c.RedisURL, "redis", "rediss", "valkey", "valkeys", "unix"), "REDIS_URL",
-		"must be a URL like redis://user:password@host:6379/0 (%s)", escapes)
 	check(prefixPattern.MatchString(c.RedisPrefix), "REDIS_PREFIX",
 		"must be 1 to 64 letters, digits, dots, hyphens and underscores")
 	check((c.RedisCertFile == "") == (c.RedisKeyFile == ""), "REDIS_CERT_FILE",
 		"and REDIS_KEY_FILE must be set both, or none")
 	files := c.RedisCAFile + c.RedisCertFile + c.RedisKeyFile
-	check(files == "" || c.RedisURL == "" || known["REDIS_URL"] || scheme(c.RedisURL, "rediss", "valkeys"), "REDIS_URL",
+	check(files == "" || c.RedisURL == "" || known["REDIS_URL"] || strings.HasPrefix(c.RedisURL, "rediss://"), "REDIS_URL",
 		"must begin with rediss:// where REDIS_CA_FILE or REDIS_CERT_FILE is set")
 
 	check(c.WorkerConcurrency >= 1 && c.WorkerConcurrency <= 10_000, "WORKER_CONCURRENCY", "must be 1 to 10000")

@@ -3,6 +3,7 @@ package workercmd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/windlass-jobs/windlass/handlers"
@@ -31,7 +32,7 @@ func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	store, err := postgres.Open(ctx, postgres.Options{URL: config.DatabaseURL, Schema: config.DatabaseSchema,
 		Application: "windlass-worker", Log: log})
 	if err != nil {
-		return err
+		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	defer store.Close()
 	queue, err := redis.Open(ctx, redis.Options{
@@ -39,7 +40,7 @@ func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
 		CAFile: config.RedisCAFile, CertFile: config.RedisCertFile, KeyFile: config.RedisKeyFile,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	defer queue.Close()
 	registry := &jobs.Registry{}
