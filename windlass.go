@@ -44,6 +44,9 @@ type Options struct {
 	Queue queue.Driver
 	// Log gets a line for each change of a job's state; slog.Default() if nil.
 	Log *slog.Logger
+	// LogJobs says which of these lines are written: engine.LogAll (about three for each job; the default),
+	// engine.LogFailures or engine.LogNone. Jobs that are submitted together get one line.
+	LogJobs engine.LogJobs
 
 	// Concurrency is how many jobs run at once; 5 if 0.
 	Concurrency int
@@ -134,11 +137,11 @@ func (a *App) prepare() (err error) {
 	_, unfit := engine.NewWorker(check)
 	a.client, err = engine.NewClient(engine.ClientOptions{
 		Store: a.opts.Store, Queue: a.queue, Bus: a.queue, Registry: a.registry, Log: a.opts.Log,
-		MaxPayloadBytes: a.opts.MaxPayloadBytes, MaxQueues: a.opts.MaxQueues,
+		LogJobs: a.opts.LogJobs, MaxPayloadBytes: a.opts.MaxPayloadBytes, MaxQueues: a.opts.MaxQueues,
 	})
 	unfit = errors.Join(unfit, err)
 	a.maintenance, err = engine.NewMaintenance(engine.MaintenanceOptions{
-		Store: a.opts.Store, Queue: a.queue, Log: a.opts.Log, LeaseTTL: a.opts.LeaseTTL,
+		Store: a.opts.Store, Queue: a.queue, Log: a.opts.Log, LogJobs: a.opts.LogJobs, LeaseTTL: a.opts.LeaseTTL,
 		RetentionCompleted: a.opts.RetentionCompleted, RetentionFailed: a.opts.RetentionFailed,
 	})
 	life := lifecycle.Options{Log: a.opts.Log, Waiting: "migration failed, trying again every second"}

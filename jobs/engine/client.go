@@ -27,6 +27,7 @@ type ClientOptions struct {
 	Bus      queue.Bus
 	Registry *jobs.Registry // types that are accepted, and those that workers announce
 	Log      *slog.Logger   // slog.Default() if nil
+	LogJobs  LogJobs        // LogAll if empty
 
 	MaxPayloadBytes int // of one payload's canonical form; jobs.MaxPayloadBytes if 0
 	// MaxQueues is how many queues there may be, jobs.DefaultMaxQueues if 0. A submission that would make another one is
@@ -63,6 +64,7 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	check.required("Queue", opts.Queue)
 	check.required("Bus", opts.Bus)
 	check.required("Registry", opts.Registry)
+	check.logJobs(opts.LogJobs)
 	notNegative(&check, "MaxPayloadBytes", opts.MaxPayloadBytes)
 	notNegative(&check, "MaxQueues", opts.MaxQueues)
 	if err := check.err(); err != nil {
@@ -135,9 +137,7 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 		return 0, fmt.Errorf("redrive: %w", err)
 	}
 	_ = fault.Point("after-redrive-commit")
-	for _, h := range hints {
-		c.log.LogAttrs(ctx, slog.LevelInfo, "job redriven", slog.String("job_id", h.ID), slog.String("queue", h.Queue))
-	}
+	c.logRedriven(ctx, hints)
 	c.notify.push(hints...)
 	return len(hints), nil
 }
@@ -151,11 +151,11 @@ func (c *Client) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	}
 	if job.Status != jobs.Processing {
 		endings.ended(id)
-		c.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", about(&job)...)
+		c.logChange(ctx, "job cancelled", &job)
 		return job, nil
 	}
 	_ = fault.Point("after-cancel-commit")
-	c.log.LogAttrs(ctx, slog.LevelInfo, "cancel requested", about(&job)...)
+	c.logChange(ctx, "cancel requested", &job)
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	// Only for speed: the worker hears of it with its next heartbeat in any case. An error says nothing about the Queue: a
@@ -171,7 +171,9 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	err := c.opts.Store.Delete(ctx, id)
 	if err == nil {
 		endings.ended(id)
-		c.log.LogAttrs(ctx, slog.LevelInfo, "job deleted", slog.String("job_id", id))
+		if c.opts.LogJobs.logs(slog.LevelInfo) {
+			c.log.LogAttrs(ctx, slog.LevelInfo, "job deleted", slog.String("job_id", id))
+		}
 	}
 	return err
 }

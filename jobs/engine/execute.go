@@ -33,7 +33,7 @@ func (w *Worker) start(claimed []jobs.Job, session string) {
 
 // execute makes one attempt at a job and has its outcome recorded.
 func (w *Worker) execute(r *run) {
-	w.logRun(r, slog.LevelInfo, "job started")
+	w.logChange(r, slog.LevelInfo, "job started")
 	handler := w.handlers[r.job.Type]
 	var result any
 	err := errNoReturn
@@ -69,9 +69,9 @@ func (w *Worker) conclude(r *run, handler *jobs.Handler, cause error, result any
 		// Another worker has the job, or will get it.
 		w.counters.leasesLost.Add(1)
 		if r.inTx.Load() != nil {
-			w.logRun(r, slog.LevelWarn, "lease lost; the handler's transaction decides", inTransaction)
+			w.logChange(r, slog.LevelWarn, "lease lost; the handler's transaction decides", inTransaction)
 		} else {
-			w.logRun(r, slog.LevelWarn, "lease lost")
+			w.logChange(r, slog.LevelWarn, "lease lost")
 		}
 		w.finish([]*run{r})
 		return

@@ -21,6 +21,7 @@ type MaintenanceOptions struct {
 	Queue queue.Queue
 	Log   *slog.Logger // slog.Default() if nil
 
+	LogJobs            LogJobs       // LogAll if empty
 	LeaseTTL           time.Duration // of the workers' sessions; DefaultLeaseTTL if 0, at least MinLeaseTTL
 	RetentionCompleted time.Duration // completed jobs are kept for so long; 168 h if 0
 	RetentionFailed    time.Duration // dead and cancelled jobs are kept for so long; 2160 h if 0
@@ -57,6 +58,7 @@ func NewMaintenance(opts MaintenanceOptions) (*Maintenance, error) {
 	check.required("Store", opts.Store)
 	check.required("Queue", opts.Queue)
 	check.leaseTTL(opts.LeaseTTL)
+	check.logJobs(opts.LogJobs)
 	notNegative(&check, "RetentionCompleted", opts.RetentionCompleted)
 	notNegative(&check, "RetentionFailed", opts.RetentionFailed)
 	if err := check.err(); err != nil {

@@ -65,19 +65,19 @@ func (m *Maintenance) reap(ctx context.Context, asOf time.Time) error {
 		}
 		for _, r := range reaped {
 			attrs := append(about(&r.Job), slog.Int("attempt", r.Job.Attempts), slog.String("worker_id", r.From))
-			m.log.LogAttrs(ctx, slog.LevelWarn, "lease lost", attrs...)
+			m.logChange(ctx, slog.LevelWarn, "lease lost", attrs...)
 			switch {
 			case r.Hint != nil:
 				delay := slog.Int64("delay_ms", r.Hint.In.Milliseconds())
-				m.log.LogAttrs(ctx, slog.LevelInfo, "retry scheduled", append(attrs, delay)...)
+				m.logChange(ctx, slog.LevelInfo, "retry scheduled", append(attrs, delay)...)
 				m.notify.push(*r.Hint)
 			case r.Job.FailureKind == jobs.KindCancelled:
-				m.log.LogAttrs(ctx, slog.LevelInfo, "job cancelled", attrs...)
+				m.logChange(ctx, slog.LevelInfo, "job cancelled", attrs...)
 				endings.ended(r.Job.ID)
 			default:
 				endings.ended(r.Job.ID)
 				kind := slog.String("failure_kind", string(r.Job.FailureKind))
-				m.log.LogAttrs(ctx, slog.LevelError, "job dead", append(attrs, kind)...)
+				m.logChange(ctx, slog.LevelError, "job dead", append(attrs, kind)...)
 			}
 		}
 		if len(reaped) < reapLimit {

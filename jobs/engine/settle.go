@@ -107,10 +107,10 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 		w.counters.completed.Add(1)
 		w.counters.completedAt.Store(int64(now.Sub(start)))
 		if o.Error == errRolledBack.Error() {
-			w.logRun(r, slog.LevelInfo, "job completed", took, inTransaction)
+			w.logChange(r, slog.LevelInfo, "job completed", took, inTransaction)
 		} else {
 			// The handler failed, or did not return in time, after its commit.
-			w.logRun(r, slog.LevelWarn, "completed in the caller's transaction", took, inTransaction, failure)
+			w.logChange(r, slog.LevelWarn, "completed in the caller's transaction", took, inTransaction, failure)
 		}
 		return
 	}
@@ -118,24 +118,24 @@ func (w *Worker) settled(r *run, s store.Settled, now time.Time) {
 	case store.VerbComplete:
 		w.counters.completed.Add(1)
 		w.counters.completedAt.Store(int64(now.Sub(start)))
-		w.logRun(r, slog.LevelInfo, "job completed", took)
+		w.logChange(r, slog.LevelInfo, "job completed", took)
 	case store.VerbRetry, store.VerbFail:
 		w.counters.failed.Add(1)
 		if s.Kind != jobs.KindCancelled {
-			w.logRun(r, slog.LevelWarn, "job failed", took, failure)
+			w.logChange(r, slog.LevelWarn, "job failed", took, failure)
 		}
 	}
 	switch {
 	case s.Status == jobs.Failed && s.Kind == jobs.KindCancelled:
-		w.logRun(r, slog.LevelInfo, "job cancelled", took)
+		w.logChange(r, slog.LevelInfo, "job cancelled", took)
 	case s.Status == jobs.Failed:
-		w.logRun(r, slog.LevelError, "job dead", slog.String("failure_kind", string(s.Kind)), failure)
+		w.logChange(r, slog.LevelError, "job dead", slog.String("failure_kind", string(s.Kind)), failure)
 	case s.Status == jobs.Pending && o.Verb == store.VerbRetry:
-		w.logRun(r, slog.LevelInfo, "retry scheduled", slog.Int64("delay_ms", o.Delay.Milliseconds()))
+		w.logChange(r, slog.LevelInfo, "retry scheduled", slog.Int64("delay_ms", o.Delay.Milliseconds()))
 	case s.Status == jobs.Pending && o.Verb == store.VerbSnooze:
-		w.logRun(r, slog.LevelInfo, "job snoozed", slog.Int64("delay_ms", o.Delay.Milliseconds()))
+		w.logChange(r, slog.LevelInfo, "job snoozed", slog.Int64("delay_ms", o.Delay.Milliseconds()))
 	case s.Status == jobs.Pending && o.Verb == store.VerbRelease:
-		w.logRun(r, slog.LevelInfo, "job released", took)
+		w.logChange(r, slog.LevelInfo, "job released", took)
 	}
 	if s.Hint != nil {
 		w.notify.push(*s.Hint)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -237,16 +236,13 @@ func (c *Client) store(ctx context.Context, subs []*submission) ([]jobs.Receipt,
 // received sends hints for new jobs to the Queue, and logs them.
 func (c *Client) received(ctx context.Context, s jobs.Submission, created []jobs.Job) {
 	hints := make([]jobs.Hint, len(created))
-	logs := c.log.Enabled(ctx, slog.LevelInfo)
 	for i := range created {
 		j := &created[i]
 		hints[i] = j.Hint()
 		if hints[i].In = s.Jobs[i].Delay; !s.Jobs[i].RunAt.IsZero() {
 			hints[i].In = j.RunAt.Sub(j.CreatedAt) // both by the Store's clock
 		}
-		if logs {
-			c.log.LogAttrs(ctx, slog.LevelInfo, "job received", about(j)...)
-		}
 	}
+	c.logCreated(ctx, created)
 	c.notify.push(hints...)
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -71,12 +70,7 @@ func (c *Client) Committed(list ...jobs.Job) {
 
 // committed logs new jobs, and sends their hints to the Queue.
 func (c *Client) committed(list []jobs.Job, hints []jobs.Hint) {
-	ctx := context.Background()
-	if c.log.Enabled(ctx, slog.LevelInfo) {
-		for i := range list {
-			c.log.LogAttrs(ctx, slog.LevelInfo, "job received", about(&list[i])...)
-		}
-	}
+	c.logCreated(context.Background(), list)
 	c.notify.push(hints...)
 }
 

@@ -35,6 +35,7 @@ type WorkerOptions struct {
 	Bus      queue.Bus
 	Registry *jobs.Registry // NewWorker freezes it: add all types before
 	Log      *slog.Logger   // slog.Default() if nil
+	LogJobs  LogJobs        // LogAll if empty
 
 	Concurrency     int               // jobs at once; 5 if 0
 	Queues          []QueueWeight     // empty: every queue there is
@@ -112,6 +113,7 @@ func (opts *WorkerOptions) check() error {
 	check.required("Registry", opts.Registry)
 	notNegative(&check, "Concurrency", opts.Concurrency)
 	check.leaseTTL(opts.LeaseTTL)
+	check.logJobs(opts.LogJobs)
 	notNegative(&check, "ShutdownTimeout", opts.ShutdownTimeout)
 	seen := map[string]bool{}
 	for i, q := range opts.Queues {

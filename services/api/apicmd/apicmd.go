@@ -74,15 +74,15 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 	registry := &jobs.Registry{}
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
 	client, err := engine.NewClient(engine.ClientOptions{
-		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, MaxPayloadBytes: config.MaxPayloadBytes,
-		MaxQueues: config.MaxQueues,
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, LogJobs: config.LogJobs,
+		MaxPayloadBytes: config.MaxPayloadBytes, MaxQueues: config.MaxQueues,
 	})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
-		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		Store: store, Queue: queue, Log: log, LogJobs: config.LogJobs, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 	})
 	if err != nil {

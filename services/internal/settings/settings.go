@@ -95,6 +95,8 @@ type Config struct {
 
 	// What is logged, and how.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info" for:"api worker embedded"` // debug, info, warn, error
+	// LogJobs is which changes of a job's state are logged: all, failures or none.
+	LogJobs engine.LogJobs `env:"LOG_JOBS" envDefault:"all" for:"api worker embedded"`
 	// LogFormat is json or text. The default is json, and text for embedded on a terminal.
 	LogFormat string `env:"LOG_FORMAT" for:"api worker embedded"`
 }
@@ -136,7 +138,7 @@ func Load(service Service, environ []string) (Config, error) {
 // settings.
 func (c *Config) tidy() {
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
-	c.LogFormat = strings.ToLower(c.LogFormat)
+	c.LogFormat, c.LogJobs = strings.ToLower(c.LogFormat), engine.LogJobs(strings.ToLower(string(c.LogJobs)))
 	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
 	c.TrustedOrigins = tidyList(c.TrustedOrigins, func(s string) string { return strings.TrimSuffix(s, "/") })
 	if len(c.AllowedHosts) > 0 {

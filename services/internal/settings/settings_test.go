@@ -36,6 +36,7 @@ func TestLoadDefaults(t *testing.T) {
 				DataDir: "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10, MaxQueues: 10_000,
 				RetentionCompleted: 7 * 24 * time.Hour, RetentionFailed: 90 * 24 * time.Hour,
 				LeaseTTL: 30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
+				LogJobs: engine.LogAll,
 			}
 			if service != Embedded {
 				want.DatabaseURL, want.RedisURL = "postgres://u:hush@db/w", "redis://:hush@cache:6379/0"
@@ -84,6 +85,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{Worker, "SHUTDOWN_TIMEOUT=0", func(c *Config) { c.ShutdownTimeout = 0 }},
 		{API, "SHUTDOWN_DELAY=5s", func(c *Config) { c.ShutdownDelay = 5 * time.Second }},
 		{API, "LOG_LEVEL=warn", func(c *Config) { c.LogLevel = slog.LevelWarn }},
+		{Worker, "LOG_JOBS=Failures", func(c *Config) { c.LogJobs = engine.LogFailures }},
 		{API, "LOG_FORMAT=TEXT", func(c *Config) { c.LogFormat = "text" }},
 		{API, "DATABASE_URL=postgresql://other/db?sslmode=require",
 			func(c *Config) { c.DatabaseURL = "postgresql://other/db?sslmode=require" }},
@@ -194,6 +196,7 @@ func TestLoadRefuses(t *testing.T) {
 		{API, "SHUTDOWN_TIMEOUT=-1s", "SHUTDOWN_TIMEOUT must be 0s to"},
 		{API, "SHUTDOWN_DELAY=2h", "SHUTDOWN_DELAY must be 0s to"},
 		{API, "LOG_LEVEL=loud", "LOG_LEVEL must be debug, info, warn or error"},
+		{API, "LOG_JOBS=some", "LOG_JOBS must be all, failures or none"},
 		{API, "LOG_FORMAT=xml", "LOG_FORMAT must be json or text"},
 	}
 	for _, test := range tests {

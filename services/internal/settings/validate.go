@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/windlass-jobs/windlass/jobs/engine"
 )
 
 // settingError is a setting that is wrong.
@@ -131,6 +133,8 @@ func (c *Config) problems(known map[string]bool) []error {
 	span("LEASE_TTL", c.LeaseTTL, 2*time.Second, time.Hour)
 	span("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0, time.Hour)
 	span("SHUTDOWN_DELAY", c.ShutdownDelay, 0, time.Hour)
+	check(c.LogJobs == engine.LogAll || c.LogJobs == engine.LogFailures || c.LogJobs == engine.LogNone, "LOG_JOBS",
+		"must be all, failures or none")
 	check(c.LogFormat == "" || c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT", "must be json or text")
 	return found
 }

@@ -46,7 +46,7 @@ func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	registry := &jobs.Registry{}
 	handlers.Register(registry, handlers.Options{FailRate: config.FailRate})
 	worker, err := engine.NewWorker(engine.WorkerOptions{
-		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log,
+		Store: store, Queue: queue, Bus: queue, Registry: registry, Log: log, LogJobs: config.LogJobs,
 		Concurrency: config.WorkerConcurrency, Queues: config.WorkerQueues, LeaseTTL: config.LeaseTTL,
 		Version: version.Version(), ExitWhenStuck: true,
 		ShutdownTimeout: max(config.ShutdownTimeout, 1), // 0 would mean the default
@@ -55,7 +55,7 @@ func work(ctx context.Context, config settings.Config, log *slog.Logger) error {
 		return err
 	}
 	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
-		Store: store, Queue: queue, Log: log, LeaseTTL: config.LeaseTTL,
+		Store: store, Queue: queue, Log: log, LogJobs: config.LogJobs, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
 	})
 	if err != nil {
