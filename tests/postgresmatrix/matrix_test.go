@@ -178,7 +178,7 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 	api := &client{t, web.URL + "/api"}
 
 	// Before a worker runs: a key, the same key again, a cancel.
-	body := `{"type":"echo","payload":` + text + `,"metadata":{"Größe":"naïve 日本"},"delay_seconds":3600,"priority":-3}`
+	body := `{"type":"echo","payload":` + text + `,"metadata":{"Größe":"naïve 日本","line":" "},"delay_seconds":3600,"priority":-3}`
 	code, first := api.call("POST", "/jobs", body, "order-1")
 	if code != http.StatusCreated {
 		t.Fatalf("submit: %d %s", code, first)
@@ -197,7 +197,7 @@ func life(t *testing.T, direct, target, schema string, pooled bool) {
 	if later.CreatedAt.Before(begun.Add(-time.Minute)) || later.CreatedAt.After(time.Now().Add(time.Minute)) {
 		t.Errorf("it was created at %s, and it is %s", later.CreatedAt, time.Now())
 	}
-	if string(later.Payload) != text || string(later.Metadata) != `{"Größe":"naïve 日本"}` {
+	if string(later.Payload) != text || later.Metadata["Größe"] != "naïve 日本" || later.Metadata["line"] != "\u2028" {
 		t.Errorf("payload %s, metadata %s", later.Payload, later.Metadata)
 	}
 	if code, answer := api.call("POST", "/jobs/"+later.ID+"/cancel", "", ""); code != http.StatusOK {
@@ -447,16 +447,16 @@ type client struct {
 
 // job is what answers say about a job.
 type job struct {
-	ID         string          `json:"id"`
-	State      string          `json:"state"`
-	Payload    json.RawMessage `json:"payload"`
-	Result     json.RawMessage `json:"result"`
-	Metadata   json.RawMessage `json:"metadata"`
-	Error      string          `json:"error_message"`
-	CreatedAt  time.Time       `json:"created_at"`
-	RunAt      time.Time       `json:"run_at"`
-	StartedAt  time.Time       `json:"started_at"`
-	FinishedAt time.Time       `json:"finished_at"`
+	ID         string            `json:"id"`
+	State      string            `json:"state"`
+	Payload    json.RawMessage   `json:"payload"`
+	Result     json.RawMessage   `json:"result"`
+	Metadata   map[string]string `json:"metadata"`
+	Error      string            `json:"error_message"`
+	CreatedAt  time.Time         `json:"created_at"`
+	RunAt      time.Time         `json:"run_at"`
+	StartedAt  time.Time         `json:"started_at"`
+	FinishedAt time.Time         `json:"finished_at"`
 	Progress   struct {
 		Percent float64 `json:"percent"`
 		Message string  `json:"message"`

@@ -82,7 +82,7 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.Page, error)
 		if fields.Named("metadata").CheckPairs(q.Metadata) != "" {
 			return store.Page{}, nil // no job can have these; PostgreSQL would refuse some of them, such as U+0000
 		}
-		where("j.metadata @> $%d::jsonb", fields.EncodePairs(q.Metadata))
+		where("j.metadata @> $%d::jsonb", unescaped(fields.EncodePairs(q.Metadata)))
 	}
 	way, err := s.route(ctx, status)
 	if err != nil {

@@ -189,7 +189,7 @@ func pairsColumns() (list []column) {
 				to := f.Stored(j)
 				return &raw, func() { *to, raw = fields.DecodePairs(raw), nil }
 			},
-			array: "text", write: values(func(n *jobs.New) string { return fields.EncodePairs(*f.Pairs(n)) }),
+			array: "text", write: values(func(n *jobs.New) string { return unescaped(fields.EncodePairs(*f.Pairs(n))) }),
 			value: "nullif(n." + f.Name + ", '')::jsonb",
 			keep:  func(j *jobs.Job, n *jobs.New) { *f.Stored(j) = maps.Clone(*f.Pairs(n)) },
 		})
@@ -394,6 +394,31 @@ func utc(t pgtype.Timestamptz) time.Time {
 		return time.Time{}
 	}
 	return t.Time.UTC()
+}
+
+// unescaped writes the characters that encoding/json escapes without need. A database in SQL_ASCII takes no escape beyond
+// ASCII in jsonb.
+func unescaped(text string) string {
+	if !strings.Contains(text, `\u2`) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch rest := text[i:]; {
+		case strings.HasPrefix(rest, `\u2028`):
+			b.WriteString("\u2028")
+			i += 5
+		case strings.HasPrefix(rest, `\u2029`):
+			b.WriteString("\u2029")
+			i += 5
+		case strings.HasPrefix(rest, `\\`):
+			b.WriteString(`\\`)
+			i++
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
 }
 
 // compact removes, in place, the spaces that jsonb writes after each colon and comma. The rest is the canonical form of
