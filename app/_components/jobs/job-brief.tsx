@@ -1,9 +1,12 @@
 "use client";
 
 import type { JobSummary } from "@/_api/types";
+import { visible } from "../text/visible";
 import { useTime } from "../time/clock";
 import { formatDuration } from "../time/format";
 import { Countdown, Elapsed } from "../time/relative-time";
+import { Clamp } from "../ui/clamp";
+import { cx } from "../ui/cx";
 import { ProgressBar } from "../ui/progress-bar";
 import { firstLine } from "./error-line";
 
@@ -17,11 +20,11 @@ export function JobBrief({ job, short = false }: { job: JobSummary; short?: bool
     case "retrying":
     case "scheduled":
       return (
-        <span className="flex min-w-0 gap-2 text-xs">
+        <span className="flex min-w-0 flex-wrap gap-x-2 py-1 text-xs">
           <span className="tabular shrink-0 whitespace-nowrap text-ink-soft">
             <StartsIn what={job.state === "retrying" ? "Retry" : "Starts"} at={job.run_at} />
           </span>
-          {!short && <ErrorText text={error} />}
+          {!short && <ErrorText text={error} lines={1} className="grow basis-40" />}
         </span>
       );
     case "dead":
@@ -29,7 +32,7 @@ export function JobBrief({ job, short = false }: { job: JobSummary; short?: bool
       return <ErrorText text={error} />;
     case "completed":
       return (
-        <span className="tabular block truncate text-xs text-ink-faint">
+        <span className="tabular block text-xs text-ink-faint">
           {job.started_at && job.finished_at
             ? `Took ${formatDuration(Date.parse(job.finished_at) - Date.parse(job.started_at))}`
             : ""}
@@ -64,22 +67,22 @@ function Running({ job, short }: { job: JobSummary; short: boolean }) {
     );
   }
   return (
-    <span className="flex min-w-0 items-center gap-2.5 text-xs">
+    <span className="flex min-w-0 flex-wrap items-center gap-x-2.5 py-1 text-xs">
       <ProgressBar
         percent={progress.percent}
-        label={`Progress of ${job.type}`}
+        label={`Progress of ${visible(job.type)}`}
         className="w-16 shrink-0 lg:w-24"
       />
       <span className="tabular w-9 shrink-0 text-ink-soft">{Math.floor(progress.percent)} %</span>
-      {!short && <span className="truncate text-ink-faint">{progress.message}</span>}
+      {!short && progress.message && (
+        <Clamp text={progress.message} lines={1} className="grow basis-40 text-ink-faint" />
+      )}
     </span>
   );
 }
 
-function ErrorText({ text }: { text: string }) {
-  return (
-    <span className="block truncate text-xs text-ink-faint" title={text}>
-      {text}
-    </span>
-  );
+/** Its height stays within the row's: two lines alone, one beside something else that may wrap. */
+function ErrorText({ text, lines = 2, className }: { text: string; lines?: 1 | 2; className?: string }) {
+  if (text === "") return null;
+  return <Clamp text={text} lines={lines} className={cx("text-xs text-ink-faint", className)} />;
 }

@@ -8,6 +8,7 @@ import type { JobState, Metrics } from "@/_api/types";
 import { JOB_STATE, JOB_STATES } from "../job-state";
 import { PairChips } from "../metadata/pair-chips";
 import { formatCompact } from "../numbers";
+import { visible } from "../text/visible";
 import { Button } from "../ui/button";
 import { cx } from "../ui/cx";
 import { Select } from "../ui/field";
@@ -136,7 +137,9 @@ export function NameFilters({ filter }: { filter: JobFilter }) {
       >
         <option value="">All types</option>
         {typeNames.map((name) => (
-          <option key={name}>{name}</option>
+          <option key={name} value={name}>
+            {visible(name)}
+          </option>
         ))}
       </Select>
       <Select
@@ -148,7 +151,9 @@ export function NameFilters({ filter }: { filter: JobFilter }) {
       >
         <option value="">All queues</option>
         {queueNames.map((name) => (
-          <option key={name}>{name}</option>
+          <option key={name} value={name}>
+            {visible(name)}
+          </option>
         ))}
       </Select>
     </div>

@@ -5,8 +5,10 @@ import Link from "next/link";
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { usePolled } from "@/_api/polling";
 import { metricsQuery, queuesQuery, readinessQuery, workersQuery } from "@/_api/queries";
+import { visible } from "../text/visible";
 import { serverNow } from "../time/clock";
 import { AsOf, useStaleSince } from "../time/stale";
+import { Clamp } from "../ui/clamp";
 import { cx } from "../ui/cx";
 import { Card, Skeleton } from "../ui/surface";
 import { TONES } from "../ui/tone";
@@ -143,11 +145,10 @@ function ConcernRow({ concern: { tone, text, action, href }, since, children }: 
   return (
     <li className={cx("flex items-center gap-2.5 pr-2 pl-4", PLACE)}>
       <Icon aria-hidden className={cx("size-4 shrink-0", TONES[tone].text)} />
-      <span title={text} className="tabular line-clamp-2 min-w-0 grow sm:line-clamp-1">
-        {text}
+      <span className="tabular flex min-w-0 grow flex-wrap gap-x-1">
+        <Clamp text={text} />
         {since > 0 && (
           <span className="text-ink-faint">
-            {" "}
             (<AsOf since={since} />)
           </span>
         )}
@@ -157,7 +158,7 @@ function ConcernRow({ concern: { tone, text, action, href }, since, children }: 
       <Link
         href={href}
         prefetch={false}
-        aria-label={`${action}: ${text}`}
+        aria-label={`${action}: ${visible(text)}`}
         className="inline-flex h-8 shrink-0 items-center gap-1 rounded-md px-2.5 text-xs font-medium text-ink-soft hover:bg-hover hover:text-ink"
       >
         {action}

@@ -92,7 +92,7 @@ function ReadingText({ reading, since }: { reading: Reading; since: number }): R
       >
         {value}
       </p>
-      <p className="tabular truncate text-xs text-ink-faint" title={note}>
+      <p className="tabular min-h-8 text-xs text-ink-faint xl:min-h-4">
         {since > 0 ? <AsOf since={since} /> : note}
       </p>
       {share !== undefined && (

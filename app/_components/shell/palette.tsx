@@ -9,6 +9,7 @@ import { jobTypesQuery } from "@/_api/queries";
 import { isJobId } from "../id";
 import { JOB_STATE, JOB_STATES } from "../job-state";
 import { listHref } from "../jobs/search-params";
+import { visible } from "../text/visible";
 import { PLACES } from "./places";
 import { setTheme } from "./theme-switch";
 
@@ -63,7 +64,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
           </Item>
           {types.data?.map(({ name }) => (
             <Item key={name} icon={<Plus />} value={`New ${name} job`} onSelect={go(`/create?type=${name}`)}>
-              New <span className="font-mono text-xs">{name}</span> job
+              New <span className="font-mono text-xs">{visible(name)}</span> job
             </Item>
           ))}
         </Command.Group>

@@ -2,13 +2,17 @@
 
 import { useEffect } from "react";
 import { Toaster as Sonner, toast as sonner } from "sonner";
+import { visible } from "../text/visible";
 import { receiveToasts } from "./toaster";
 
 /** The toasts themselves; see toaster.tsx for when they are fetched. */
 export function Toasts() {
   // Effects of children come first: by now Sonner listens.
   useEffect(
-    () => receiveToasts(({ kind, message, description }) => sonner[kind](message, { description })),
+    () =>
+      receiveToasts(({ kind, message, description }) =>
+        sonner[kind](visible(message), { description: description && visible(description) }),
+      ),
     [],
   );
   return (

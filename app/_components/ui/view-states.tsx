@@ -1,6 +1,7 @@
 import { Inbox, PlugZap, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { ApiDown, sentenceOf } from "@/_api/problem";
+import { visible } from "../text/visible";
 import { Button } from "./button";
 
 /** Nothing to show, and what to do next. */
@@ -29,7 +30,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry: () => 
   return (
     <div role="alert" className="flex flex-col items-center gap-1.5 px-6 py-14 text-center">
       <PlugZap aria-hidden className="mb-2 size-6 text-red" strokeWidth={1.5} />
-      <p className="font-medium">{sentenceOf(error)}</p>
+      <p className="font-medium">{visible(sentenceOf(error))}</p>
       <p className="max-w-md text-ink-faint">
         {down ? "The page tries again every 2 seconds." : "Nothing was changed."}
       </p>

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { member, parseJson } from "@/_components/json/parse";
+import { visible } from "@/_components/text/visible";
 import { Field, Input, Select } from "@/_components/ui/field";
 import { numberFault, type SchemaField } from "./schema-fields";
 
@@ -30,7 +31,7 @@ export function SchemaInput({ field, payload, broken, refused, onChange }: Schem
   const locked = broken || foreign;
   const fault = unfinished === undefined ? refused : numberFault(field, unfinished);
   const placeholder = field.fallback === undefined ? "" : field.fallback.replace(/^"(.*)"$/, "$1");
-  const name = `${field.name}${field.required ? " (required)" : ""}`;
+  const name = `${visible(field.name)}${field.required ? " (required)" : ""}`;
 
   function typeNumber(value: string) {
     if (value !== "" && numberFault(field, value)) {
@@ -46,8 +47,8 @@ export function SchemaInput({ field, payload, broken, refused, onChange }: Schem
       label={name}
       mono
       className={field.kind === "text" ? "col-span-2" : "col-span-2 min-[420px]:col-span-1"}
-      error={fault}
-      hint={foreign ? "Only the JSON can show this value." : field.description || undefined}
+      error={fault && visible(fault)}
+      hint={foreign ? "Only the JSON can show this value." : visible(field.description) || undefined}
     >
       {(control) => {
         if (field.kind === "choice" || field.kind === "boolean") {
@@ -64,7 +65,9 @@ export function SchemaInput({ field, payload, broken, refused, onChange }: Schem
             >
               <option value="">{placeholder ? `Default (${placeholder})` : "Left out"}</option>
               {choices.map((choice) => (
-                <option key={choice}>{choice}</option>
+                <option key={choice} value={choice}>
+                  {visible(choice)}
+                </option>
               ))}
             </Select>
           );

@@ -38,7 +38,9 @@ export function TypeFields({ types, type, draft, faults, onChange }: TypeFieldsP
           {(control) => (
             <Select {...control} value={draft.type} onChange={(event) => choose(event.target.value)}>
               {types.map(({ name }) => (
-                <option key={name}>{visible(name)}</option>
+                <option key={name} value={name}>
+                  {visible(name)}
+                </option>
               ))}
             </Select>
           )}

@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import { useRedrive } from "@/_api/mutations";
+import { visible } from "@/_components/text/visible";
 import { Confirm } from "@/_components/ui/confirm";
 import { Field, Select } from "@/_components/ui/field";
 import type { Redrive } from "./redrives";
@@ -24,7 +25,11 @@ export function RedriveDialog({ redrive, onClose, onDone }: RedriveDialogProps) 
       open={redrive !== undefined}
       onClose={onClose}
       title={redrive?.title ?? ""}
-      description={<span className="break-words">{redrive?.text} Each gets all of its attempts again.</span>}
+      description={
+        <span className="break-words">
+          {visible(redrive?.text ?? "")} Each gets all of its attempts again.
+        </span>
+      }
       action={redrive?.action ?? ""}
       onConfirm={() => {
         if (!redrive) return;

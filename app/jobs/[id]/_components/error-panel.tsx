@@ -1,6 +1,7 @@
 import { ChevronRight } from "lucide-react";
 import type { JobDetail } from "@/_api/types";
 import { firstLine } from "@/_components/jobs/error-line";
+import { visible, visibleLines } from "@/_components/text/visible";
 import { CodeBlock } from "@/_components/ui/code-block";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
@@ -25,8 +26,10 @@ export function ErrorPanel({ job, error }: { job: JobDetail; error: LastError })
             aria-hidden
             className="size-4 shrink-0 text-ink-faint transition-transform group-open/error:rotate-90"
           />
-          <span className="shrink-0">{belongsTo(job, error)}</span>
-          <span className="min-w-0 truncate font-mono text-ink-faint">{head}</span>
+          <span>{belongsTo(job, error)}</span>
+          <span className="line-clamp-2 min-w-0 font-mono break-words text-ink-faint group-open/error:hidden">
+            {visible(head)}
+          </span>
         </summary>
         <ErrorText text={error.text} />
       </details>
@@ -57,13 +60,15 @@ function ErrorText({ text }: { text: string }) {
   const stack = text.slice(head.length + 1);
   return (
     <>
-      <p className="px-4 pt-1 pb-3 font-mono text-[0.8125rem]/5 break-words whitespace-pre-wrap">{head}</p>
+      <p className="px-4 pt-1 pb-3 font-mono text-[0.8125rem]/5 break-words whitespace-pre-wrap">
+        {visible(head)}
+      </p>
       {stack && (
         <CodeBlock
           label="Stack"
           className="max-h-72 border-t border-line bg-sunken px-4 py-3 text-xs/5 text-ink-soft"
         >
-          {stack}
+          {visibleLines(stack)}
         </CodeBlock>
       )}
     </>

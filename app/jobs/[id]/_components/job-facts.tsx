@@ -3,12 +3,13 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
 import type { JobDetail } from "@/_api/types";
-import { idTail } from "@/_components/id";
 import { listHref } from "@/_components/jobs/search-params";
+import { visible } from "@/_components/text/visible";
 import { formatSeconds } from "@/_components/time/format";
 import { RelativeTime } from "@/_components/time/relative-time";
 import { CopyButton } from "@/_components/ui/copy";
 import { Card, Section } from "@/_components/ui/surface";
+import { WorkerLink } from "@/_components/worker-name";
 
 /** The fields of a job. */
 export function JobFacts({ job }: { job: JobDetail }) {
@@ -17,10 +18,10 @@ export function JobFacts({ job }: { job: JobDetail }) {
       <Card>
         <dl className="divide-y divide-line">
           <Fact name="Queue">
-            <ListLink href={listHref({ queue: job.queue })}>{job.queue}</ListLink>
+            <ListLink href={listHref({ queue: job.queue })}>{visible(job.queue)}</ListLink>
           </Fact>
           <Fact name="Type">
-            <ListLink href={listHref({ type: job.type })}>{job.type}</ListLink>
+            <ListLink href={listHref({ type: job.type })}>{visible(job.type)}</ListLink>
           </Fact>
           <Fact name="Attempts">
             {job.attempts} of {job.max_attempts}
@@ -38,9 +39,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
           <Fact name="Worker">
             {job.worker_id ? (
               <span className="flex items-center justify-end">
-                <span className="font-mono text-xs" title={job.worker_id}>
-                  …{idTail(job.worker_id)}
-                </span>
+                <WorkerLink id={job.worker_id} />
                 <CopyButton text={job.worker_id} what="worker id" className="-mr-2" />
               </span>
             ) : (
@@ -57,7 +56,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="flex min-h-10 items-center justify-between gap-4 px-4 py-1.5">
       <dt className="shrink-0 text-ink-faint">{name}</dt>
-      <dd className="tabular min-w-0 truncate text-right">{children}</dd>
+      <dd className="tabular min-w-0 text-right break-words">{children}</dd>
     </div>
   );
 }

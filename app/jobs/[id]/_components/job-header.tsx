@@ -4,10 +4,12 @@ import { usePolled } from "@/_api/polling";
 import { workersQuery } from "@/_api/queries";
 import type { JobDetail } from "@/_api/types";
 import { StateBadge } from "@/_components/job-state";
+import { visible } from "@/_components/text/visible";
 import { useTime } from "@/_components/time/clock";
 import { AsOf } from "@/_components/time/stale";
 import { CopyButton } from "@/_components/ui/copy";
 import { ProgressBar } from "@/_components/ui/progress-bar";
+import { useWorkerName } from "@/_components/worker-name";
 import { JobActions } from "./job-actions";
 import { jobSentence } from "./sentence";
 
@@ -15,12 +17,13 @@ import { jobSentence } from "./sentence";
 export function JobHeader({ job, since }: { job: JobDetail; since: number }) {
   const workers = usePolled({ ...workersQuery(), enabled: job.status === "pending" }, 3);
   const known = workers.isError ? undefined : workers.data;
-  const sentence = useTime((now) => jobSentence(job, now, known));
+  const worker = useWorkerName(job.status === "processing" ? job.worker_id : undefined);
+  const sentence = useTime((now) => jobSentence(job, now, known, worker));
   return (
     <header className="flex min-h-[6.25rem] flex-col gap-2">
       <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
         <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="truncate text-xl font-semibold tracking-tight">{job.type}</h1>
+          <h1 className="text-xl font-semibold tracking-tight break-words">{visible(job.type)}</h1>
           <StateBadge state={job.state} large />
         </div>
         <JobActions job={job} />
@@ -31,10 +34,10 @@ export function JobHeader({ job, since }: { job: JobDetail; since: number }) {
             Not refreshed, <AsOf since={since} />:{" "}
           </>
         )}
-        {sentence}
+        {visible(sentence)}
       </p>
       <div className="flex items-center text-ink-faint">
-        <span className="truncate font-mono text-xs">{job.id}</span>
+        <span className="font-mono text-xs break-all">{job.id}</span>
         <CopyButton text={job.id} what="id" />
       </div>
       {(job.state === "running" || job.state === "cancelling") && <LiveProgress job={job} />}
@@ -50,8 +53,8 @@ function LiveProgress({ job }: { job: JobDetail }) {
       <p className="tabular flex min-h-4 gap-2.5 text-xs text-ink-faint">
         {progress ? (
           <>
-            <span className="text-ink">{Math.floor(progress.percent)} %</span>
-            <span className="truncate">{progress.message}</span>
+            <span className="whitespace-nowrap text-ink">{Math.floor(progress.percent)} %</span>
+            <span className="min-w-0 break-words">{visible(progress.message)}</span>
           </>
         ) : (
           "No progress reported yet"

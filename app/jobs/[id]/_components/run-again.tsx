@@ -9,7 +9,7 @@ import type { JobDetail } from "@/_api/types";
 import { JsonEditor, type LineFault, payloadFault } from "@/_components/json/json-editor";
 import { formatJson } from "@/_components/json/layout";
 import { atPointer, parseJson, place } from "@/_components/json/parse";
-import { visibleLines } from "@/_components/text/visible";
+import { visible, visibleLines } from "@/_components/text/visible";
 import { Button } from "@/_components/ui/button";
 import { Dialog } from "@/_components/ui/dialog";
 
@@ -64,7 +64,7 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
       open
       wide
       onClose={onClose}
-      title={`Run ${job.type} again`}
+      title={visible(`Run ${job.type} again`)}
       description="Creates a new job on the same queue, with the same limits and metadata. This job is not changed."
     >
       <JsonEditor
@@ -77,7 +77,7 @@ export function RunAgain({ job, onClose }: { job: JobDetail; onClose: () => void
       />
       {problem && (
         <p role="alert" className="text-red">
-          {problem}
+          {visible(problem)}
         </p>
       )}
       <div className="flex justify-end gap-2">

@@ -34,9 +34,14 @@ function left(at: string, now: number): string {
 
 /**
  * The state of a job in one sentence, or two. The workers are those that are known to run; left out, nothing is said
- * of them.
+ * of them. worker is the name of the one that runs the job.
  */
-export function jobSentence(job: Told, now: number, workers?: readonly Worker[]): string {
+export function jobSentence(
+  job: Told,
+  now: number,
+  workers?: readonly Worker[],
+  worker = `…${idTail(job.worker_id ?? "")}`,
+): string {
   const reason = job.error_message ? `: ${firstLine(job.error_message)}` : ".";
   const due = Date.parse(job.run_at) <= now;
   const tries = count(job.attempts, "attempt");
@@ -52,7 +57,7 @@ export function jobSentence(job: Told, now: number, workers?: readonly Worker[])
         ? `The ${ordinal(job.attempts)} retry has been due for ${since(job.run_at, now)}.${whyNot(job, workers)} Last error${reason}`
         : `Waiting ${left(job.run_at, now)} for the ${ordinal(job.attempts)} retry${reason}`;
     case "running":
-      return `Running for ${since(job.started_at, now)} on worker …${idTail(job.worker_id ?? "")}, attempt ${job.attempts} of ${job.max_attempts}.`;
+      return `Running for ${since(job.started_at, now)} on worker ${worker}, attempt ${job.attempts} of ${job.max_attempts}.`;
     case "cancelling":
       return `Asked to stop ${since(job.cancel_requested_at, now)} ago. The worker has not confirmed it yet.`;
     case "completed":

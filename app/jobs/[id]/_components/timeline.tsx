@@ -12,14 +12,15 @@ import {
   Unplug,
 } from "lucide-react";
 import type { JobDetail } from "@/_api/types";
-import { idTail } from "@/_components/id";
 import { firstLine } from "@/_components/jobs/error-line";
+import { visible, visibleLines } from "@/_components/text/visible";
 import { useTime } from "@/_components/time/clock";
 import { formatClock, formatDuration, formatExact, formatSeconds } from "@/_components/time/format";
 import { CodeBlock } from "@/_components/ui/code-block";
 import { cx } from "@/_components/ui/cx";
 import { Card, Section } from "@/_components/ui/surface";
 import { TONES, type Tone } from "@/_components/ui/tone";
+import { WorkerLink } from "@/_components/worker-name";
 import { type Run, type Span, timeline, type Wait, type Why } from "./spans";
 
 const OUTCOMES: Record<Run["outcome"], { label: string; tone: Tone; icon: LucideIcon; bar: string }> = {
@@ -114,8 +115,8 @@ function RunRow({ run }: { run: Run }) {
               : formatDuration(run.end - run.start)}
           </span>
           {run.workerId && (
-            <span className="text-ink-faint" title={run.workerId}>
-              on <span className="font-mono text-xs">…{idTail(run.workerId)}</span>
+            <span className="text-ink-faint">
+              on <WorkerLink id={run.workerId} />
             </span>
           )}
         </p>
@@ -131,15 +132,16 @@ function RunRow({ run }: { run: Run }) {
 /** An error in one line, with the rest to unfold. */
 function Cause({ text }: { text: string }) {
   const head = firstLine(text);
-  if (head === text) return <p className="mt-0.5 font-mono text-xs/5 break-words text-ink-soft">{head}</p>;
+  if (head === text)
+    return <p className="mt-0.5 font-mono text-xs/5 break-words text-ink-soft">{visible(head)}</p>;
   return (
     <details className="mt-0.5">
-      <summary className="font-mono text-xs/5 break-words text-ink-soft">{head}</summary>
+      <summary className="font-mono text-xs/5 break-words text-ink-soft">{visible(head)}</summary>
       <CodeBlock
         label="Stack of this attempt"
         className="mt-1 max-h-60 rounded-md bg-sunken p-3 text-xs/5 text-ink-soft"
       >
-        {text.slice(head.length + 1)}
+        {visibleLines(text.slice(head.length + 1))}
       </CodeBlock>
     </details>
   );
