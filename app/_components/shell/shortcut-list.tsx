@@ -7,7 +7,7 @@ const GROUPS: readonly { title: string; rows: readonly (readonly [string, string
     rows: [...PLACES.map(({ key, label }) => [`g ${key}`, label] as const), [CREATE.key, CREATE.label]],
   },
   {
-    title: "In a list",
+    title: "In a list of jobs",
     rows: [
       ["j", "Next job or group"],
       ["k", "Previous job or group"],
@@ -21,6 +21,14 @@ const GROUPS: readonly { title: string; rows: readonly (readonly [string, string
     ],
   },
   {
+    title: "In the lists of queues and workers",
+    rows: [
+      ["j", "Next row"],
+      ["k", "Previous row"],
+      ["Enter", "Open it"],
+    ],
+  },
+  {
     title: "On a job's page",
     rows: [
       ["r", "Retry"],
@@ -29,6 +37,19 @@ const GROUPS: readonly { title: string; rows: readonly (readonly [string, string
       ["j", "Next job of the list"],
       ["k", "Previous job of the list"],
     ],
+  },
+  {
+    title: "In a payload or a result",
+    rows: [
+      ["↑ ↓", "Previous or next line"],
+      ["← →", "Fold or unfold"],
+      ["Home End", "First or last line"],
+      ["Enter", "Fold, unfold, or show a long text whole"],
+    ],
+  },
+  {
+    title: "In the form for a new job",
+    rows: [["⌘ Enter", "Create the job; Ctrl Enter without a ⌘ key"]],
   },
   {
     title: "Anywhere",
