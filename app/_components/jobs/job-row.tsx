@@ -6,6 +6,7 @@ import { memo } from "react";
 import type { JobSummary } from "@/_api/types";
 import { idTail } from "../id";
 import { StateBadge } from "../job-state";
+import { visible } from "../text/visible";
 import { Age } from "../time/relative-time";
 import { IconButton } from "../ui/button";
 import { Checkbox } from "../ui/field";
@@ -21,14 +22,22 @@ type JobRowProps = {
   selected: boolean;
   onToggle: (id: string) => void;
   onRetry: (id: string) => void;
+  /** Where it is in a list of which not all rows are drawn. */
+  index: number | undefined;
+  measure: ((row: Element | null) => void) | undefined;
 };
 
 /** One job in a list. A refresh keeps the objects of jobs that did not change, and this row with them. */
-export const JobRow = memo(function JobRow({ job, gone, narrow, selected, onToggle, onRetry }: JobRowProps) {
+export const JobRow = memo(function JobRow(props: JobRowProps) {
+  const { job, gone, narrow, selected, onToggle, onRetry, index, measure } = props;
   const failed = job.status === "failed" && !gone;
-  const name = `${job.type} …${idTail(job.id)}`;
+  const type = visible(job.type);
+  const name = `${type} …${idTail(job.id)}`;
   return (
     <tr
+      ref={measure}
+      data-index={index}
+      aria-rowindex={index === undefined ? undefined : index + 2}
       data-selected={selected || undefined}
       className="group/row relative h-14 border-b border-line last:border-0 focus-within:bg-hover hover:bg-hover data-selected:bg-selected sm:h-11"
     >
@@ -53,13 +62,13 @@ export const JobRow = memo(function JobRow({ job, gone, narrow, selected, onTogg
           title={job.id}
           className="flex min-w-0 items-baseline gap-2 rounded-sm outline-none after:absolute after:inset-0 focus-visible:after:ring-2 focus-visible:after:ring-focus focus-visible:after:ring-inset"
         >
-          <span className="truncate font-medium">{job.type}</span>
+          <span className="min-w-0 font-medium [overflow-wrap:anywhere]">{type}</span>
           <span className="shrink-0 font-mono text-xs text-ink-faint">…{idTail(job.id)}</span>
         </Link>
         {narrow && !gone && <JobBrief job={job} short />}
       </td>
       <td className={COLUMNS.queue}>
-        <span className="block truncate text-ink-soft">{job.queue}</span>
+        <span className="block text-ink-soft [overflow-wrap:anywhere]">{visible(job.queue)}</span>
       </td>
       <td className={COLUMNS.attempts}>
         <span className="tabular text-ink-soft">

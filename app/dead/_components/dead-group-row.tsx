@@ -2,16 +2,18 @@
 
 import { ChevronRight, RotateCw } from "lucide-react";
 import Link from "next/link";
-import { useEffect, useId, useState } from "react";
+import { type ComponentProps, useEffect, useId, useRef, useState } from "react";
 import type { JobSummary } from "@/_api/types";
 import { idTail } from "@/_components/id";
 import type { Selection } from "@/_components/jobs/use-selection";
 import { cameBack } from "@/_components/jobs/way-back";
 import { count, formatCompact } from "@/_components/numbers";
+import { visible } from "@/_components/text/visible";
 import { RelativeTime } from "@/_components/time/relative-time";
 import { Button } from "@/_components/ui/button";
 import { cx } from "@/_components/ui/cx";
 import { Checkbox } from "@/_components/ui/field";
+import { LongRows } from "@/_components/ui/long-rows";
 import type { DeadGroup } from "./groups";
 
 const SHOWN = 20;
@@ -27,6 +29,7 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
   );
   const [shown, setShown] = useState(SHOWN);
   const listId = useId();
+  const list = useRef<HTMLUListElement>(null);
   const n = group.jobs.length;
   useEffect(() => {
     if (unfolded) wereOpen.add(group.key);
@@ -57,13 +60,15 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
           </span>
           <span className="min-w-0">
             <span
-              className="line-clamp-2 font-mono text-[0.8125rem] break-words sm:line-clamp-1"
-              title={group.error}
+              className={cx(
+                "font-mono text-[0.8125rem]/5 [overflow-wrap:anywhere]",
+                unfolded ? "block" : "line-clamp-2",
+              )}
             >
-              {group.error || "No error message"}
+              {visible(group.error) || "No error message"}
             </span>
-            <span className="block truncate text-xs text-ink-faint">
-              {group.type} · newest <RelativeTime at={group.newest} />
+            <span className="block text-xs break-words text-ink-faint">
+              {visible(group.type)} · newest <RelativeTime at={group.newest} />
             </span>
           </span>
         </button>
@@ -77,24 +82,34 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
         >
           <span>
             Retry <span className="tabular">{formatCompact(n)}</span>
-            <span className="sr-only">
-              : {group.type}, {group.error}
-            </span>
+            <span className="sr-only">: {visible(`${group.type}, ${group.error}`)}</span>
           </span>
         </Button>
       </div>
-      <ul id={listId} hidden={!unfolded} className="border-t border-line bg-sunken">
-        {unfolded &&
-          group.jobs
-            .slice(0, shown)
-            .map((job) => (
-              <DeadJobRow
-                key={job.id}
-                job={job}
-                selected={selection.ids.has(job.id)}
-                onToggle={selection.toggle}
-              />
-            ))}
+      <ul id={listId} ref={list} hidden={!unfolded} className="border-t border-line bg-sunken">
+        {unfolded && (
+          <LongRows
+            frame={list}
+            count={Math.min(n, shown)}
+            name={(index) => group.jobs[index]?.id ?? index}
+            height={40}
+            gap={(pixels) => <li aria-hidden style={{ height: pixels }} />}
+            row={(index, measured) => {
+              const job = group.jobs[index];
+              return (
+                job && (
+                  <DeadJobRow
+                    key={job.id}
+                    job={job}
+                    selected={selection.ids.has(job.id)}
+                    onToggle={selection.toggle}
+                    measured={measured && { ...measured, "aria-posinset": index + 1, "aria-setsize": n }}
+                  />
+                )
+              );
+            }}
+          />
+        )}
         {unfolded && n > shown && (
           <li className="p-2 pl-11">
             <Button size="small" variant="ghost" onClick={() => setShown(shown + 100)}>
@@ -107,16 +122,22 @@ export function DeadGroupRow({ group, selection, open, onRetry }: DeadGroupRowPr
   );
 }
 
-type DeadJobRowProps = { job: JobSummary; selected: boolean; onToggle: (id: string) => void };
+type DeadJobRowProps = {
+  job: JobSummary;
+  selected: boolean;
+  onToggle: (id: string) => void;
+  measured: ComponentProps<"li"> | undefined;
+};
 
-function DeadJobRow({ job, selected, onToggle }: DeadJobRowProps) {
+function DeadJobRow({ job, selected, onToggle, measured }: DeadJobRowProps) {
   return (
     <li
+      {...measured}
       data-selected={selected || undefined}
-      className="relative flex h-10 items-center gap-3 pr-4 pl-12 focus-within:bg-hover hover:bg-hover data-selected:bg-selected"
+      className="relative flex min-h-10 items-center py-1 gap-3 pr-4 pl-12 focus-within:bg-hover hover:bg-hover data-selected:bg-selected"
     >
       <Checkbox
-        aria-label={`Select ${job.type} …${idTail(job.id)}`}
+        aria-label={`Select ${visible(job.type)} …${idTail(job.id)}`}
         checked={selected}
         onChange={() => onToggle(job.id)}
         className="relative z-10"
@@ -131,8 +152,8 @@ function DeadJobRow({ job, selected, onToggle }: DeadJobRowProps) {
       >
         …{idTail(job.id)}
       </Link>
-      <span className="truncate text-xs text-ink-soft">{job.queue}</span>
-      <span className="tabular hidden text-xs text-ink-faint sm:inline">
+      <span className="min-w-0 text-xs break-all text-ink-soft">{visible(job.queue)}</span>
+      <span className="tabular hidden text-xs whitespace-nowrap text-ink-faint sm:inline">
         {count(job.attempts, "attempt")}
       </span>
       {job.finished_at && (
