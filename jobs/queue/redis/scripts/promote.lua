@@ -72,6 +72,9 @@ for _, fair in ipairs({ true, false }) do
     end
     move(queue, fair and math.ceil(left / (#queues - i + 1)) or left)
   end
+  if moved == 0 then -- usually
+    break
+  end
 end
 if woken then
   ring('1', bound)
