@@ -31,7 +31,8 @@ func TestOlderProcesses(t *testing.T) {
 		t.Helper()
 		keys := []string{q.key("queues"), q.key("wake"), q.key("ready:a"), q.key("suspects:a"), q.key("later:a"),
 			q.key("wake:a")}
-		if err := goredis.NewScript(olderPush).Run(t.Context(), q.raw, keys, 100, 128, "a", 1, 7, id, 0, 0).Err(); err != nil {
+		args := []any{100, 128, "a", 1, 7, id, 0, 0}
+		if err := goredis.NewScript(olderPush).Run(t.Context(), q.raw, keys, args...).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
