@@ -396,8 +396,8 @@ func utc(t pgtype.Timestamptz) time.Time {
 	return t.Time.UTC()
 }
 
-// unescaped writes the characters that encoding/json escapes without need. A database in SQL_ASCII takes no escape beyond
-// ASCII in jsonb.
+// unescaped writes the characters that encoding/json escapes without need. A database in SQL_ASCII takes no escape
+// beyond ASCII in jsonb.
 func unescaped(text string) string {
 	if !strings.Contains(text, `\u2`) {
 		return text
