@@ -119,7 +119,7 @@ func (a *App) workerOptions() engine.WorkerOptions {
 	}
 	return engine.WorkerOptions{
 		Store: a.opts.Store, Queue: a.queue, Bus: a.queue, Registry: a.registry, Log: a.opts.Log,
-		LogJobs: a.opts.LogJobs,
+		LogJobs:     a.opts.LogJobs,
 		Concurrency: a.opts.Concurrency, Queues: queues, LeaseTTL: a.opts.LeaseTTL,
 		ShutdownTimeout: a.opts.ShutdownTimeout, Version: a.opts.Version,
 	}

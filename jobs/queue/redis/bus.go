@@ -26,7 +26,11 @@ func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	_, err := q.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+	publisher, err := q.publisher(ctx)
+	if err != nil {
+		return fmt.Errorf("publish %d events: %w", len(events), err)
+	}
+	_, err = publisher.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 		for some := range slices.Chunk(events, together) {
 			message, err := json.Marshal(some)
 			if err != nil {
@@ -40,6 +44,15 @@ func (q *Queue) Publish(ctx context.Context, events ...queue.Event) error {
 		return fmt.Errorf("publish %d events: %w", len(events), err)
 	}
 	return nil
+}
+
+// publisher is where to publish. In a cluster each message would go to a node chosen at random, and they would overtake
+// each other: all are sent to one node.
+func (q *Queue) publisher(ctx context.Context) (goredis.Cmdable, error) {
+	if cluster, ok := q.client.(*goredis.ClusterClient); ok {
+		return cluster.MasterForKey(ctx, q.keys.events)
+	}
+	return q.client, nil
 }
 
 // Lost counts; see queue.Losses.

@@ -129,7 +129,7 @@ func TestTerminatedBackendIsReplaced(t *testing.T) {
 		_, err := s.Cancel(t.Context(), id)
 		answer <- err
 	}()
-	pid := waiting(t, watcher, "UPDATE windlass.jobs%")
+	pid := waiting(t, watcher, "%UPDATE windlass.jobs%")
 	if !value[bool](t, watcher, "SELECT pg_terminate_backend($1)", pid) {
 		t.Fatal("the backend was not there")
 	}
