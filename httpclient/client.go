@@ -370,8 +370,8 @@ func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
 }
 
 // Queues returns a page of the queues that have jobs which are not over, or that were used in the last 30 days: those
-// with most due jobs first, then those with most jobs under way, then by name. 100 of them if q.Limit is 0. The answer is
-// at most 5 s old.
+// with most due jobs first, then those with most jobs under way, then by name. 100 of them if q.Limit is 0. The
+// answer is at most 5 s old.
 func (c *Client) Queues(ctx context.Context, q store.QueueQuery) (store.QueuePage, error) {
 	var answer struct {
 		Queues []queueJSON `json:"queues"`

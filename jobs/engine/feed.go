@@ -61,9 +61,9 @@ type rebuild struct {
 	after store.Place
 }
 
-// deepQueue is how far a queue has been read. A Queue holds a bounded number of ids of each type, so each type is read by
-// itself: a queue may begin with a million jobs of a type that nobody serves now. Types that are not known yet are looked
-// for in passes that leave out those that are.
+// deepQueue is how far a queue has been read. A Queue holds a bounded number of ids of each type, so each type is
+// read by itself: a queue may begin with a million jobs of a type that nobody serves now. Types that are not known
+// yet are looked for in passes that leave out those that are.
 type deepQueue struct {
 	kinds  map[string]*reading
 	others reading
@@ -215,8 +215,8 @@ func (m *Maintenance) feed(ctx context.Context) error {
 	return nil
 }
 
-// rebuild pushes the heads of all queues, and then what is due soon. Where the time of one round is not enough, the next
-// one goes on. The rest of the deep queues follows by itself.
+// rebuild pushes the heads of all queues, and then what is due soon. Where the time of one round is not enough, the
+// next one goes on. The rest of the deep queues follows by itself.
 func (m *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
 	f := &m.feeder
 	r := &f.rebuild
@@ -352,8 +352,8 @@ func (m *Maintenance) fillKinds(
 	return nil
 }
 
-// discover looks for types that are not known yet. The first pass over a queue is quick, the others take a small part of
-// the time. most is how many ids of a type the Queue takes.
+// discover looks for types that are not known yet. The first pass over a queue is quick, the others take a small part
+// of the time. most is how many ids of a type the Queue takes.
 func (m *Maintenance) discover(ctx context.Context, name string, q *deepQueue, most int) error {
 	r, pages := &q.others, 1
 	if r.whole < 0 {
@@ -433,7 +433,8 @@ func (r *reading) took(p *duePage, n int) {
 
 // endOfPass has the next pass begin at the front. It begins at once where this pass found many ids that the Queue did
 // not have, and otherwise after a rest that grows. A few ids look new in every pass while workers are busy: those
-// between their pop and their claim. A pass that had to read past many jobs of other types is always followed by a rest.
+// between their pop and their claim. A pass that had to read past many jobs of other types is always followed by a
+// rest.
 func (r *reading) endOfPass() {
 	if r.added > r.read/4 {
 		r.rest = 0

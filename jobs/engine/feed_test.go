@@ -133,8 +133,8 @@ func (f *fed) ready(queues []string) (n int) {
 	return n
 }
 
-// A due job in any of 20,000 queues is known to the Queue within seconds after that has lost everything, and at rest the
-// Store is asked about once a second for all of them.
+// A due job in any of 20,000 queues is known to the Queue within seconds after that has lost everything, and at rest
+// the Store is asked about once a second for all of them.
 func TestManyQueuesAreFedInFewStatements(t *testing.T) {
 	const names, every = 20_000, 500
 	eachPair(t, 0, func(f *fed) {

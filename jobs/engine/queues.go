@@ -53,10 +53,12 @@ func (q *queueNames) add(names []string) {
 	}
 }
 
-// useQueues has the Store know the queues of a submission. A queue that would be a new one beyond ClientOptions.MaxQueues
-// is a fault of each job that names it. given says which jobs name their queue; the others have that of their type. tx is
-// the transaction of the caller, or nil.
-func (c *Client) useQueues(ctx context.Context, tx any, list []jobs.New, given func(i int) bool) ([]jobs.FieldError, error) {
+// useQueues has the Store know the queues of a submission. A queue that would be a new one beyond
+// ClientOptions.MaxQueues is a fault of each job that names it. given says which jobs name their queue; the others
+// have that of their type. tx is the transaction of the caller, or nil.
+func (c *Client) useQueues(
+	ctx context.Context, tx any, list []jobs.New, given func(i int) bool,
+) ([]jobs.FieldError, error) {
 	var unknown []string
 	now, last := since(), ""
 	for i := range list {
@@ -113,8 +115,8 @@ func (c *Client) askQueues(ctx context.Context, tx any, names []string) (known, 
 }
 
 // Queues returns a page of the queues that have jobs, or that were used in the last 30 days: those with most due jobs
-// first, then those with most jobs under way, then by name. The answer is at most 2 s old. Work moves queues from page to
-// page: one may be seen twice, or not at all.
+// first, then those with most jobs under way, then by name. The answer is at most 2 s old. Work moves queues from
+// page to page: one may be seen twice, or not at all.
 func (c *Client) Queues(ctx context.Context, q store.QueueQuery) (store.QueuePage, error) {
 	var after store.QueueStats
 	if q.After != "" {

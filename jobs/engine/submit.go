@@ -75,8 +75,8 @@ func known(err error) error {
 // maxFaults is how many faults an InvalidError lists at most.
 const maxFaults = 100
 
-// complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in. tx is the transaction
-// of the caller, or nil.
+// complete checks a submission and returns a copy with defaults, ids and the fingerprint filled in. tx is the
+// transaction of the caller, or nil.
 func (c *Client) complete(ctx context.Context, tx any, s jobs.Submission) (jobs.Submission, error) {
 	if len(s.Jobs) == 0 || len(s.Jobs) > jobs.MaxBulk {
 		detail := fmt.Sprintf("must hold 1 to %d jobs", jobs.MaxBulk)

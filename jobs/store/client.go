@@ -162,7 +162,8 @@ type QueueStats struct {
 	OldestDue  time.Duration // as in Stats
 }
 
-// Compare orders queues by work: those with most due jobs come first, then those with most jobs under way, then by name.
+// Compare orders queues by work: those with most due jobs come first, then those with most jobs under way, then by
+// name.
 func (q *QueueStats) Compare(other *QueueStats) int {
 	return cmp.Or(cmp.Compare(other.Due, q.Due), cmp.Compare(other.Processing, q.Processing),
 		cmp.Compare(q.Name, other.Name))

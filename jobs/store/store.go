@@ -7,8 +7,8 @@
 // A driver implements all three as a [Store]. It may also be a [Transactional], a [Migrator], [Shared] and
 // [Identified].
 //
-// The package holds next to no code. The conformance suite in package storetest is the contract in executable form: every
-// driver has to pass it.
+// The package holds next to no code. The conformance suite in package storetest is the contract in executable form:
+// every driver has to pass it.
 package store
 
 import (

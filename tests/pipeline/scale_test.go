@@ -75,7 +75,8 @@ func (a *api) loneJob() time.Duration {
 // besideNames checks the time of a lone job beside many names against the time without them.
 func (a *api) besideNames(usual time.Duration) {
 	a.t.Helper()
-	eventually(a.t, "a lone job to take at most twice its usual time, and 20 ms for the noise of a busy machine", func() bool {
+	// On a busy machine the times vary by 20 ms.
+	eventually(a.t, "a lone job to take at most twice its usual time", func() bool {
 		return a.loneJob() <= 2*usual+20*time.Millisecond
 	})
 }
@@ -137,9 +138,9 @@ func TestManyQueuesAndTypes(t *testing.T) {
 	d.url = d.postgres.Database(t)
 	port := freePort(t)
 	d.api = &api{t: t, base: "http://127.0.0.1:" + port}
-	d.apiProc = launch(t, apiProgram, append(d.env(), "PORT="+port, "MAX_QUEUES=25000", "LOG_LEVEL=warn")...)
+	env := append(d.env(), "HEALTH_PORT=0", "LOG_LEVEL=warn", "LEASE_TTL=30s")
+	d.apiProc = launch(t, apiProgram, append(env[:len(env):len(env)], "PORT="+port, "MAX_QUEUES=25000")...)
 	d.awaitReady(http.StatusOK)
-	env := append(d.env(), "HEALTH_PORT=0", "LOG_LEVEL=warn")
 	worker := launch(t, workerProgram, env...)
 
 	db, err := pgx.Connect(t.Context(), d.url)
@@ -201,7 +202,7 @@ func TestManyQueuesAndTypes(t *testing.T) {
 		}
 		t.Logf("at rest: %.1f transactions/s%s of a core", rate, text)
 		// The promise is 1 % for the worker and Redis. The other tests of this machine cost something too.
-		return rate <= 12 && share["worker"] <= 3 && share["Redis"] <= 3
+		return rate < 10 && share["worker"] <= 3 && share["Redis"] <= 3
 	})
 
 	// A worker comes to a Redis that has lost everything, and finds the due jobs of a few queues.

@@ -11,9 +11,9 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-// duePlaces is a recursive CTE p (queue, priority, first, nth): the pairs of a queue and a priority that have pending jobs,
-// and when the first job of each is due. It goes on behind the pair ($1, $2). It jumps from pair to pair in the index
-// instead of reading every entry, and no further than its reader asks for: $3 pairs at most.
+// duePlaces is a recursive CTE p (queue, priority, first, nth): the pairs of a queue and a priority that have pending
+// jobs, and when the first job of each is due. It goes on behind the pair ($1, $2). It jumps from pair to pair in the
+// index instead of reading every entry, and no further than its reader asks for: $3 pairs at most.
 const duePlaces = `p AS (
 		SELECT $1::text COLLATE "C" AS queue, $2::int AS priority, NULL::timestamptz AS first, 0 AS nth
 		UNION ALL
@@ -29,8 +29,8 @@ const duePlaces = `p AS (
 		) AS n WHERE p.nth < $3::int
 	)`
 
-// dueHeads returns the hints of the pairs whose first job is due, and at least one row for the last of $3 pairs. It looks
-// for jobs that are due within $4, and with $5 only for those that are not due yet.
+// dueHeads returns the hints of the pairs whose first job is due, and at least one row for the last of $3 pairs. It
+// looks for jobs that are due within $4, and with $5 only for those that are not due yet.
 const dueHeads = `WITH RECURSIVE ` + duePlaces + `
 	SELECT p.queue, p.priority, p.nth = $3::int, d.id, d.type, d.run_at, d.suspect, d.due_in
 	FROM p LEFT JOIN LATERAL (
@@ -80,7 +80,9 @@ func (s *Store) Heads(ctx context.Context, h store.Heads) (store.HeadsPage, erro
 	}
 	if rows == limit {
 		// The last pair may have been cut. If so it is left to the next page, so that each pair is read whole.
-		from := slices.IndexFunc(page.Hints, func(h jobs.Hint) bool { return h.Queue == place.Queue && h.Priority == place.Priority })
+		from := slices.IndexFunc(page.Hints, func(h jobs.Hint) bool {
+			return h.Queue == place.Queue && h.Priority == place.Priority
+		})
 		if from > 0 && len(page.Hints)-from < share {
 			page.Hints = page.Hints[:from]
 			page.Next = store.Place{Queue: page.Hints[from-1].Queue, Priority: page.Hints[from-1].Priority}
@@ -104,8 +106,8 @@ const dueJobs = `SELECT d.*
 		ORDER BY j.run_at, j.id LIMIT $6::int
 	) AS d LIMIT $6::int`
 
-// dueOfTypes filters what dueJobs reads. No index has the type, and a queue may begin with a million jobs of other types:
-// it looks at $6 jobs at most, and returns the last of them too, whether it fits or not.
+// dueOfTypes filters what dueJobs reads. No index has the type, and a queue may begin with a million jobs of other
+// types: it looks at $6 jobs at most, and returns the last of them too, whether it fits or not.
 const dueOfTypes = `SELECT l.* FROM (
 		SELECT d.*, row_number() OVER () AS nth,
 			(cardinality($7::text[]) = 0 OR d.type = ANY ($7::text[])) AND d.type <> ALL ($8::text[]) AS fits

@@ -77,7 +77,8 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var lately store.Ended
 	var later, oldest int64
 	ever := &all.Ended
-	err := s.work.read(ctx, "count jobs", statement{countAll, []any{int32(store.TopQueues)}, each(func(rows results) error {
+	top := []any{int32(store.TopQueues)}
+	err := s.work.read(ctx, "count jobs", statement{countAll, top, each(func(rows results) error {
 		var q store.QueueStats
 		var waiting int64
 		err := rows.Scan(&all.Failed, &all.Cancelled, &all.Completed, &ever.Completed, &all.Recounted, &lately.Completed,

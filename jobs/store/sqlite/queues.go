@@ -25,7 +25,8 @@ func (s *Store) UseQueues(ctx context.Context, names []string, most int) (refuse
 	return refused, err
 }
 
-// UseQueuesTx implements store.Transactional. New names are written in the transaction of the caller: it is the only one.
+// UseQueuesTx implements store.Transactional. New names are written in the transaction of the caller: it is the only
+// one.
 func (s *Store) UseQueuesTx(
 	ctx context.Context, given any, names []string, most int,
 ) (known, refused []string, err error) {

@@ -53,7 +53,8 @@ func Run(t *testing.T, h Harness) {
 	for _, a := range []area{
 		inserting, keys, claiming, claimingPlain, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions,
 		progressing,
-		listing, counting, redriving, feeding, naming, pruning, leading, transacting, auditing, transferring, walking, modelling,
+		listing, counting, redriving, feeding,
+		naming, pruning, leading, transacting, auditing, transferring, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {

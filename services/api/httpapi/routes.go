@@ -49,7 +49,8 @@ func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
 
 	const system = "system"
 	add(r, "GET /job-types", "list-job-types", system, "What can be submitted", a.types, fails(503))
-	add(r, "GET /queues", "list-queues", system, "Queues and how full they are, at most 5 s old", a.queues, fails(400, 503))
+	add(r, "GET /queues", "list-queues", system, "Queues and how full they are, at most 5 s old", a.queues,
+		fails(400, 503))
 	add(r, "GET /workers", "list-workers", system, "Worker processes", a.workers, fails(400, 503))
 	add(r, "GET /workers/{id}", "get-worker", system, "Get a worker process and the jobs that it runs", a.worker,
 		fails(400, 404, 503))
