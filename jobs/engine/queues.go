@@ -54,11 +54,9 @@ func (q *queueNames) add(names []string) {
 }
 
 // useQueues has the Store know the queues of a submission. A queue that would be a new one beyond
-// ClientOptions.MaxQueues is a fault of each job that names it. given says which jobs name their queue; the others
-// have that of their type. tx is the transaction of the caller, or nil.
-func (c *Client) useQueues(
-	ctx context.Context, tx any, list []jobs.New, given func(i int) bool,
-) ([]jobs.FieldError, error) {
+// ClientOptions.MaxQueues is a fault of each job that names it. given are the jobs as they were submitted: one that
+// names no queue has that of its type in list. tx is the transaction of the caller, or nil.
+func (c *Client) useQueues(ctx context.Context, tx any, list, given []jobs.New) ([]jobs.FieldError, error) {
 	var unknown []string
 	now, last := since(), ""
 	for i := range list {
@@ -94,7 +92,7 @@ func (c *Client) useQueues(
 		}
 		f := jobs.FieldError{Pointer: fmt.Sprintf("/%d/queue", i), Detail: fmt.Sprintf(
 			"would be a new queue, and there are %d, which is the limit (MAX_QUEUES)", c.opts.MaxQueues)}
-		if !given(i) {
+		if given[i].Queue == "" {
 			f = jobs.FieldError{Pointer: fmt.Sprintf("/%d/type", i), Detail: fmt.Sprintf(
 				"has a default queue that would be a new one, and there are %d, which is the limit (MAX_QUEUES)",
 				c.opts.MaxQueues)}

@@ -121,7 +121,7 @@ func (c *Client) complete(ctx context.Context, tx any, s jobs.Submission) (jobs.
 	}
 	if faults == nil {
 		var err error
-		faults, err = c.useQueues(ctx, tx, s.Jobs, func(i int) bool { return given[i].Queue != "" })
+		faults, err = c.useQueues(ctx, tx, s.Jobs, given)
 		if err != nil {
 			return s, err
 		}
