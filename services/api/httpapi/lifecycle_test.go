@@ -162,7 +162,8 @@ func TestLists(t *testing.T) {
 		"cursor=" + cursor + "&queue=q0", "cursor=" + cursor + "&status=pending", "cursor=" + cursor + "&cursor=" +
 			cursor,
 		"status=foo", "status=completed'%20OR%201=1", "status=", "status=PENDING", "status=pending,failed",
-		"status=pending&status=failed", "state=foo", "state=pending", "due=", "due=soon", "from=", "from=7", "from=" + ids[0] + "x", "cursor=" + cursor + "&due=true",
+		"status=pending&status=failed", "state=foo", "state=pending",
+		"due=", "due=soon", "from=", "from=7", "from=" + ids[0] + "x", "cursor=" + cursor + "&due=true",
 		"type=%FF", "type=A", "type=", "type=..%2Fx", "queue=a:b", "queue=Q", "foo=1", "offset=5", "Limit=5",
 		"limit[]=5", "%3Cscript%3E=1", "a=%zz", "limit=5;status=pending", "=1",
 		"cursor=" + cursor + "&metadata=a:b",
