@@ -20,6 +20,7 @@ export type JobFilter = {
 const PAGE_SIZE = 100;
 /** How many arrivals are counted. */
 export const NEWER_LIMIT = 30;
+const QUEUE_PAGE_SIZE = 200;
 const DEAD_PAGE_SIZE = 200;
 export const MOST_PROCESSING = 200; // of the API, a page
 
@@ -51,6 +52,20 @@ export const queuesQuery = () =>
     queryKey: ["api", "queues"],
     queryFn: ({ signal }) => unwrap(api.GET("/queues", { signal })),
     select: (body) => body.queues,
+  });
+
+/** The queues whose names begin with a text, those with most work first; and how many there are. */
+export const queuePageQuery = (prefix: string) =>
+  queryOptions({
+    queryKey: ["api", "queues", "page", prefix],
+    queryFn: ({ signal }) =>
+      unwrap(
+        api.GET("/queues", {
+          signal,
+          params: { query: { limit: QUEUE_PAGE_SIZE, ...(prefix ? { prefix } : {}) } },
+        }),
+      ),
+    placeholderData: keepPreviousData,
   });
 
 export const workersQuery = () =>

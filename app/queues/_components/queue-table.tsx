@@ -2,79 +2,107 @@
 
 import { ListTree, Plus } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
 import { usePolled } from "@/_api/polling";
-import { queuesQuery } from "@/_api/queries";
+import { queuePageQuery } from "@/_api/queries";
 import type { Queue } from "@/_api/types";
 import { listHref } from "@/_components/jobs/search-params";
-import { formatCompact, formatNumber } from "@/_components/numbers";
+import { count, formatCompact, formatNumber } from "@/_components/numbers";
 import { visible } from "@/_components/text/visible";
 import { formatCoarse } from "@/_components/time/format";
 import { buttonClass } from "@/_components/ui/button";
 import { cx } from "@/_components/ui/cx";
+import { Input } from "@/_components/ui/field";
 import { Card, Skeleton } from "@/_components/ui/surface";
 import { useRowKeys } from "@/_components/ui/use-row-keys";
 import { EmptyState, ErrorState } from "@/_components/ui/view-states";
 
 const OLD_SECONDS = 60;
 
-/** Every queue that has something to do: how much, and for how long already. */
+/** The queues of the last 30 days, those with most work first: how much, and for how long already. */
 export function QueueTable() {
-  const { data, isError, error, refetch } = usePolled(queuesQuery());
+  const [typed, setTyped] = useState("");
+  const prefix = typed
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]|^[_-]+/g, "")
+    .slice(0, 63);
+  const { data: page, isError, error, refetch } = usePolled(queuePageQuery(prefix));
+  const data = page?.queues;
   useRowKeys();
   if (!data) {
     return (
       <Card>{isError ? <ErrorState error={error} onRetry={() => void refetch()} /> : <QueueSkeleton />}</Card>
     );
   }
-  if (data.length === 0) {
+  if (data.length === 0 && typed === "") {
     return (
       <Card>
         <EmptyState
-          title="All queues are empty"
+          title="No queues yet"
           action={
             <Link href="/create" className={buttonClass()}>
               <Plus /> New job
             </Link>
           }
         >
-          A queue appears here while it has jobs that are not over. It needs no setting up: a job names it.
+          A queue appears here once a job has named it, and for 30 days after its last job. It needs no
+          setting up: a job names it.
         </EmptyState>
       </Card>
     );
   }
   const deepest = Math.max(1, ...data.map((queue) => queue.depth));
   return (
-    <Card>
-      <table className="w-full table-fixed text-left">
-        <thead>
-          <tr className="h-9 border-b border-line text-xs text-ink-faint [&>th]:font-medium">
-            <th scope="col" className="pr-2 pl-4">
-              Queue
-            </th>
-            <th scope="col" className="w-14 px-2 text-right sm:w-24">
-              Due
-            </th>
-            <th scope="col" className="hidden w-40 px-2 xl:table-cell">
-              <span className="sr-only">Depth as a bar</span>
-            </th>
-            <th scope="col" className="hidden w-24 px-2 text-right sm:table-cell">
-              Later
-            </th>
-            <th scope="col" className="w-18 px-2 text-right sm:w-24">
-              Running
-            </th>
-            <th scope="col" className="w-18 pr-4 pl-2 text-right sm:w-28">
-              Oldest
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {data.map((queue) => (
-            <QueueRow key={queue.name} queue={queue} share={queue.depth / deepest} />
-          ))}
-        </tbody>
-      </table>
-    </Card>
+    <div className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <Input
+          type="search"
+          aria-label="Beginning of the queue's name"
+          placeholder="Beginning of a name"
+          value={typed}
+          onChange={({ target }) => setTyped(target.value)}
+          className="max-w-64"
+        />
+        <p role="status" className="tabular text-xs text-ink-faint">
+          {data.length === 0
+            ? "No queue begins like this."
+            : data.length < page.total
+              ? `The ${formatNumber(data.length)} with most work, of ${formatNumber(page.total)}`
+              : count(page.total, "queue")}
+        </p>
+      </div>
+      <Card>
+        <table className="w-full table-fixed text-left">
+          <thead>
+            <tr className="h-9 border-b border-line text-xs text-ink-faint [&>th]:font-medium">
+              <th scope="col" className="pr-2 pl-4">
+                Queue
+              </th>
+              <th scope="col" className="w-14 px-2 text-right sm:w-24">
+                Due
+              </th>
+              <th scope="col" className="hidden w-40 px-2 xl:table-cell">
+                <span className="sr-only">Depth as a bar</span>
+              </th>
+              <th scope="col" className="hidden w-24 px-2 text-right sm:table-cell">
+                Later
+              </th>
+              <th scope="col" className="w-18 px-2 text-right sm:w-24">
+                Running
+              </th>
+              <th scope="col" className="w-18 pr-4 pl-2 text-right sm:w-28">
+                Oldest
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.map((queue) => (
+              <QueueRow key={queue.name} queue={queue} share={queue.depth / deepest} />
+            ))}
+          </tbody>
+        </table>
+      </Card>
+    </div>
   );
 }
 
