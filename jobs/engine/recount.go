@@ -87,7 +87,8 @@ func (m *Maintenance) recount(ctx context.Context) error {
 	return nil
 }
 
-// forgetRecount gives up a recount at the end of a shift: before this process has its next one, another may have pruned.
+// forgetRecount gives up a recount at the end of a shift: before this process has its next one, another may have
+// pruned.
 func (m *Maintenance) forgetRecount(ctx context.Context) {
 	c := &m.recounting
 	c.mu.Lock()

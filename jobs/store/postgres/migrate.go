@@ -212,8 +212,8 @@ func (s *Store) applyFirst(ctx context.Context) (first step, err error) {
 	return first, s.explained("migrate", first.name, began, err)
 }
 
-// parameterStates are the server's answers to a parameter of the URL: it does not know it, its value is wrong, it cannot
-// be set by a connection, or not by this role.
+// parameterStates are the server's answers to a parameter of the URL: it does not know it, its value is wrong, it
+// cannot be set by a connection, or not by this role.
 var parameterStates = []string{"42704", "22023", "55P02", "42501"}
 
 // explained turns an error into a *MigrationError where the same call would fail again, and wraps all others in

@@ -16,9 +16,9 @@ var _ store.Recounter = (*Store)(nil)
 // recountPlace is how far a recount of the completed jobs is.
 //
 // It counts the jobs that were completed before a moment to come, until, in pages. A row of completed_counts is for
-// five seconds and until is at the border of two, so the kept number for the same jobs is the sum of the rows before until,
-// less what was deleted. Both are read a second after until, when most transactions that had begun before have ended,
-// and again at the end. Where they are still the same, no page can have seen another moment than the others: a
+// five seconds and until is at the border of two, so the kept number for the same jobs is the sum of the rows before
+// until, less what was deleted. Both are read a second after until, when most transactions that had begun before have
+// ended, and again at the end. Where they are still the same, no page can have seen another moment than the others: a
 // transaction that had begun before until and was committed later has changed the sum, and a job that was deleted has
 // changed the number of deletions.
 type recountPlace struct {

@@ -74,8 +74,8 @@ const secret = "xK9vQz7wJ2pYhR4n"
 // torn is a secret as people paste it, with what means something in a URL.
 func torn(with string) string { return secret[:8] + with + secret[8:] }
 
-// What providers hand out works, or stops the process at its start with a sentence that names the variable. Whatever
-// it is, nothing of the password is said by the log, an error, /readyz or an answer, or looked up as the name of a host.
+// What providers hand out works, or stops the process at its start with a sentence that names the variable. In any case
+// no part of the password is in the log, an error, /readyz or an answer, or is looked up as the name of a host.
 func TestAddressesOfProviders(t *testing.T) {
 	asked := &lookups{}
 	before := net.DefaultResolver

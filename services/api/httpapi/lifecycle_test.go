@@ -130,7 +130,8 @@ func TestLists(t *testing.T) {
 	for target, n := range map[string]int{
 		"/jobs?queue=q0": 4, "/jobs?queue=q1&limit=2": 2, "/jobs?status=pending": 7, "/jobs?status=failed": 0,
 		"/jobs?state=waiting&type=email": 7, "/jobs?due=true": 7, "/jobs?due=true&queue=q0": 4,
-		"/jobs?due=true&state=running": 0, "/jobs?due=true&status=failed": 0, "/jobs?due=false": 7, "/jobs?type=other": 0, "/dlq": 0,
+		"/jobs?due=true&state=running": 0, "/jobs?due=true&status=failed": 0, "/jobs?due=false": 7, "/jobs?type=other": 0,
+		"/dlq": 0,
 	} {
 		if r := s.do("GET", target, ""); r.status != 200 || len(r.field("jobs").([]any)) != n {
 			t.Errorf("%s: %d %s", target, r.status, r.body)
