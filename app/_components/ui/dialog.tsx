@@ -2,7 +2,7 @@
 
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { cx } from "./cx";
 
 type DialogProps = {
@@ -16,11 +16,20 @@ type DialogProps = {
 
 /** A window above the page. Loaded when the first one opens. */
 export function Dialog({ open, onClose, title, description, wide = false, children }: DialogProps) {
+  const before = useRef<Element>(null);
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/40 motion-safe:animate-appear" />
         <Radix.Content
+          // Opened by a key there is no trigger, and the focus would be lost when it closes.
+          onOpenAutoFocus={() => {
+            before.current = document.activeElement;
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (before.current instanceof HTMLElement) before.current.focus();
+          }}
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cx(
             "fixed inset-x-3 bottom-3 z-50 mx-auto flex max-h-[85dvh] flex-col gap-4 overflow-y-auto rounded-xl bg-raised p-5 shadow-float ring-1 ring-line motion-safe:animate-appear sm:top-[14dvh] sm:bottom-auto",
