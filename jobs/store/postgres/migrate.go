@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -212,13 +211,14 @@ func (s *Store) applyFirst(ctx context.Context) (first step, err error) {
 	return first, s.explained("migrate", first.name, began, err)
 }
 
-// parameterStates are the server's answers to a parameter of the URL: it does not know it, its value is wrong, it
-// cannot be set by a connection, or not by this role.
-var parameterStates = []string{"42704", "22023", "55P02", "42501"}
+// parameterStates are the server's answers to a parameter of the URL: it does not know it, its value is wrong, or it
+// cannot be set by a connection.
+var parameterStates = []string{"42704", "22023", "55P02"}
 
 // explained turns an error into a *MigrationError where the same call would fail again, and wraps all others in
 // jobs.ErrUnavailable: a migration is a transaction and can be repeated, so no outcome is unknown. name is that of the
-// migration, if there is one. began is false for an error of the connection, whose reasons are others.
+// migration, if there is one. began is false for an error of the connection, which fails again only where the URL is
+// wrong.
 func (s *Store) explained(what, name string, began bool, err error) error {
 	if err == nil {
 		return nil
@@ -229,14 +229,15 @@ func (s *Store) explained(what, name string, began bool, err error) error {
 		return &MigrationError{WayOut: encodingWayOut, Err: unfit}
 	}
 	refused, ok := refusedBy(err)
+	if ok && !began && slices.Contains(parameterStates, refused.Code) {
+		return &MigrationError{WayOut: "Take the parameter out of the database URL, or correct it.", Err: err}
+	}
 	if !began || !ok || len(refused.Code) < 2 {
 		return unavailable
 	}
 	config := s.maintenance.Config().ConnConfig
 	way := ""
 	switch class := refused.Code[:2]; {
-	case errors.As(err, new(*pgconn.ConnectError)) && slices.Contains(parameterStates, refused.Code):
-		way = "Take the parameter out of the database URL, or correct it."
 	case refused.Code == "42501":
 		way = fmt.Sprintf(`The role %[1]q lacks the right: GRANT CREATE ON DATABASE %[2]q TO %[1]q if the schema `+
 			`%[3]q is to be made, or run "windlass migrate up" as the owner of the schema; for a role that only `+
