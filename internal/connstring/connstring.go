@@ -268,7 +268,9 @@ func namesOf(list []parameter) []string {
 }
 
 // Masked returns an address that may be shown: without its passwords. What cannot be read as a URL is not shown at all.
-// A user without a password is a name for PostgreSQL, and is shown; for Redis it is a password, and is not.
+// A user without a password is a name for PostgreSQL, and is shown; for Redis it is a password, and is not. Of the
+// parameters only those are shown that are known to hold no secret: others may be one in another spelling, as in
+// Password=…, or the rest of a password that was not escaped.
 func Masked(text string) string {
 	if text == "" {
 		return ""
@@ -278,15 +280,19 @@ func Masked(text string) string {
 		return "***"
 	}
 	_, has := u.User.Password()
-	switch postgres := strings.HasPrefix(u.Scheme, "postgres"); {
+	postgres, known := strings.HasPrefix(u.Scheme, "postgres"), redisNames.known
+	if postgres {
+		known = postgresNames.known
+	}
+	switch {
 	case has:
 		u.User = url.UserPassword(u.User.Username(), "***")
 	case u.User != nil && !postgres:
 		u.User = url.User("***")
 	}
 	query := u.Query()
-	for _, name := range secrets {
-		if query.Has(name) {
+	for name := range query {
+		if slices.Contains(secrets, name) || !slices.Contains(known, name) {
 			query.Set(name, "***")
 		}
 	}
