@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -303,15 +304,30 @@ func TestSettingErrorsCanBeTold(t *testing.T) {
 	}
 }
 
-// The README has a table of all settings.
+// The README has a table of all settings, and of no others.
 func TestSettingsAreDocumented(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	known := map[string]bool{}
 	for _, s := range settings() {
 		if !strings.Contains(string(readme), "`"+s.name+"`") {
 			t.Errorf("README.md lacks the setting %s", s.name)
+		}
+		known[s.name] = true
+	}
+	_, table, found := strings.Cut(string(readme), "## Settings of the processes")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| (`[A-Z].*?`) \\|").FindAllStringSubmatch(table, -1)
+	if !found || len(rows) < 10 {
+		t.Fatalf("README.md has lost its table of settings: %d rows", len(rows))
+	}
+	for _, row := range rows {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			if name = strings.Trim(name, "`"); !known[name] {
+				t.Errorf("README.md has the setting %s, which no process reads", name)
+			}
 		}
 	}
 }
