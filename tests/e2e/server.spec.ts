@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "./fixtures";
 import { answering, end, runNodeServer, SPARE_PORT } from "./system";
 
@@ -269,9 +270,10 @@ test.describe("The Node server", () => {
   async function inFrontOf(
     handle: (request: IncomingMessage, response: ServerResponse) => void,
     use: (node: ReturnType<typeof runNodeServer>) => Promise<void>,
+    path = "",
   ) {
     const api = createServer(handle);
-    const node = runNodeServer({ PORT: String(PORT), API_URL: await listening(api) });
+    const node = runNodeServer({ PORT: String(PORT), API_URL: (await listening(api)) + path });
     try {
       await answering(`${URL_}/`);
       await use(node);
@@ -302,20 +304,24 @@ test.describe("The Node server", () => {
     });
   });
 
-  test("passes an answer in JSON on as it comes, although it packs it", async () => {
-    let more: (() => void) | undefined;
-    const handle = (_: IncomingMessage, response: ServerResponse) => {
-      response.writeHead(200, { "Content-Type": "application/json" });
-      response.write('{"a":');
-      more = () => response.end("1}");
+  test("passes an answer on in the form that the API chose", async () => {
+    const headers = { "Content-Type": "application/json", ETag: 'W/"1"', Vary: "Accept, Accept-Encoding" };
+    const handle = (asked: IncomingMessage, response: ServerResponse) => {
+      const body = gzipSync(JSON.stringify({ accepts: asked.headers["accept-encoding"] }));
+      if (asked.method === "GET")
+        response.writeHead(200, { ...headers, "Content-Encoding": "gzip" }).end(body);
+      else response.writeHead(201, { "Content-Type": "application/json" }).end(`"${"x".repeat(5000)}"`);
     };
     await inFrontOf(handle, async () => {
-      const answer = await fetch(`${URL_}/api/slow`);
+      const answer = await fetch(`${URL_}/api/jobs`, { headers: { "Accept-Encoding": "gzip" } });
       expect(answer.headers.get("content-encoding")).toBe("gzip");
-      const reader = answer.body?.getReader();
-      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('{"a":');
-      more?.();
-      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("1}");
+      expect(answer.headers.get("vary")).toBe(headers.Vary);
+      expect(answer.headers.get("etag")).toBe(headers.ETag);
+      expect(await answer.json()).toEqual({ accepts: "gzip" });
+      // The API leaves answers to POST as they are, and knows why.
+      const posted = await fetch(`${URL_}/api/jobs`, { method: "POST", body: "{}" });
+      expect(posted.headers.get("content-encoding")).toBeNull();
+      expect(await posted.text()).toHaveLength(5002);
     });
   });
 
@@ -350,6 +356,74 @@ test.describe("The Node server", () => {
       expect(headers).not.toHaveProperty("x-private");
       expect(headers).not.toHaveProperty("te");
     });
+  });
+
+  test("passes on one request for one, whatever Connection names", async () => {
+    const seen: string[] = [];
+    const handle = (asked: IncomingMessage, response: ServerResponse) => {
+      let body = "";
+      asked.on("data", (part) => {
+        body += part;
+      });
+      asked.on("end", () => {
+        seen.push(`${asked.method} ${asked.url} ${body}`);
+        response.end("over");
+      });
+    };
+    await inFrontOf(handle, async () => {
+      const inner = "GET /smuggled HTTP/1.1\r\nHost: api\r\n\r\n";
+      for (const method of ["GET", "DELETE", "OPTIONS", "POST"]) {
+        for (const framing of [
+          `Connection: close, Content-Length\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+          `Connection: close, Transfer-Encoding, Host\r\nTransfer-Encoding: chunked\r\n\r\n${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
+        ]) {
+          seen.length = 0;
+          const sent = `${method} /api/jobs HTTP/1.1\r\nHost: localhost\r\n${framing}`;
+          expect.soft((await exchange(URL_, sent)).answer, sent).toMatch(/^HTTP\/1\.1 200 /);
+          await fetch(`${URL_}/api/last`); // on the same connection to the API
+          expect.soft(seen, sent).toEqual([`${method} /jobs ${inner}`, "GET /last "]);
+        }
+      }
+    });
+  });
+
+  test("stays beneath the path of API_URL, and Location headers lead back into /api", async () => {
+    const seen: string[] = [];
+    const handle = (asked: IncomingMessage, response: ServerResponse) => {
+      seen.push(String(asked.url));
+      const query = asked.url?.split("?")[1];
+      response.writeHead(201, query ? { Location: query } : {}).end();
+    };
+    await inFrontOf(
+      handle,
+      async () => {
+        for (const [location, leads] of [
+          ["/windlass/api/jobs/1", "/api/jobs/1"], // an API that knows where it is
+          ["/jobs/1", "/api/jobs/1"], // an API behind a proxy that takes the path away
+          ["/windlass/apis", "/api/windlass/apis"],
+          ["https://example.com/", "https://example.com/"],
+        ] as const) {
+          const answer = await fetch(`${URL_}/api/jobs?${location}`);
+          expect(answer.headers.get("location"), location).toBe(leads);
+        }
+        expect(seen[0]).toBe("/windlass/api/jobs?/windlass/api/jobs/1");
+        seen.length = 0;
+        for (const path of [
+          "/..",
+          "/../../admin",
+          "/jobs/%2e%2E/x",
+          "/jobs/..%2fx",
+          "/./jobs",
+          "/..\\x",
+          "/%2e",
+        ]) {
+          const sent = `GET /api${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+          expect.soft((await exchange(URL_, sent)).answer, path).toMatch(/^HTTP\/1\.1 400 /);
+        }
+        expect(seen).toEqual([]);
+      },
+      "/windlass/api",
+    );
   });
 
   test("is refused by the API under a name of somebody else", async ({ system }) => {

@@ -6,8 +6,7 @@ import http, {
 } from "node:http";
 import https from "node:https";
 import { pipeline } from "node:stream/promises";
-import { constants, createGzip } from "node:zlib";
-import { endWithRequest, hasBody, problem, takesGzip } from "./answer.mjs";
+import { endWithRequest, hasBody, problem } from "./answer.mjs";
 
 // These speak about one connection. RFC 9110, 7.6.1. Expect was answered by our own server.
 const HOP_BY_HOP = [
@@ -26,16 +25,21 @@ const SILENCE_MS = 60_000; // the API answers within 30 s, and a stream of event
 const REUSE_MS = 30_000; // the API hangs up after 60 s: a connection that it is about to close is not used again
 const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 
-/** Passes requests on to the API and answers back, byte by byte as they come: nothing is collected, none is limited. */
+/**
+ * Passes requests on to the API and answers back, byte by byte as they come: nothing is collected, none is limited. The
+ * API compresses what is worth it.
+ */
 export class ApiProxy {
   private readonly client: typeof http | typeof https;
   private readonly agent: http.Agent;
+  private readonly base: string;
   private reachable = true;
 
   constructor(
     private readonly api: URL,
     private readonly log: (level: string, message: string, facts: object) => void,
   ) {
+    this.base = api.pathname.replace(/\/$/, "");
     this.client = api.protocol === "https:" ? https : http;
     this.agent = new this.client.Agent({ keepAlive: true, timeout: REUSE_MS });
   }
@@ -52,7 +56,7 @@ export class ApiProxy {
       out = this.client.request(this.api, {
         agent: this.agent,
         method: request.method,
-        path: this.api.pathname.replace(/\/$/, "") + target,
+        path: this.base + target,
         headers: this.forwarded(request),
         timeout: SILENCE_MS,
       });
@@ -88,7 +92,11 @@ export class ApiProxy {
 
   private forwarded(request: IncomingMessage): OutgoingHttpHeaders {
     const headers: OutgoingHttpHeaders = endToEnd(request);
-    if (request.headers["transfer-encoding"]) headers["transfer-encoding"] = "chunked";
+    // Where the body ends is said anew, because Connection may have named the header that said it. The API would take a
+    // body without an end for the next request.
+    const { "transfer-encoding": coding, "content-length": length } = request.headers;
+    if (coding) headers["transfer-encoding"] = "chunked";
+    else if (length !== undefined) headers["content-length"] = length;
     // The API checks each name in the list. What came may be a page's own word, so the Host that was really used is
     // added to it and does not give way to it.
     const {
@@ -111,22 +119,19 @@ export class ApiProxy {
     prefix: string,
   ): Promise<void> {
     const headers = endToEnd(answer);
-    if (answer.headers.location?.startsWith("/")) headers.location = [prefix + answer.headers.location];
-    const early = !request.complete;
-    if (early || response.hasHeader("Connection")) headers.connection = ["close"];
-    const zip = isWorthPacking(request, answer);
-    if (zip) {
-      delete headers["content-length"];
-      headers["content-encoding"] = ["gzip"];
-      headers.vary = [...(headers.vary ?? []), "Accept-Encoding"];
-      headers.etag &&= headers.etag.map((tag) => tag.replace(/^"/, 'W/"'));
-    }
+    if (answer.headers.location?.startsWith("/"))
+      headers.location = [prefix + this.beneath(answer.headers.location)];
+    if (!request.complete || response.hasHeader("Connection")) headers.connection = ["close"];
     for (const name of response.getHeaderNames()) response.removeHeader(name); // the API has its own
     response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers as OutgoingHttpHeaders);
     response.flushHeaders();
-    const zipper = zip ? [createGzip({ level: 5, flush: constants.Z_SYNC_FLUSH })] : [];
-    await pipeline([answer, ...zipper, response], { end: false });
+    await pipeline(answer, response, { end: false });
     await endWithRequest(response);
+  }
+
+  /** A path without that of API_URL, which an API that knows its own place begins with. */
+  private beneath(location: string): string {
+    return location.startsWith(`${this.base}/`) ? location.slice(this.base.length) : location;
   }
 
   private unanswered(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -160,17 +165,4 @@ function endToEnd({ headersDistinct }: IncomingMessage): Record<string, string[]
 
 function list(came: string | string[] | undefined, ours: string): string {
   return came === undefined ? ours : `${came}, ${ours}`;
-}
-
-function isWorthPacking(request: IncomingMessage, { statusCode = 0, headers }: IncomingMessage): boolean {
-  return (
-    request.method !== "HEAD" &&
-    statusCode !== 204 &&
-    statusCode !== 304 &&
-    takesGzip(request) &&
-    /^application\/(problem\+)?json\b/.test(headers["content-type"] ?? "") &&
-    headers["content-encoding"] === undefined &&
-    !headers["cache-control"]?.includes("no-transform") &&
-    Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) > 1000
-  );
 }

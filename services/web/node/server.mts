@@ -13,6 +13,7 @@ const REQUEST_MS = 20_000; // the API waits 15 s for a body, and says so; this e
 const IDLE_MS = 60_000;
 const HEADER_BYTES = 16 << 10;
 const CONNECTIONS = 1_000;
+const CLIMBS = /(^|[/\\])\.\.?([/\\]|$)/;
 
 const log = (level: string, msg: string, facts: object) =>
   console.log(JSON.stringify({ time: new Date().toISOString(), level, msg, ...facts }));
@@ -73,11 +74,17 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   } else if (!isAddressed(request)) {
     const detail = "This server does not answer to the host name of the request: see ALLOWED_HOSTS.";
     problem(response, 421, "misdirected", "This host name is not served here", detail);
-  } else if (raw === "/api" || raw.startsWith("/api/")) {
+  } else if (isApi(raw) && CLIMBS.test(pathname)) {
+    refuse(response, 400, 'An address of the API has no parts such as "..".'); // it could leave the path of API_URL
+  } else if (isApi(raw)) {
     await proxy.pass(request, response, (raw.slice("/api".length) || "/") + query, "/api");
   } else {
     pages.serve(request, response, pathname, query);
   }
+}
+
+function isApi(raw: string): boolean {
+  return raw === "/api" || raw.startsWith("/api/");
 }
 
 function decoded(raw: string): string | undefined {
