@@ -25,6 +25,10 @@ type nullStore struct{ store.Client }
 func (nullStore) Sessions(context.Context) ([]store.Session, error) { return nil, nil }
 func (nullStore) Types(context.Context) ([]jobs.Type, error)        { return nil, nil }
 
+func (nullStore) UseQueues(context.Context, []string, int) (refused []string, err error) {
+	return nil, nil
+}
+
 func (nullStore) Insert(_ context.Context, subs []jobs.Submission) ([]jobs.Receipt, error) {
 	receipts := make([]jobs.Receipt, len(subs))
 	now := time.Now().UTC().Truncate(time.Microsecond)
