@@ -26,7 +26,8 @@ type answer struct {
 	bytes    int
 	routing  bool
 	unwanted int  // status that the mux wrote itself, to be answered by decline; 0: none
-	unread   bool // the body is left unread, see leaveBody
+	reading  bool // the body has been asked for
+	unread   bool // the body, or the rest of it, is left unread: see leaveBody
 }
 
 const (
@@ -105,7 +106,12 @@ func (a *answer) send(body []byte) {
 	if a.r.Method == http.MethodHead {
 		return
 	}
-	if len(body) <= smallBody || a.held.room == nil {
+	if len(body) > smallBody && a.held.room != nil {
+		// An answer to GET has its place already, or was refused. Another one tells of something that has happened, so it
+		// is sent with or without a place.
+		a.held.leave(a.r.Context(), len(body))
+	}
+	if len(body) <= smallBody && a.held.wire == 0 {
 		_, _ = a.Write(body) // an error means that the client has hung up
 		return
 	}
@@ -228,7 +234,8 @@ func (a *answer) leaveLargeBody() {
 // linger reads on, for a while and into nothing, after an answer that did not wait for the body. A connection that is
 // closed while data arrive is reset, and then many clients never see the answer.
 func (a *answer) linger() {
-	if !a.unread || a.r.ProtoMajor != 1 || len(a.r.Header["Expect"]) > 0 { // who expects 100 sends nothing now
+	silent := len(a.r.Header["Expect"]) > 0 && !a.reading // who expects 100 and did not get it sends nothing
+	if !a.unread || a.r.ProtoMajor != 1 || silent {
 		return
 	}
 	control := http.NewResponseController(a.ResponseWriter)

@@ -98,7 +98,8 @@ func receive(buf *bytes.Buffer, r *http.Request, out *answer, limit int64) *Prob
 		buf.Grow(int(length) + bytes.MinRead) // at once, so that no copies are made on the way
 	}
 	body, lost := r.Body, false
-	if length > smallBody {
+	out.reading = true
+	if out.held.paced(length) {
 		p := keepPace(&out.held, func() { _ = http.NewResponseController(out).SetReadDeadline(past) })
 		defer p.stop()
 		body = &pacedBody{body, p}

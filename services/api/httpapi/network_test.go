@@ -225,6 +225,67 @@ func TestStalledBodyGivesItsPlaceUp(t *testing.T) {
 	}
 }
 
+// Small bodies that were announced and do not come keep others out for a moment, and not until their time is over.
+func TestStalledSmallBodiesGiveTheirPlacesUp(t *testing.T) {
+	s := newSystem(t, func(o *httpapi.Options) { o.Room = httpapi.NewRoom(16 << 20) })
+	addr := s.listen(func(*http.Server) {})
+	for range 100 { // there is room for half of these
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+			"Content-Length: 60000\r\n\r\n{")
+	}
+	refused := 0
+	for end := time.Now().Add(12 * time.Second); ; { // shorter than the time for a body
+		answer := exchange(t, addr, "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+			"Content-Length: 50016\r\nConnection: close\r\n\r\n"+`{"type":"email"}`+strings.Repeat(" ", 50_000), time.Minute)
+		switch {
+		case strings.HasPrefix(answer, "HTTP/1.1 503 "):
+			refused++
+		case !strings.HasPrefix(answer, "HTTP/1.1 201 "):
+			t.Fatalf("%.300q", answer)
+		case refused > 0:
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d were refused, and no stalled body gave its place up", refused)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// Who waits for 100 and gets it sends its body. It gets its answer too, and no reset.
+func TestTooLargeBodyAfterContinueIsAnswered(t *testing.T) {
+	s := newSystem(t)
+	addr := s.listen(func(*http.Server) {})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprint(conn, "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("%q %v", line, err)
+	}
+	chunk := "100000\r\n" + strings.Repeat(" ", 1<<20) + "\r\n"
+	for range 20 {
+		if _, err := io.WriteString(conn, chunk); err != nil {
+			t.Fatal("sending:", err)
+		}
+	}
+	fmt.Fprint(conn, "0\r\n\r\n")
+	answer, err := io.ReadAll(answers)
+	if err != nil || !strings.Contains(string(answer), "HTTP/1.1 413 ") {
+		t.Errorf("%v, %.300q", err, answer)
+	}
+}
+
 // A client that sends all of its body before it looks for an answer gets the answer, and no reset.
 func TestRefusedLargeBodiesAreAnswered(t *testing.T) {
 	s := newSystem(t)

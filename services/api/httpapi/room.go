@@ -17,10 +17,11 @@ import (
 
 // Room bounds the memory that requests take together. APIs of one process share one.
 //
-// A request is charged for what its body and its answer cost, before they cost it. There are three accounts, so that
-// one kind of request cannot keep out the others:
+// A request is charged for what its body costs before it costs that, and for its answer before it is sent. There are
+// three accounts, so that one kind of request cannot keep out the others:
 //
-//   - small, for bodies up to 64 KiB: a counter. They never wait, and never behind a large one.
+//   - small, for bodies up to 64 KiB: a counter. They never wait, and never behind a large one. While more than half of
+//     it is taken, one that does not arrive within a second loses its place.
 //   - wire, for larger bodies that arrive and larger answers that leave. How long that takes is up to the client. One
 //     that moves less than 64 KiB in a second loses its place while another request waits for it.
 //   - work, for larger bodies that have arrived. How long that takes is up to us.
@@ -82,6 +83,9 @@ func (r *Room) takeSmall(n int64) bool {
 	return false
 }
 
+// crowded reports whether small bodies take more than half of their account.
+func (r *Room) crowded() bool { return r.small.Load() > r.bytes/12 }
+
 // account is a part of a Room for which requests wait.
 type account struct {
 	places  *semaphore.Weighted
@@ -116,7 +120,7 @@ type hold struct {
 // arrive makes place for a body that is about to be read.
 func (h *hold) arrive(ctx context.Context, length int64) bool {
 	if length <= smallBody {
-		return h.takeSmall(length * (1 + bodyCost))
+		return h.takeSmall(length)
 	}
 	h.wire = h.room.wire.take(ctx, length)
 	return h.wire > 0
@@ -125,7 +129,7 @@ func (h *hold) arrive(ctx context.Context, length int64) bool {
 // process makes place for what becomes of a body that has arrived. growth is how much longer its canonical form may be.
 func (h *hold) process(ctx context.Context, length, growth int64) bool {
 	if length <= smallBody && growth <= smallBody {
-		return growth == 0 || h.takeSmall(growth*bodyCost) // see arrive
+		return h.takeSmall((length + growth) * bodyCost)
 	}
 	h.work = h.room.work.take(ctx, (length+growth)*bodyCost+jobs.MaxBulk*jobCost)
 	return h.work > 0
@@ -182,9 +186,13 @@ func (h *hold) release() {
 	}
 }
 
-// wanted reports whether another request waits for what this one holds.
+// paced reports whether the arrival of a body is to be watched: see keepPace. For most small ones it is not worth it.
+func (h *hold) paced(length int64) bool { return length > smallBody || h.room.crowded() }
+
+// wanted reports whether another request waits for what this one holds, or may soon be refused for it.
 func (h *hold) wanted() bool {
-	return h.wire > 0 && h.room.wire.waiting.Load() > 0 || h.work > 0 && h.room.work.waiting.Load() > 0
+	return h.wire > 0 && h.room.wire.waiting.Load() > 0 || h.work > 0 && h.room.work.waiting.Load() > 0 ||
+		h.small > 0 && h.room.crowded()
 }
 
 // pace watches a transfer for which the request holds a place.

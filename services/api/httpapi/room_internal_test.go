@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -83,11 +86,57 @@ func TestRoom_SmallBodiesDoNotWaitForLargeOnes(t *testing.T) {
 	// They have a bound of their own.
 	many := hold{room: room}
 	n := 0
-	for ; n < 100_000 && many.arrive(over, 60_000); n++ {
+	for ; n < 100_000 && many.arrive(over, 60_000) && many.process(over, 60_000, 0); n++ {
 	}
 	if n < 1 || n > 20 {
 		t.Errorf("room for %d bodies of 60 KB", n)
 	}
+}
+
+// A body of unknown length is charged for what it turns out to be.
+func TestRoom_SmallBodiesInChunksAreCharged(t *testing.T) {
+	room := NewRoom(minRoom)
+	h := hold{room: room}
+	if !h.arrive(t.Context(), maxBodyBytes) || !h.process(t.Context(), smallBody, 0) {
+		t.Fatal("an empty room is full")
+	}
+	h.arrived()
+	if got := room.small.Load(); got < smallBody*bodyCost {
+		t.Errorf("charged for %d bytes", got)
+	}
+	h.release()
+}
+
+// An answer to POST has a place while it is sent, as one to GET has.
+func TestRoom_AnswersToPostAreCharged(t *testing.T) {
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		room := NewRoom(minRoom)
+		w := &fullWriter{ResponseRecorder: httptest.NewRecorder(), room: room}
+		a := &answer{ResponseWriter: w, r: httptest.NewRequest(method, "/jobs", nil), held: hold{room: room}}
+		a.send(bytes.Repeat([]byte("x"), 10*smallBody))
+		a.held.release()
+		if w.Body.Len() != 10*smallBody || w.free {
+			t.Errorf("%s: %d bytes were sent, without a place: %v", method, w.Body.Len(), w.free)
+		}
+		if !room.wire.places.TryAcquire(room.wire.size) {
+			t.Errorf("%s: the place was not given back", method)
+		}
+	}
+}
+
+// fullWriter notes whether all of wire was free when something was written.
+type fullWriter struct {
+	*httptest.ResponseRecorder
+	room *Room
+	free bool
+}
+
+func (w *fullWriter) Write(b []byte) (int, error) {
+	if w.room.wire.places.TryAcquire(w.room.wire.size) {
+		w.free = true
+		w.room.wire.places.Release(w.room.wire.size)
+	}
+	return w.ResponseRecorder.Write(b)
 }
 
 // A slow transfer keeps its place as long as nobody waits for it.
