@@ -54,7 +54,8 @@ func TestLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 func TestDeadLinksAreFound(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"a.md": "# A `b`: c, and \"d\"\n## Twice\n## [Twice](sub)\n<a id=\"here\"></a>\n```\n# not a heading\n[x](nowhere)\n```\n" +
+		"a.md": "# A `b`: c, and \"d\"\n## Twice\n## [Twice](sub)\n<a id=\"here\"></a>\n" +
+			"```\n# not a heading\n[x](nowhere)\n```\n" +
 			"[ok](#a-b-c-and-d) [ok](#twice-1) [ok](#here) [ok](sub/b.md#b) [ok](sub) [ok](https://example.com/x) " +
 			"![ok](sub/b.md) `[code](nowhere)`\n" +
 			"[1](nowhere.md) [2](#twice-2) [3](sub/b.md#a) [4](#not-a-heading) [![5](gone.png)](sub)",
