@@ -9,7 +9,10 @@ import (
 	"testing"
 )
 
-const observability = "../../deploy/observability/"
+const (
+	observability = "../../deploy/observability/"
+	compose       = "../../docker-compose.yml"
+)
 
 // Prometheus itself checks its settings, and what each alert fires on.
 func TestAlerts(t *testing.T) {
@@ -21,6 +24,35 @@ func TestAlerts(t *testing.T) {
 		if err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
+	}
+}
+
+// Prometheus calls the api of docker-compose.yml by a name that it answers to. By its address it would get 421.
+func TestApiAnswersToPrometheus(t *testing.T) {
+	t.Parallel()
+	allowed := regexp.MustCompile(`(?s)\n  api:\n.*?ALLOWED_HOSTS: ([^$\n]+)`).FindStringSubmatch(text(t, compose))
+	job := regexp.MustCompile(`(?s)job_name: windlass-api\n(.*?)(\n  (- |#)|$)`).FindStringSubmatch(
+		text(t, observability+"prometheus.yml"))
+	if allowed == nil || job == nil {
+		t.Fatalf("%s lacks the names of the api (%v), or Prometheus the api (%v)", compose, allowed, job)
+	}
+	targets := regexp.MustCompile(`targets: \["([^"]+)"\]`).FindStringSubmatch(job[1])
+	if targets == nil || strings.Contains(job[1], "dns_sd_configs") {
+		t.Fatalf("the api is not called by its name:\n%s", job[1])
+	}
+	d := deployProgram(t, "api", "ALLOWED_HOSTS="+allowed[1])
+	request, err := http.NewRequest("GET", d.base+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = targets[1]
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("GET /metrics of %s: %s", targets[1], answer.Status)
 	}
 }
 
