@@ -59,6 +59,15 @@ type rebuild struct {
 	epoch string
 	soon  bool // the heads are pushed; now what is due soon
 	after store.Place
+	end   bool    // the walk over the heads has come to its end
+	full  []ahead // queues of the last page of which more is due soon
+}
+
+// ahead is how far a queue has been read for what is due soon.
+type ahead struct {
+	queue string
+	after *jobs.Hint
+	room  int // for so many hints
 }
 
 // deepQueue is how far a queue has been read. A Queue holds a bounded number of ids of each type, so each type is
@@ -224,33 +233,16 @@ func (m *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
 		*r = rebuild{epoch: depths.Epoch}
 		f.again()
 	}
-	for begun := time.Now(); ; {
+	for begun := time.Now(); len(r.full) > 0 || !r.end || !r.soon; {
 		if time.Since(begun) > choreTimeout/2 {
 			return nil // the next round goes on
 		}
-		want := store.Heads{After: r.after, Pairs: headPlaces, Each: rebuildEach, Limit: feedPage}
-		if r.soon {
-			want.Ahead, want.Later, want.Each = rebuildAhead, true, headEach
-		}
-		page, err := m.opts.Store.Heads(ctx, want)
-		if err != nil {
+		switch err := m.rebuildStep(ctx, r, depths.Cap); {
+		case errors.Is(err, errQueue):
+			return m.queueFailed(ctx, err)
+		case err != nil:
 			return err
 		}
-		if _, err := m.pushAll(ctx, page.Hints); err != nil {
-			return m.queueFailed(ctx, err)
-		}
-		if r.soon {
-			if err := m.fillAhead(ctx, page.Hints, depths.Cap); err != nil {
-				return err
-			}
-		}
-		if r.after = page.Next; r.after != (store.Place{}) {
-			continue
-		}
-		if r.soon {
-			break
-		}
-		r.soon = true
 	}
 	known := f.epoch != ""
 	f.epoch, f.rebuild = depths.Epoch, rebuild{}
@@ -260,26 +252,43 @@ func (m *Maintenance) rebuild(ctx context.Context, depths queue.Depths) error {
 	return nil
 }
 
-// fillAhead pushes more of what is due soon, for the queues of which a page has as many hints as it may have.
-func (m *Maintenance) fillAhead(ctx context.Context, hints []jobs.Hint, most int) error {
-	var full feeder
-	full.reset()
-	full.note(hints, headEach)
-	for name := range full.deep {
-		want := store.Due{Queue: name, Ahead: rebuildAhead, Limit: feedPage}
-		for room := most; room > 0; room -= feedPage {
-			page, err := m.opts.Store.Due(ctx, want)
-			if err != nil {
-				return err
-			}
-			if _, err := m.pushAll(ctx, page.Hints); err != nil {
-				return m.queueFailed(ctx, err)
-			}
-			if want.After = page.Next; want.After == nil {
-				break
-			}
+// rebuildStep reads one page and pushes it. After an error the next step reads the same page again. most is how many
+// ids of a type the Queue takes.
+func (m *Maintenance) rebuildStep(ctx context.Context, r *rebuild, most int) error {
+	if len(r.full) > 0 {
+		q := &r.full[0]
+		p, err := m.readDue(ctx, store.Due{Queue: q.queue, After: q.after, Ahead: rebuildAhead, Limit: feedPage})
+		if err != nil {
+			return err
+		}
+		if q.after, q.room = p.Next, q.room-feedPage; q.after == nil || q.room <= 0 {
+			r.full = r.full[1:]
+		}
+		return nil
+	}
+	if r.end {
+		r.soon, r.end = true, false
+	}
+	want := store.Heads{After: r.after, Pairs: headPlaces, Each: rebuildEach, Limit: feedPage}
+	if r.soon {
+		want.Ahead, want.Later, want.Each = rebuildAhead, true, headEach
+	}
+	page, err := m.opts.Store.Heads(ctx, want)
+	if err != nil {
+		return err
+	}
+	if _, err := m.pushAll(ctx, page.Hints); err != nil {
+		return fmt.Errorf("%w: %w", errQueue, err)
+	}
+	if r.soon {
+		var full feeder
+		full.reset()
+		full.note(page.Hints, headEach)
+		for name := range full.deep {
+			r.full = append(r.full, ahead{queue: name, room: most})
 		}
 	}
+	r.after, r.end = page.Next, page.Next == store.Place{}
 	return nil
 }
 

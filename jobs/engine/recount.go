@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -59,11 +60,15 @@ func (m *Maintenance) recount(ctx context.Context) error {
 	}
 	for end := time.Now().Add(recountRound); time.Now().Before(end); {
 		next, err := counter.Recount(ctx, c.at)
-		if err != nil {
+		if err != nil && time.Since(c.begun) <= recountMost {
 			return err // the next round goes on from here
 		}
 		c.at = next
 		switch {
+		case err != nil: // of one that fails again and again: nothing would ever be pruned
+			_, again := m.opts.Store.Lead(ctx, recountRole, c.holder, recountAgain)
+			c.holder = ""
+			return errors.Join(err, again)
 		case next.State == store.RecountDone:
 			for _, k := range next.Recounted {
 				m.log.Warn("a kept number was wrong and is right now: rows were changed by hand", "state", k.State,

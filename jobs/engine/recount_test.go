@@ -2,7 +2,9 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -92,6 +94,120 @@ func TestRecountsRowsDeletedByHand(t *testing.T) {
 	completed(1)
 	prune()
 	completed(0)
+}
+
+// unreadable is a Store whose recount never comes to its end, because each page takes longer than the Store allows.
+type unreadable struct{ store.Store }
+
+func (unreadable) Recount(_ context.Context, r store.Recount) (store.Recount, error) {
+	return r, jobs.ErrUnavailable
+}
+
+// A recount that fails again and again is given up: nothing is pruned while it goes on.
+func TestFailingRecountDoesNotKeepPruningWaiting(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	q := memory.New(memory.Options{})
+	defer q.Close()
+	m, err := NewMaintenance(MaintenanceOptions{
+		Store: unreadable{s}, Queue: q, Log: slog.New(slog.DiscardHandler), RetentionCompleted: time.Nanosecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	completeJobs(t, s, 1)
+	recount := func() {
+		t.Helper()
+		if err := m.recount(t.Context()); !errors.Is(err, jobs.ErrUnavailable) {
+			t.Fatalf("the recount does not fail: %v", err)
+		}
+	}
+	recount()
+	if m.recounting.holder == "" {
+		t.Fatal("given up at the first error")
+	}
+	m.recounting.begun = m.recounting.begun.Add(-recountMost - time.Second)
+	recount()
+	if err := m.prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats.Completed != 0 {
+		t.Errorf("%d completed jobs are kept, error %v", stats.Completed, err)
+	}
+}
+
+// interrupted is a Store that reads so slowly that a round of the feeder ends after a few pages.
+type interrupted struct {
+	store.Store
+	left int // pages of this round
+}
+
+func (s *interrupted) page() error {
+	if s.left--; s.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (s *interrupted) Heads(ctx context.Context, h store.Heads) (store.HeadsPage, error) {
+	if err := s.page(); err != nil {
+		return store.HeadsPage{}, err
+	}
+	return s.Store.Heads(ctx, h)
+}
+
+func (s *interrupted) Due(ctx context.Context, d store.Due) (store.DuePage, error) {
+	if err := s.page(); err != nil {
+		return store.DuePage{}, err
+	}
+	return s.Store.Due(ctx, d)
+}
+
+// A rebuild goes on where the round before ended, also in the middle of a queue of which much is due soon.
+func TestSlowRebuildComesToAnEnd(t *testing.T) {
+	const pages, round = 5, 2
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var subs []jobs.Submission
+	for range pages * feedPage / 1000 {
+		var sub jobs.Submission
+		for range 1000 {
+			sub.Jobs = append(sub.Jobs, jobs.New{ID: newID(), Type: "email", Queue: "soon", Payload: []byte(`{}`),
+				MaxAttempts: 5, Timeout: time.Minute, Delay: rebuildAhead / 2})
+		}
+		subs = append(subs, sub)
+	}
+	if _, err := s.Insert(t.Context(), subs); err != nil {
+		t.Fatal(err)
+	}
+	q := memory.New(memory.Options{})
+	defer q.Close()
+	slow := &interrupted{Store: s}
+	m, err := NewMaintenance(MaintenanceOptions{Store: slow, Queue: q, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.feeder.reset()
+	for rounds := 1; m.feeder.epoch == ""; rounds++ {
+		if rounds > 2*pages {
+			t.Fatalf("the rebuild goes on after %d rounds of %d pages", rounds-1, round)
+		}
+		slow.left = round
+		if err := m.feed(t.Context()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	d, err := q.Depths(t.Context(), []string{"soon"})
+	if err != nil || d.Queues["soon"].Later != pages*feedPage {
+		t.Errorf("the Queue knows %d jobs that are due later, want %d, error %v", d.Queues["soon"].Later,
+			pages*feedPage, err)
+	}
 }
 
 // completeJobs completes n jobs in a Store.
