@@ -12,8 +12,7 @@ import (
 var _ store.Recounter = (*Store)(nil)
 
 // recountPlace is how far a recount is. There is one writer, so a transaction of its own is a moment that parts all
-// others: what was completed before has an earlier time. Where the clock is found behind that, it was set back, and the
-// recount is disturbed.
+// others: what was completed before has an earlier time, unless the clock was set back. Then the recount is disturbed.
 type recountPlace struct {
 	until   int64
 	kept    int64
@@ -29,18 +28,28 @@ const keptCompleted = `SELECT completed, ever_completed - completed FROM totals`
 func (s *Store) Recount(ctx context.Context, r store.Recount) (store.Recount, error) {
 	place, going := r.Place.(recountPlace)
 	if !going {
+		setBack := false
 		err := s.change(ctx, "begin a recount", func(tx *tx) error {
+			// Time stands still until the clock is where it was, or it was set back before this process began.
+			setBack = s.wall().UnixMicro() < tx.now
+			if !setBack {
+				_, err := first(tx.query, []any{&setBack}, `SELECT EXISTS (SELECT 1 FROM completed_counts WHERE since > ?1)`, tx.now)
+				if err != nil {
+					return err
+				}
+			}
 			place = recountPlace{until: tx.now}
 			_, err := first(tx.query, []any{&place.kept, &place.gone}, keptCompleted)
 			return err
 		})
-		if err == nil {
-			r.Place = place
+		switch {
+		case err != nil:
+			return r, err
+		case setBack:
+			r.State = store.RecountDisturbed
+			return r, nil
 		}
-		return r, err
-	}
-	if s.now() < place.until {
-		r.State = store.RecountDisturbed
+		r.Place = place
 		return r, nil
 	}
 	if !place.atEnd {

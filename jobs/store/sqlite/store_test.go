@@ -282,3 +282,60 @@ func TestClaimGoesByPrimaryKey(t *testing.T) {
 		t.Errorf("plan: %q, want %q first", plan, want)
 	}
 }
+
+// A recount tells what was completed before by its time. After the clock was set back it cannot.
+func TestRecountAfterTheClockWasSetBack(t *testing.T) {
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	options := Options{Dir: t.TempDir(), Now: func() time.Time { return at }}
+	s, err := Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	complete(t, s, 3)
+	at = at.Add(-time.Hour)
+	for _, when := range []string{"in the same process", "after a restart"} {
+		var r store.Recount
+		for r.Limit = 10; r.State != store.RecountDone && r.State != store.RecountDisturbed; {
+			if r, err = s.Recount(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stats, err := s.Stats(t.Context()); err != nil || stats.Completed != 3 || len(r.Recounted) > 0 {
+			t.Errorf("%s: %d completed (%v), want 3; recounted %+v", when, stats.Completed, err, r.Recounted)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, options)
+	}
+}
+
+// complete submits jobs and completes them.
+func complete(t *testing.T, s *Store, n int) {
+	t.Helper()
+	session, kinds := "01900000-0000-7000-8000-000000000001", []string{}
+	receipts, err := s.Insert(t.Context(), newJobs(t, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, r := range receipts {
+		for _, j := range r.Jobs {
+			ids, kinds = append(ids, j.ID), append(kinds, j.Type)
+		}
+	}
+	if err := s.Register(t.Context(), store.Session{ID: session, Types: kinds}, nil, 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := s.Claim(t.Context(), store.Claim{Session: session, Types: kinds, IDs: ids})
+	if err != nil || len(claimed.Jobs) != n {
+		t.Fatalf("claimed %d: %v", len(claimed.Jobs), err)
+	}
+	var outcomes []store.Outcome
+	for _, j := range claimed.Jobs {
+		outcomes = append(outcomes, store.Outcome{ID: j.ID, Fence: j.Fence, Session: session, Verb: store.VerbComplete})
+	}
+	if _, err := s.Settle(t.Context(), outcomes); err != nil {
+		t.Fatal(err)
+	}
+}
