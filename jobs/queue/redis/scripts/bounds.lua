@@ -1,4 +1,4 @@
--- What push, promote and depths share besides: how much is kept, and how Pops are woken.
+-- What push, promote and depths share besides: how much is kept, what is noted of a new set, and how Pops are woken.
 --
 -- Each set keeps at most cap ids. So that many sets together stay within bounds as well, the large ones share ten caps,
 -- and the others two.
@@ -35,6 +35,12 @@ local function most(key, there, n, cap)
   end
   -- What is too much goes bit by bit: Redis does nothing else meanwhile.
   return math.min(cap, math.max(there + n >= LARGE and large or small, there - LARGE))
+end
+
+-- began notes that a set has its first ids.
+local function began(queue, name)
+  local index = string.byte(name) == 114 and 'ready' or 'suspects'
+  call('ZADD', prefix .. index, 0, string.sub(name, 2) .. ':' .. queue)
 end
 
 -- rouse notes that n ids of a queue and type became ready, for the groups of Pops that wait for such. The hash waiters

@@ -40,6 +40,7 @@ local function whole(queue, name, most)
   end
   if #ids > most then
     ids[#ids] = nil
+    passed = true
   else
     ended(queue, name)
   end
@@ -221,14 +222,6 @@ local function take(queue)
   elseif #names > 1 then
     merge(queue, call('ZRANGE', index, 0, PAGE - 1, 'WITHSCORES'))
   end
-end
-
-local function shuffled(list)
-  for i = #list, 2, -1 do
-    local j = math.random(i)
-    list[i], list[j] = list[j], list[i]
-  end
-  return list
 end
 
 -- any takes from all queues in random order.

@@ -17,12 +17,6 @@ local function set_of(queue, name)
   return prefix .. kind .. queue .. ':' .. string.sub(name, 2)
 end
 
--- began notes that a set has its first ids.
-local function began(queue, name)
-  local index = string.byte(name) == 114 and 'ready' or 'suspects'
-  call('ZADD', prefix .. index, 0, string.sub(name, 2) .. ':' .. queue)
-end
-
 -- ended notes that a set is empty.
 local function ended(queue, name)
   local index = string.byte(name) == 114 and 'ready' or 'suspects'
