@@ -15,6 +15,7 @@ type handlerOptions struct {
 	base    string
 	hosts   []string
 	origins []string
+	memory  int64
 }
 
 // BasePath is where the handler is mounted: "/windlass" for mux.Handle("/windlass/", …). Links, Location headers and
@@ -32,6 +33,11 @@ func TrustedOrigins(origins ...string) HandlerOption {
 	return func(o *handlerOptions) { o.origins = origins }
 }
 
+// RequestMemory is how many bytes of memory the bodies and answers of requests to the handler may take together, 16 MiB
+// at least. Large requests wait for it, and are answered 503 where it does not become free in time. The default is three
+// fifths of GOMEMLIMIT, or 256 MiB for a program that has none; handlers with the default share it.
+func RequestMemory(bytes int64) HandlerOption { return func(o *handlerOptions) { o.memory = bytes } }
+
 // Handler serves Windlass beneath BasePath: the pages, the API at /api/, and /metrics, /livez and /readyz. It has no
 // log-in: mount it behind that of your program.
 //
@@ -41,10 +47,15 @@ func (a *App) Handler(options ...HandlerOption) http.Handler {
 	for _, option := range options {
 		option(&o)
 	}
+	var room *httpapi.Room // nil is the one that is shared
+	if o.memory != 0 {
+		room = httpapi.NewRoom(o.memory)
+	}
 	pages := must(web.Pages(o.base))
 	api := must(httpapi.New(httpapi.Options{
 		Client: a.client, Ping: a.Ready, Draining: a.process.Draining, Log: a.opts.Log, BasePath: o.base + "/api",
 		MaxPayloadBytes: a.opts.MaxPayloadBytes, AllowedHosts: o.hosts, TrustedOrigins: o.origins,
+		Room: room,
 	}))
 	mux := http.NewServeMux()
 	mux.Handle(o.base+"/api/", api)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +82,24 @@ func TestMistakesOfTheProgramPanicWhereTheyAreMade(t *testing.T) {
 			}()
 			mistake()
 		}()
+	}
+}
+
+// A program with little memory says how much of it requests may take. The largest body follows from that.
+func TestRequestMemoryOfTheHandler(t *testing.T) {
+	app := newApp(t)
+	body := `{"jobs":[{"type":"greet","payload":{"name":"Ada"}}` + strings.Repeat(" ", 4<<20) + `]}`
+	for want, options := range map[int][]windlass.HandlerOption{
+		http.StatusUnprocessableEntity:   nil, // nobody handles the type
+		http.StatusRequestEntityTooLarge: {windlass.RequestMemory(16 << 20)},
+	} {
+		r := httptest.NewRequest("POST", "/api/jobs/bulk", strings.NewReader(body))
+		r.Host = "localhost"
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if app.Handler(options...).ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, want)
+		}
 	}
 }
 
