@@ -34,8 +34,8 @@ func TrustedOrigins(origins ...string) HandlerOption {
 }
 
 // RequestMemory is how many bytes of memory the bodies and answers of requests to the handler may take together, 16 MiB
-// at least. Large requests wait for it, and are answered 503 where it does not become free in time. The default is three
-// fifths of GOMEMLIMIT, or 256 MiB for a program that has none; handlers with the default share it.
+// at least. Large requests wait for it, and are answered 503 where it does not become free in time. The default is
+// three fifths of GOMEMLIMIT, or 256 MiB for a program that has none; handlers with the default share it.
 func RequestMemory(bytes int64) HandlerOption { return func(o *handlerOptions) { o.memory = bytes } }
 
 // Handler serves Windlass beneath BasePath: the pages, the API at /api/, and /metrics, /livez and /readyz. It has no

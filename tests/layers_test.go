@@ -30,6 +30,7 @@ type layer struct {
 // package needs a decision.
 var layers = []layer{
 	// The library: nouns, contracts, verbs, and one folder for each technology.
+	{folder: "internal/accept", pure: true},
 	{folder: "internal/canonjson", pure: true},
 	{folder: "internal/connstring", pure: true},
 	{folder: "internal/lifecycle"},
@@ -77,7 +78,7 @@ var layers = []layer{
 	{folder: "services/internal/process", third: []string{tint, term},
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus, sync},
-		ours: append([]string{"internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
+		ours: append([]string{"internal/accept", "internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
 	{
 		folder: "services/migratecmd",
 		ours:   []string{"jobs", "jobs/store", "jobs/store/postgres", "services/internal/settings"},
@@ -94,7 +95,7 @@ var layers = []layer{
 	{folder: "services/api", ours: []string{"services/api/apicmd"}},
 	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},
 	{folder: "services/embedded", ours: []string{"services/embedded/embeddedcmd"}},
-	{folder: "services/web"},
+	{folder: "services/web", ours: []string{"internal/accept"}},
 	{folder: "services/web/cmd/pack"},
 
 	// The command line: one binary.

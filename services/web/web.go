@@ -22,6 +22,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/windlass-jobs/windlass/internal/accept"
 )
 
 // headersJSON is the list of headers, which the Node server of the web service reads too. "every" is for all answers,
@@ -289,7 +291,7 @@ func (a *asset) send(w http.ResponseWriter, r *http.Request, status int) {
 	body, tag := a.body, a.tag
 	if a.zipped != nil {
 		h.Add("Vary", "Accept-Encoding")
-		if takesGzip(r.Header.Values("Accept-Encoding")) {
+		if accept.Gzip(r.Header["Accept-Encoding"]) {
 			h.Set("Content-Encoding", "gzip")
 			body, tag = a.zipped, tag+"-gz"
 		}
@@ -309,17 +311,4 @@ func (a *asset) send(w http.ResponseWriter, r *http.Request, status int) {
 		r.Header.Del("Range") // parts of a packed file are of no use to anybody
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
-}
-
-// takesGzip reports whether Accept-Encoding names gzip and does not rule it out.
-func takesGzip(accept []string) bool {
-	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
-		coding, weight, _ := strings.Cut(part, ";")
-		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			continue
-		}
-		weight = strings.ReplaceAll(weight, " ", "")
-		return !strings.HasPrefix(weight, "q=0") || strings.Trim(weight, "q=0.") != ""
-	}
-	return false
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/windlass-jobs/windlass/internal/accept"
 )
 
 // answer is the ResponseWriter of a request. It notes what is written, and holds back what the mux answers itself to
@@ -158,7 +160,7 @@ func (a *answer) represent(body *[]byte) bool {
 		a.begin(http.StatusNotModified)
 		return false
 	}
-	if len(*body) >= zippedFrom && takesGzip(a.r.Header["Accept-Encoding"]) {
+	if len(*body) >= zippedFrom && accept.Gzip(a.r.Header["Accept-Encoding"]) {
 		h.Set("Content-Encoding", "gzip")
 		*body = zip(*body)
 	}
@@ -175,27 +177,6 @@ func names(header []string, tag string) bool {
 		}
 	}
 	return false
-}
-
-// takesGzip reports whether an Accept-Encoding header allows gzip and does not prefer the plain form.
-func takesGzip(header []string) bool {
-	weights := map[string]float64{}
-	for part := range strings.SplitSeq(strings.ToLower(strings.Join(header, ",")), ",") {
-		coding, parameter, _ := strings.Cut(part, ";")
-		weight := 1.0
-		if q, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q="); ok {
-			var err error
-			if weight, err = strconv.ParseFloat(strings.TrimSpace(q), 64); err != nil {
-				weight = 0
-			}
-		}
-		weights[strings.TrimSpace(coding)] = weight
-	}
-	gzip, named := weights["gzip"]
-	if !named {
-		gzip = weights["*"]
-	}
-	return gzip > 0 && gzip >= weights["identity"]
 }
 
 var zippers = sync.Pool{New: func() any {

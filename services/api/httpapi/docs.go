@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/internal/accept"
 )
 
 // The documentation page is RapiDoc (MIT, see docs/rapidoc.LICENSE.txt). It is embedded, compressed, so that the page
@@ -55,7 +57,7 @@ func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) erro
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // the path names the version
 		h.Set("Vary", "Accept-Encoding")
 		body := rapidoc
-		if takesGzip(r.Header["Accept-Encoding"]) {
+		if accept.Gzip(r.Header["Accept-Encoding"]) {
 			h.Set("Content-Encoding", "gzip")
 		} else {
 			body = rapidocPlain()
