@@ -24,16 +24,22 @@ func (c *checker) dead() {
 			ids = append(ids, r.ID)
 		}
 	}
+	newest := newestDead(ids)
 	slices.Sort(ids)
 	listed := slices.Sorted(slices.Values(c.DeadAPI))
 	if !slices.Equal(ids, listed) {
 		c.violation("%d jobs are dead, but the dead-letter queue lists %d%s", len(ids), len(listed), difference(ids, listed))
 	}
-	newest := ids[max(0, len(ids)-mirrored):] // ordered by id, like the list
 	held := slices.Sorted(slices.Values(c.DeadList))
 	if !slices.Equal(newest, held) {
 		c.violation("%d jobs are dead, but the queue mirrors %d%s", len(ids), len(held), difference(newest, held))
 	}
+}
+
+// newestDead returns the dead jobs that the mirror has: the newest by id, like the list. It returns them in order.
+func newestDead(ids []string) []string {
+	sorted := slices.Sorted(slices.Values(ids))
+	return sorted[max(0, len(sorted)-mirrored):]
 }
 
 // difference names one id that is in one list only.

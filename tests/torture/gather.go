@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,7 +31,7 @@ func (w *world) gather(e *Evidence, c *client, idle map[string]int) error {
 		return err
 	}
 	e.DeadAPI = w.deadByAPI(ctx, c)
-	e.DeadList = w.deadByMirror(ctx, len(e.DeadAPI))
+	e.DeadList = w.deadByMirror(ctx, newestDead(e.DeadAPI))
 	e.Metrics = w.metrics(ctx, c, int64(len(e.Rows)))
 	e.Leaks = append(e.Leaks, w.leaks(ctx)...)
 	for _, p := range w.all() {
@@ -97,15 +98,16 @@ func (w *world) deadByAPI(ctx context.Context, c *client) (ids []string) {
 }
 
 // deadByMirror reads the Queue's mirror of the dead jobs. It waits for the first run of the maintenance that was just
-// started.
-func (w *world) deadByMirror(ctx context.Context, dead int) (ids []string) {
+// started: a full mirror may be one of before. want is in order.
+func (w *world) deadByMirror(ctx context.Context, want []string) (ids []string) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		_ = w.redisDo(ctx, func(c *redis.Client) (err error) {
 			ids, err = c.ZRange(ctx, "{windlass}:dead", 0, -1).Result()
 			return err
 		})
-		if len(ids) == min(dead, mirrored) || time.Now().After(deadline) {
+		slices.Sort(ids)
+		if slices.Equal(ids, want) || time.Now().After(deadline) {
 			return ids
 		}
 		time.Sleep(200 * time.Millisecond)
