@@ -147,6 +147,10 @@ func TestAbandonedWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "a token for the next", func() bool { return q.blocked() == 0 && len(q.tokens()) == 1 })
+		until(t, "an expiry of that token", func() bool {
+			keys := q.raw.Keys(t.Context(), q.key("tokens:*")).Val()
+			return len(keys) == 1 && q.raw.TTL(t.Context(), keys[0]).Val() > 0
+		})
 		if got, err := q.Pop(t.Context(), queue.Pop{N: 9}); err != nil || len(got) != 1 {
 			t.Fatalf("%d ids, %v", len(got), err)
 		}

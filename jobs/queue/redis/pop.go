@@ -177,6 +177,10 @@ func (q *Queue) giveBack(t token) {
 	if t.list == "" {
 		return
 	}
-	// If this fails, the others find the id at the end of their slice.
-	_ = q.client.LPush(q.ended, t.list, t.text).Err()
+	// If this fails, the others find the id at the end of their slice. The list may be a new one, for which nobody comes.
+	_, _ = q.client.Pipelined(q.ended, func(p goredis.Pipeliner) error {
+		p.LPush(q.ended, t.list, t.text)
+		p.Expire(q.ended, t.list, remembered)
+		return nil
+	})
 }
