@@ -49,5 +49,5 @@ test("the toast of the first act is shown, although its code is fetched only the
   await system.until(dead, "dead");
   await page.goto(`/jobs/${dead}`);
   await page.getByRole("button", { name: /^Retry/ }).click();
-  await expect(page.getByText(/Job …\w+ runs again/)).toBeVisible();
+  await expect(page.getByText(/Job …\w+ is retried/)).toBeVisible();
 });

@@ -27,7 +27,7 @@ test("HTML in a payload and in an error stays text", async ({ page, system }) =>
     expect(await page.evaluate(() => "hacked" in window)).toBe(false);
   }
   await page.goto(`/jobs/${id}`);
-  await expect(page.getByLabel("Payload as JSON")).toContainText("</script><b>key");
+  await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText("</script><b>key");
   await expect(page.getByLabel("Stack", { exact: true })).toContainText(`at ${EVIL}`);
 });
 

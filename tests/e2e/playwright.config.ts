@@ -23,8 +23,8 @@ export default defineConfig<{ build: Build }>({
   testMatch: "*.spec.ts",
   outputDir: "../../bin/e2e/results",
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 180_000,
+  expect: { timeout: 45_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: [["list"]],
   use: {

@@ -44,11 +44,11 @@ export function Clamp({ text, lines = 2, className }: { text: string; lines?: 1 
         <button
           type="button"
           aria-expanded={open}
-          aria-label={open ? "Show less of this text" : "Show the whole text"}
           onClick={() => setOpen(!open)}
           className="relative z-10 -my-1 inline-flex h-6 min-w-6 shrink-0 items-center rounded px-1 font-sans text-xs text-ink-soft underline decoration-line-strong underline-offset-4 hover:text-ink"
         >
           {open ? "less" : "more"}
+          <span className="sr-only"> of this text</span>
         </button>
       )}
     </span>
