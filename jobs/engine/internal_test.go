@@ -493,3 +493,40 @@ func TestBatcherParallel(t *testing.T) {
 		b.wait()
 	})
 }
+
+// crowded is a Store with so many queues that a round ends before they are all tidied.
+type crowded struct {
+	store.Store
+	left, at int // pages of this round, and the page that is next
+	ended    int // how often the last page was read
+}
+
+func (s *crowded) TidyQueues(_ context.Context, t store.TidyQueues) (store.TidiedQueues, error) {
+	const pages = 5
+	if s.left--; s.left < 0 {
+		return store.TidiedQueues{}, context.DeadlineExceeded
+	}
+	if t.After == (store.Place{}) {
+		s.at = 0
+	}
+	if s.at++; s.at == pages {
+		s.ended++
+		return store.TidiedQueues{}, nil
+	}
+	return store.TidiedQueues{Next: store.Place{Queue: "more"}}, nil
+}
+
+// The names of very many queues are tidied in several rounds: unused ones are forgotten at the end.
+func TestTidyingQueuesComesToAnEnd(t *testing.T) {
+	s := &crowded{}
+	m := &Maintenance{opts: MaintenanceOptions{Store: s}, log: slog.New(slog.DiscardHandler)}
+	for range 10 {
+		s.left = 2
+		if err := m.tidyQueues(t.Context()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	if s.ended < 2 {
+		t.Errorf("the last page was read %d times in 10 rounds of 2 of 5 pages", s.ended)
+	}
+}

@@ -45,8 +45,9 @@ type Maintenance struct {
 	notify  *notifier
 	guard   guard
 	feeder  feeder
-	pruned  string // where pruning goes on
-	crowded bool   // another installation uses the Queue; see register
+	pruned  string      // where pruning goes on
+	tidied  store.Place // where the walk over the names of queues goes on
+	crowded bool        // another installation uses the Queue; see register
 	failing failingChores
 
 	recounting recounting

@@ -165,18 +165,19 @@ func parseRank(text string) (q store.QueueStats, ok bool) {
 	return store.QueueStats{Name: parts[2], Due: due, Processing: processing}, err == nil && err2 == nil
 }
 
-// tidyQueues brings the names of queues up to date.
+// tidyQueues brings the names of queues up to date. Where the time of one round is not enough, the next one goes on.
 func (m *Maintenance) tidyQueues(ctx context.Context) error {
-	t := store.TidyQueues{Unused: queueUnused, Limit: queuesTidied}
 	for {
-		done, err := m.opts.Store.TidyQueues(ctx, t)
+		done, err := m.opts.Store.TidyQueues(ctx, store.TidyQueues{
+			After: m.tidied, Unused: queueUnused, Limit: queuesTidied,
+		})
 		if err != nil {
 			return err
 		}
 		if done.Removed > 0 {
 			m.log.Info("unused queues forgotten", "queues", done.Removed)
 		}
-		if t.After = done.Next; t.After == (store.Place{}) {
+		if m.tidied = done.Next; m.tidied == (store.Place{}) {
 			return nil
 		}
 	}
