@@ -39,11 +39,13 @@ const (
 		FROM windlass.completed_counts t`
 
 	recountPage = `WITH w AS MATERIALIZED (
-			SELECT j.id, (j.status = 'completed' AND j.finished_at < $2::timestamptz) IS TRUE AS completed
+			SELECT j.id, (j.status = 'completed' AND j.finished_at < $2::timestamptz) IS TRUE AS completed,
+				(j.status = 'completed' AND j.finished_at > now() + interval '1 second') IS TRUE AS ahead
 			FROM windlass.jobs j WHERE j.id > $1::uuid ORDER BY j.id LIMIT $3::int
 		)
 		SELECT (SELECT count(*) FROM w WHERE w.completed), (
-			SELECT w.id FROM w WHERE (SELECT count(*) FROM w) = $3::int ORDER BY w.id DESC LIMIT 1)`
+			SELECT w.id FROM w WHERE (SELECT count(*) FROM w) = $3::int ORDER BY w.id DESC LIMIT 1),
+			EXISTS (SELECT FROM w WHERE w.ahead)`
 
 	// recountEnd adds what is missing, unless something has changed. It needs repairLock, so that nobody else adds the
 	// same.
@@ -83,10 +85,15 @@ func (s *Store) Recount(ctx context.Context, r store.Recount) (store.Recount, er
 	case !place.endOfTheJobs:
 		var counted int64
 		var last pgtype.UUID
+		var ahead bool
 		err := s.maintenance.read(ctx, "recount", statement{recountPage,
-			[]any{place.after, place.until, int32(max(r.Limit, 1))}, one(&counted, &last)})
-		if err != nil {
+			[]any{place.after, place.until, int32(max(r.Limit, 1))}, one(&counted, &last, &ahead)})
+		switch {
+		case err != nil:
 			return r, err
+		case ahead: // the clock was set back, or was ahead where it was imported from
+			r.State = store.RecountDisturbed
+			return r, nil
 		}
 		place.counted += counted
 		place.after, place.endOfTheJobs = last, !last.Valid

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/windlass-jobs/windlass/jobs"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -53,19 +54,26 @@ func (s *Store) Recount(ctx context.Context, r store.Recount) (store.Recount, er
 		return r, nil
 	}
 	if !place.atEnd {
-		seen := 0
+		seen, ahead := 0, false
 		err := s.view(ctx, "recount", func(q query) error {
 			return each(q, func(row *sql.Rows) (bool, error) {
 				var completed int64
+				var late bool
 				seen++
-				err := row.Scan(&place.after, &completed)
+				err := row.Scan(&place.after, &completed, &late)
 				place.counted += completed
+				ahead = ahead || late
 				return true, err
-			}, `SELECT id, status = 'completed' AND finished_at < ?2 FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?3`,
-				place.after, place.until, max(r.Limit, 1))
+			}, `SELECT id, status = 'completed' AND finished_at < ?2, status = 'completed' AND finished_at > ?4
+				FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?3`,
+				place.after, place.until, max(r.Limit, 1), s.now()+time.Second.Microseconds())
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return r, err
+		case ahead: // it was imported from a computer whose clock is ahead
+			r.State = store.RecountDisturbed
+			return r, nil
 		}
 		place.atEnd = seen < max(r.Limit, 1)
 		r.Place = place

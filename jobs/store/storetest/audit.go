@@ -25,6 +25,7 @@ var auditing = area{name: "Audit", cases: []behaviour{
 	{"ConcurrentRepairsAddOnce", auditTwice},
 	{"RecountInStepsFindsWhatWasDeletedByHand", recountDeleted},
 	{"RecountBesideSettlesIsExactOrDisturbed", recountRace},
+	{"RecountOfJobsFromAFastClockIsDisturbed", recountFastClock},
 }}
 
 // audit counts, and checks what must hold of any Store: each row is in one state.
@@ -320,6 +321,22 @@ func recountDeleted(f *fixture) {
 	is(f, "completed", s.Completed, 13)
 	is(f, "ever completed", s.Ended.Completed, 15)
 	is(f, "recounted in sum", s.Recounted, 2)
+}
+
+// recountFastClock has jobs that were completed in an hour, as an import from a computer whose clock is ahead brings
+// them.
+func recountFastClock(f *fixture) {
+	session := f.worker()
+	for range 3 {
+		f.completed(session)
+	}
+	f.submit(func(n *jobs.New) { n.Delay = time.Hour })
+	f.harness.Exec(f.T, f.store, `UPDATE windlass.jobs SET finished_at = (SELECT max(j.run_at) FROM windlass.jobs j)
+		WHERE status = 'completed'`)
+	r := f.recount(2, func() {})
+	is(f, "state", r.State, store.RecountDisturbed)
+	is(f, "recounted", len(r.Recounted), 0)
+	is(f, "completed", f.stats().Completed, 3)
 }
 
 // recountRace recounts again and again while jobs end and are deleted in order. No number may ever be corrected.
