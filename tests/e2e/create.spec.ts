@@ -16,7 +16,9 @@ test("a job is created and watched until it is done", async ({ page }) => {
   await expect(page.locator("h1 ~ [data-state=running]")).toBeVisible();
   await expect(page.getByRole("progressbar", { name: "Progress" })).toHaveAttribute("aria-valuenow", /[1-9]/);
   await expect(page.locator("h1 ~ [data-state=completed]")).toBeVisible();
-  await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText('"exact": 12345678901234567890');
+  await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText(
+    '"exact": 12345678901234567890',
+  );
   await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText('"one": 1.00');
   await expect(page.getByLabel("Result as JSON")).toContainText('"rows": 100');
 });

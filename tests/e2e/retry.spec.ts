@@ -99,5 +99,7 @@ test("run again sends the edited text as it stands", async ({ page, system }) =>
     .fill('{"duration_ms": 0, "fail_rate": 0, "n": 98765432109876543210}');
   await dialog.getByRole("button", { name: "Create job" }).click();
   await expect(page).not.toHaveURL(new RegExp(id));
-  await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText('"n": 98765432109876543210');
+  await expect(page.getByRole("tree", { name: "Payload as JSON" })).toContainText(
+    '"n": 98765432109876543210',
+  );
 });
