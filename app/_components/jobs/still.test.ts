@@ -72,3 +72,9 @@ it("grows only by pages that were asked for", () => {
 it("counts all of a list that was empty", () => {
   expect(arrivals(begin(answer(true)), [job(1), job(2)])).toBe(2);
 });
+
+it("learns from a later answer that nothing follows", () => {
+  const shown = begin(answer(false, job(5), job(3)));
+  expect(follow(shown, answer(true, job(5), job(3))).complete).toBe(true);
+  expect(follow(shown, answer(true, job(5), job(3), job(2))).complete).toBe(false);
+});

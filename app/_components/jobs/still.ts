@@ -37,13 +37,17 @@ export function follow(shown: Shown, answer: Answer): Shown {
   });
   const longer = answer.pages > shown.pages;
   const same = gone.size === shown.gone.size && [...gone].every((id) => shown.gone.has(id));
-  if (same && !longer && jobs.every((job, i) => job === shown.jobs[i])) return shown;
   const last = shown.jobs.at(-1)?.id;
-  if (longer) jobs.push(...answer.jobs.filter(({ id }) => last === undefined || id < last));
+  const below = answer.jobs.filter(({ id }) => last === undefined || id < last);
+  // A page may end before the list does, and a later answer find that nothing follows.
+  const ended = answer.complete && (longer || below.length === 0);
+  const complete = longer ? ended : shown.complete || ended;
+  if (same && !longer && complete === shown.complete && jobs.every((job, i) => job === shown.jobs[i])) return shown;
+  if (longer) jobs.push(...below);
   return {
     jobs,
     gone,
-    complete: longer ? answer.complete : shown.complete,
+    complete,
     pages: Math.max(shown.pages, answer.pages),
   };
 }
