@@ -63,6 +63,8 @@ type Options struct {
 	RetentionCompleted time.Duration
 	// RetentionFailed is how long dead and cancelled jobs are kept; 2,160 h if 0.
 	RetentionFailed time.Duration
+	// RetentionAudit is how long entries of the audit log are kept; 8,760 h if 0.
+	RetentionAudit time.Duration
 	// MaxPayloadBytes bounds one payload in canonical form; jobs.MaxPayloadBytes if 0.
 	MaxPayloadBytes int
 	// MaxQueues is how many queues there may be; jobs.DefaultMaxQueues if 0. A job that would make another one is refused.
@@ -143,6 +145,7 @@ func (a *App) prepare() (err error) {
 	a.maintenance, err = engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: a.opts.Store, Queue: a.queue, Log: a.opts.Log, LogJobs: a.opts.LogJobs, LeaseTTL: a.opts.LeaseTTL,
 		RetentionCompleted: a.opts.RetentionCompleted, RetentionFailed: a.opts.RetentionFailed,
+		RetentionAudit: a.opts.RetentionAudit,
 	})
 	life := lifecycle.Options{Log: a.opts.Log, Waiting: "migration failed, trying again every second"}
 	if !a.opts.SkipMigration {

@@ -16,7 +16,8 @@ func newExport(sh *shell) *cobra.Command {
 		Short: "Write all jobs into a file, to move them to another database",
 		Long: `Write all jobs with their history, the job types and the idempotency keys into a file, as they are at one moment;
 windlass import reads it. The file is packed where its name ends in .gz. A file that is there is not replaced. Stop api
-and workers first: a job that runs meanwhile would run a second time where it is imported.
+and workers first: a job that runs meanwhile would run a second time where it is imported. Access tokens and the audit
+log stay in their database: make new tokens where the jobs are imported.
 
 ` + ofStore,
 		Example: `  DATA_DIR=./data windlass export jobs.jsonl.gz

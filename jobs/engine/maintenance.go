@@ -25,6 +25,7 @@ type MaintenanceOptions struct {
 	LeaseTTL           time.Duration // of the workers' sessions; DefaultLeaseTTL if 0, at least MinLeaseTTL
 	RetentionCompleted time.Duration // completed jobs are kept for so long; 168 h if 0
 	RetentionFailed    time.Duration // dead and cancelled jobs are kept for so long; 2160 h if 0
+	RetentionAudit     time.Duration // entries of the audit log are kept for so long; 8760 h if 0
 }
 
 const (
@@ -62,6 +63,7 @@ func NewMaintenance(opts MaintenanceOptions) (*Maintenance, error) {
 	check.logJobs(opts.LogJobs)
 	notNegative(&check, "RetentionCompleted", opts.RetentionCompleted)
 	notNegative(&check, "RetentionFailed", opts.RetentionFailed)
+	notNegative(&check, "RetentionAudit", opts.RetentionAudit)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
@@ -76,6 +78,9 @@ func NewMaintenance(opts MaintenanceOptions) (*Maintenance, error) {
 	}
 	if opts.RetentionFailed == 0 {
 		opts.RetentionFailed = 2160 * time.Hour
+	}
+	if opts.RetentionAudit == 0 {
+		opts.RetentionAudit = 8760 * time.Hour
 	}
 	return &Maintenance{
 		opts: opts, log: opts.Log, holder: uuid.NewString(),

@@ -50,22 +50,22 @@ func (m *Maintenance) prune(ctx context.Context) error {
 	if m.recounting.holder != "" {
 		return nil // it would disturb the recount; the next round is soon
 	}
-	var jobsGone, keysGone int
+	var jobsGone, keysGone, actionsGone int
 	for range pruneRounds {
 		p, err := m.opts.Store.Prune(ctx, store.Prune{
 			Completed: m.opts.RetentionCompleted, Failed: m.opts.RetentionFailed, Sessions: sessionsKept,
-			After: m.pruned, Limit: pruneLimit,
+			Actions: m.opts.RetentionAudit, After: m.pruned, Limit: pruneLimit,
 		})
 		if err != nil {
 			return err
 		}
-		jobsGone, keysGone = jobsGone+p.Jobs, keysGone+p.Keys
+		jobsGone, keysGone, actionsGone = jobsGone+p.Jobs, keysGone+p.Keys, actionsGone+p.Actions
 		if m.pruned = p.Next; m.pruned == "" {
 			break
 		}
 	}
-	if jobsGone+keysGone > 0 {
-		m.log.Info("pruned", "jobs", jobsGone, "idempotency_keys", keysGone)
+	if jobsGone+keysGone+actionsGone > 0 {
+		m.log.Info("pruned", "jobs", jobsGone, "idempotency_keys", keysGone, "audit_entries", actionsGone)
 	}
 	return nil
 }

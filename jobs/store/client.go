@@ -184,12 +184,14 @@ type QueuePage struct {
 }
 
 // Redrive selects failed jobs to send back. If IDs is not empty only these are taken; else those that match Type, Queue
-// and Error.
+// and Error. Types and Queues restrict both.
 type Redrive struct {
 	IDs      []string
 	DeadOnly bool // leave out cancelled jobs
 	Type     string
 	Queue    string
+	Types    []string      // only jobs of these types; empty: of any
+	Queues   []string      // only jobs of these queues; empty: of any
 	Error    string        // a part of the error message; upper and lower case are the same
 	Limit    int           // at most so many, 1..1,000; the newest by finish time come first
 	Spread   time.Duration // run times are spread at random over this time from now

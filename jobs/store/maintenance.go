@@ -105,6 +105,7 @@ type Prune struct {
 	Completed time.Duration // jobs that were completed longer ago than this
 	Failed    time.Duration // jobs that failed longer ago than this
 	Sessions  time.Duration // sessions that have been dead for longer than this
+	Actions   time.Duration // entries of the audit log that are older than this; 0: none
 	After     string        // Pruned.Next of the last call; empty: begin with the oldest job
 	Limit     int           // rows looked at in one call
 }
@@ -114,6 +115,7 @@ type Pruned struct {
 	Jobs     int
 	Keys     int // idempotency keys past jobs.KeyTTL
 	Sessions int
+	Actions  int
 	Next     string // the After of the next call; empty: the end was reached
 }
 

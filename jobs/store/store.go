@@ -4,8 +4,8 @@
 //   - [Worker] keeps a session alive, claims jobs and records how their attempts ended.
 //   - [Maintenance] feeds the queue, takes jobs back from lost workers and removes what is past its retention.
 //
-// A driver implements all three as a [Store]. It may also be a [Transactional], a [Migrator], [Shared] and
-// [Identified].
+// A driver implements all three as a [Store]. It may also be a [Transactional], a [Migrator], [Shared], [Identified]
+// and [Access].
 //
 // The package holds next to no code. The conformance suite in package storetest is the contract in executable form:
 // every driver has to pass it.

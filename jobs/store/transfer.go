@@ -15,10 +15,10 @@ import (
 // Transfer is a Store that can hand all of its jobs to another Store, of the same driver or of another. `windlass
 // export` and `windlass import` use it.
 //
-// Jobs keep everything: ids, fences, attempts, times to the microsecond, results and history. Sessions, leases and
-// counts stay behind. A job that is processing arrives as it is, but without a session. So the first Reap of the new
-// Store takes it back, as from any worker that was lost: with a higher fence, an entry in its history, and another
-// attempt if it has one left.
+// Jobs keep everything: ids, fences, attempts, times to the microsecond, results and history. Sessions, leases,
+// counts, access tokens and the audit log stay behind. A job that is processing arrives as it is, but without a
+// session. So the first Reap of the new Store takes it back, as from any worker that was lost: with a higher fence, an
+// entry in its history, and another attempt if it has one left.
 type Transfer interface {
 	// Export calls each with every record: types, then jobs by id, then the idempotency keys that have not expired. All
 	// records are of one moment. Memory does not grow with their number. It ends with the error of each, if there is

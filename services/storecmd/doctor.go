@@ -77,6 +77,7 @@ func Doctor(ctx context.Context, getenv func(string) string, repair bool, note f
 	switch {
 	case err == nil:
 		r.audit(audit)
+		r.tokens(ctx, s)
 	case errors.Is(err, jobs.ErrUnavailable) && r.sound():
 		return nil, err
 	default:
@@ -232,6 +233,28 @@ func (r *Report) audit(a store.Audit) {
 	if a.Uncertain > 0 { // else there is no server
 		r.clock("clock", a.ClockAhead, a.Uncertain, "The database's clock counts, for every job.")
 	}
+}
+
+// tokens counts the access tokens. An older schema has none, which the migrations tell.
+func (r *Report) tokens(ctx context.Context, s *opened) {
+	list, err := s.store.Tokens(ctx)
+	if err != nil {
+		r.add("tokens", store.GradeWarn, err.Error(), "Bring the tables up to date first.")
+		return
+	}
+	valid, soon := 0, 0
+	for _, t := range list {
+		switch {
+		case !t.RevokedAt.IsZero() || !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(r.At):
+		case !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(r.At.Add(7*24*time.Hour)):
+			valid, soon = valid+1, soon+1
+		default:
+			valid++
+		}
+	}
+	r.add("tokens", grade(soon > 0, store.GradeWarn),
+		fmt.Sprintf("%d valid, %d of them expire within 7 days; %d revoked or expired", valid, soon, len(list)-valid),
+		"Make new ones in time: windlass tokens create.")
 }
 
 // clockOff is how far clocks may be apart before it is worth a word.

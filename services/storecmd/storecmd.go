@@ -34,6 +34,7 @@ type opened struct {
 		store.Transfer
 		store.Migrator
 		store.Transactional
+		store.Access
 		Ping(ctx context.Context) error
 	}
 	driver string // postgresql or sqlite

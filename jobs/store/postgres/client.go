@@ -10,16 +10,17 @@ import (
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
-var cancelJob = `WITH u AS (UPDATE windlass.jobs j SET
+var cancelJob, cancelJobBy = auditing(`WITH u AS (UPDATE windlass.jobs j SET
 		status = CASE WHEN j.status = 'pending' THEN 'failed' ELSE j.status END,
 		failure_kind = CASE WHEN j.status = 'pending' THEN 'cancelled' END,
 		finished_at = CASE WHEN j.status = 'pending' THEN now() END,
 		fence = j.fence + (j.status = 'pending')::int,
 		cancel_requested_at = coalesce(j.cancel_requested_at, now()), updated_at = now()
 	WHERE j.id = $1::uuid AND (j.status IN ('pending', 'processing')) IS TRUE
-	RETURNING ` + whole + `
-	), t AS (` + addToEnded + ` SELECT ` + countsRow + `, 0, 0, 0, 0, 1 FROM u WHERE u.status = 'failed' ` + mergeEnded + `)
-	SELECT * FROM u`
+	RETURNING `+whole+`
+	), t AS (`+addToEnded+` SELECT `+countsRow+`, 0, 0, 0, 0, 1 FROM u WHERE u.status = 'failed' `+mergeEnded+`)`,
+	2, `1 FROM u WHERE u.cancel_requested_at = u.updated_at`, // a request that is repeated changes nothing
+	`SELECT * FROM u`)
 
 // Cancel ends a pending job, or records the request on a processing one.
 func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
@@ -31,7 +32,8 @@ func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	// tried again.
 	for range 3 {
 		var changed []jobs.Job
-		err := s.work.write(ctx, "cancel job "+id, statement{cancelJob, []any{parsed}, newJobRow(inJob).into(&changed)})
+		err := s.work.write(ctx, "cancel job "+id, s.by(ctx, cancelJob, cancelJobBy, store.ActionCancel, id, []any{parsed},
+			newJobRow(inJob).into(&changed)))
 		if err != nil {
 			return jobs.Job{}, err
 		}
@@ -51,16 +53,16 @@ func (s *Store) Cancel(ctx context.Context, id string) (jobs.Job, error) {
 	return jobs.Job{}, fmt.Errorf("cancel job %s: %w", id, jobs.ErrBusy)
 }
 
-const (
-	deleteJob = `WITH d AS (
+var deleteJob, deleteJobBy = auditing(`WITH d AS (
 			DELETE FROM windlass.jobs j WHERE j.id = $1::uuid AND (j.status IN ('completed', 'failed')) IS TRUE
 				RETURNING j.id, j.status
 		), a AS (
 			DELETE FROM windlass.job_attempts a WHERE a.job_id = ANY (ARRAY(SELECT d.id FROM d))
-		), t AS (` + addToCounts + ` SELECT ` + countsRow + `, 0, 1 FROM d
-			WHERE d.status = 'completed' ` + mergeCounts + `)
-		SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM windlass.jobs j WHERE j.id = $1::uuid)`
+		), t AS (`+addToCounts+` SELECT `+countsRow+`, 0, 1 FROM d
+			WHERE d.status = 'completed' `+mergeCounts+`)`, 2, `1 FROM d`,
+	`SELECT EXISTS (SELECT FROM d), EXISTS (SELECT FROM windlass.jobs j WHERE j.id = $1::uuid)`)
 
+const (
 	// The parts of a statement that adds to completed_counts. A backend runs one transaction at a time, so no two
 	// transactions ever use the same row.
 	addToCounts = `INSERT INTO windlass.completed_counts AS t (at, backend, completed, deleted)`
@@ -86,7 +88,8 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		return fmt.Errorf("delete: %w", jobs.ErrNotFound)
 	}
 	var deleted, was bool
-	err := s.work.write(ctx, "delete job "+id, statement{deleteJob, []any{parsed}, one(&deleted, &was)})
+	err := s.work.write(ctx, "delete job "+id, s.by(ctx, deleteJob, deleteJobBy, store.ActionDelete, id, []any{parsed},
+		one(&deleted, &was)))
 	switch {
 	case err != nil || deleted:
 		return err
@@ -104,33 +107,40 @@ const redriveJobs = `
 		SELECT j.id FROM windlass.jobs j
 		WHERE j.status = 'failed' AND (NOT $1::bool OR coalesce(j.failure_kind, '') <> 'cancelled')
 			AND ($2::text = '' OR j.type = $2::text) AND ($3::text = '' OR j.queue = $3::text)
+			AND (cardinality($7::text[]) = 0 OR j.type = ANY ($7::text[]))
+			AND (cardinality($8::text[]) = 0 OR j.queue = ANY ($8::text[]))
 			AND ($4::text = '' OR strpos(lower(j.error_message), lower($4::text)) > 0) %s
 		ORDER BY j.finished_at DESC, j.id DESC LIMIT $5::int FOR UPDATE SKIP LOCKED
-	)
-	UPDATE windlass.jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0,
+	), u AS (UPDATE windlass.jobs j SET status = 'pending', attempts = 0, releases = 0, lease_losses = 0,
 		fence = j.fence + 1, redrives = j.redrives + 1,
 		run_at = now() + random() * $6::bigint * interval '1 microsecond', failure_kind = NULL, finished_at = NULL,
 		cancel_requested_at = NULL, updated_at = now()
 	WHERE j.id = ANY (ARRAY(SELECT v.id FROM v))
-	RETURNING ` + hinted
+	RETURNING ` + hinted + `)`
 
 var (
-	redriveAny  = fmt.Sprintf(redriveJobs, "")
-	redriveByID = fmt.Sprintf(redriveJobs, "AND j.id = ANY ($7::uuid[])")
+	redriveAny, redriveAnyBy   = notedRedrive("", 9)
+	redriveByID, redriveByIDBy = notedRedrive("AND j.id = ANY ($9::uuid[])", 10)
 )
+
+// notedRedrive is redriveJobs with one more condition, without and with an entry of the audit log.
+func notedRedrive(condition string, first int) (plain, by string) {
+	return auditing(fmt.Sprintf(redriveJobs, condition), first, `count(*) FROM u HAVING count(*) > 0`, `SELECT * FROM u`)
+}
 
 // Redrive sends failed jobs back to pending.
 func (s *Store) Redrive(ctx context.Context, r store.Redrive) ([]jobs.Hint, error) {
 	limit := min(max(r.Limit, 0), 1000)
-	sql, args := redriveAny, []any{r.DeadOnly, r.Type, r.Queue, r.Error, limit, micros(r.Spread)}
+	sql, by := redriveAny, redriveAnyBy
+	args := []any{r.DeadOnly, r.Type, r.Queue, r.Error, limit, micros(r.Spread), notNil(r.Types), notNil(r.Queues)}
 	if len(r.IDs) > 0 {
 		if limit == 0 {
 			args[4] = len(r.IDs)
 		}
-		sql, args = redriveByID, append(args, parseIDs(r.IDs))
+		sql, by, args = redriveByID, redriveByIDBy, append(args, parseIDs(r.IDs))
 	}
 	var hints []jobs.Hint
-	err := s.work.write(ctx, "redrive", statement{sql, args, (&hintRow{}).into(&hints)})
+	err := s.work.write(ctx, "redrive", s.by(ctx, sql, by, store.ActionRetry, r.Target(), args, (&hintRow{}).into(&hints)))
 	return hints, err
 }
 

@@ -175,7 +175,7 @@ func TestReadsAreBounded(t *testing.T) {
 			nil}, 450},
 		"count":        {statement{countAll, []any{int32(100)}, nil}, 22_500},
 		"reap":         {statement{takeBack, []any{int32(500), int32(3), time.Now()}, nil}, 10},
-		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0)}, nil}, 50},
+		"redrive":      {statement{redriveAny, []any{true, "", "", "", 10, int64(0), []string{}, []string{}}, nil}, 50},
 		"prune failed": {statement{pruneFailed, []any{int64(1e15), int32(100)}, nil}, 10},
 		"prune":        {statement{pruneCompleted, []any{after, int64(1e15), int32(1000)}, nil}, 1100},
 		"list": {statement{`SELECT ` + listed + ` FROM windlass.jobs j WHERE j.id < $1::uuid

@@ -108,6 +108,8 @@ var aging = map[string][]string{
 	"queues":           {"first_seen_at", "last_used_at"},
 	"completed_counts": {"at"},
 	"ended_counts":     {"at"},
+	"tokens":           {"created_at", "expires_at", "revoked_at", "last_used_at"},
+	"audit":            {"happened_at"},
 }
 
 // makeOlder lets time pass for the conformance suite. A Store never makes such a change, so the trigger is off.

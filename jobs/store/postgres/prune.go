@@ -59,6 +59,16 @@ const (
 	)
 	SELECT count(*) FROM d`
 
+	// pruneActions reads the index on the id: entries are written in about the order of their ids.
+	pruneActions = `
+	WITH d AS (
+		DELETE FROM windlass.audit a WHERE a.id = ANY (ARRAY(
+			SELECT a.id FROM windlass.audit a WHERE a.happened_at < now() - $1::bigint * interval '1 microsecond'
+			ORDER BY a.id LIMIT $2::int FOR UPDATE SKIP LOCKED
+		)) AND $1::bigint > 0 RETURNING 1
+	)
+	SELECT count(*) FROM d`
+
 	// mergeOldCounts merges rows that are older than two minutes. Statements of this package add to younger rows only,
 	// and Stats needs the last minute. A transaction of an application (CompleteTx) may have an older row locked for
 	// long; SKIP LOCKED leaves it for a later call.
@@ -98,6 +108,7 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (store.Pruned, error) 
 		statement{pruneFailed, []any{micros(p.Failed), limit}, one(&failed)},
 		statement{pruneKeys, []any{limit}, one(&pruned.Keys)},
 		statement{pruneSessions, []any{micros(p.Sessions), limit}, one(&pruned.Sessions)},
+		statement{pruneActions, []any{micros(p.Actions), limit}, one(&pruned.Actions)},
 		statement{mergeOldCounts, nil, nil},
 		statement{mergeOldEnded, nil, nil},
 	)

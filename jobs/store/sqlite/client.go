@@ -81,6 +81,9 @@ func (s *Store) Cancel(ctx context.Context, id string) (j jobs.Job, err error) {
 		if err != nil {
 			return err
 		}
+		if err = tx.note(ctx, store.ActionCancel, id, 1); err != nil {
+			return err
+		}
 		j, err = tx.read(id)
 		return err
 	})
@@ -103,7 +106,10 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 		if !j.Status.Terminal() {
 			return jobs.ErrConflict
 		}
-		return tx.remove([]string{id})
+		if err := tx.remove([]string{id}); err != nil {
+			return err
+		}
+		return tx.note(ctx, store.ActionDelete, id, 1)
 	})
 }
 
@@ -160,7 +166,10 @@ func (s *Store) Redrive(ctx context.Context, r store.Redrive) (hints []jobs.Hint
 			run_at = ?2 + CASE WHEN ?3 > 0 THEN abs(random() % ?3) ELSE 0 END
 			WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'failed'
 			RETURNING `+hinted, ids, tx.now, r.Spread.Microseconds())
-		return err
+		if err != nil || len(hints) == 0 {
+			return err
+		}
+		return tx.note(ctx, store.ActionRetry, r.Target(), len(hints))
 	})
 	if err != nil {
 		return nil, err
@@ -187,6 +196,12 @@ func redrivable(q query, r store.Redrive) (chosen []string, err error) {
 		if r.Queue != "" {
 			and(`queue = ?`, r.Queue)
 		}
+	}
+	if len(r.Types) > 0 {
+		and(`type IN (SELECT value FROM json_each(?))`, list(r.Types))
+	}
+	if len(r.Queues) > 0 {
+		and(`queue IN (SELECT value FROM json_each(?))`, list(r.Queues))
 	}
 	if r.DeadOnly {
 		where = append(where, `failure_kind <> 'cancelled'`)

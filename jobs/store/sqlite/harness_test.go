@@ -46,6 +46,8 @@ var aging = map[string][]string{
 	"leases":           {"expires_at"},
 	"queues":           {"first_seen_at", "last_used_at"},
 	"completed_counts": {"since"},
+	"windlass_tokens":  {"created_at", "expires_at", "revoked_at", "last_used_at"},
+	"windlass_audit":   {"happened_at"},
 }
 
 // age lets d pass for everything that is stored.

@@ -39,6 +39,14 @@ func (s *Store) Prune(ctx context.Context, p store.Prune) (pruned store.Pruned, 
 			return err
 		}
 		pruned = store.Pruned{Jobs: len(old), Keys: int(keys), Sessions: int(sessions), Next: last}
+		if p.Actions > 0 {
+			actions, err := tx.exec(`DELETE FROM windlass_audit WHERE id IN (
+				SELECT id FROM windlass_audit WHERE happened_at < ?1 ORDER BY id LIMIT ?2)`, tx.now-p.Actions.Microseconds(), p.Limit)
+			if err != nil {
+				return err
+			}
+			pruned.Actions = int(actions)
+		}
 		_, err = tx.exec(`DELETE FROM completed_counts WHERE since < ?1`, tx.now-2*time.Minute.Microseconds())
 		return err
 	})

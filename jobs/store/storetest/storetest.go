@@ -54,7 +54,7 @@ func Run(t *testing.T, h Harness) {
 		inserting, keys, claiming, claimingPlain, putOff, claimRaces, settling, fencing, cancelling, reaping, sessions,
 		progressing,
 		listing, counting, redriving, feeding,
-		naming, pruning, leading, transacting, auditing, transferring, walking, modelling,
+		naming, pruning, leading, access, transacting, auditing, transferring, walking, modelling,
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			for _, b := range a.cases {

@@ -79,6 +79,7 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	maintenance, err := engine.NewMaintenance(engine.MaintenanceOptions{
 		Store: store, Queue: queue, Log: log, LogJobs: config.LogJobs, LeaseTTL: config.LeaseTTL,
 		RetentionCompleted: config.RetentionCompleted, RetentionFailed: config.RetentionFailed,
+		RetentionAudit: config.RetentionAudit,
 	})
 	if err != nil {
 		return err

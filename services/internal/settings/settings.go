@@ -86,6 +86,7 @@ type Config struct {
 	// How long things are kept, and may take.
 	RetentionCompleted time.Duration `env:"RETENTION_COMPLETED" envDefault:"168h" for:"api worker embedded"`
 	RetentionFailed    time.Duration `env:"RETENTION_FAILED" envDefault:"2160h" for:"api worker embedded"`
+	RetentionAudit     time.Duration `env:"RETENTION_AUDIT" envDefault:"8760h" for:"api worker embedded"`
 	// LeaseTTL is how long a worker that sends no heartbeat keeps its jobs.
 	LeaseTTL time.Duration `env:"LEASE_TTL" envDefault:"30s" for:"api worker embedded"`
 	// ShutdownTimeout is how long running jobs and requests may take after the first signal.

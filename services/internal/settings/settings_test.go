@@ -36,7 +36,8 @@ func TestLoadDefaults(t *testing.T) {
 				DatabaseSchema: "windlass", AutoMigrate: true, RedisPrefix: "windlass",
 				DataDir: "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10, MaxQueues: 10_000,
 				RetentionCompleted: 7 * 24 * time.Hour, RetentionFailed: 90 * 24 * time.Hour,
-				LeaseTTL: 30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
+				RetentionAudit: 365 * 24 * time.Hour,
+				LeaseTTL:       30 * time.Second, ShutdownTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
 				LogJobs: engine.LogAll,
 			}
 			if service != Embedded {
@@ -81,6 +82,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "REQUEST_MEMORY_BYTES=16777216", func(c *Config) { c.RequestMemoryBytes = 16 << 20 }},
 		{API, "MAX_QUEUES=1", func(c *Config) { c.MaxQueues = 1 }},
 		{API, "RETENTION_COMPLETED=1h30m", func(c *Config) { c.RetentionCompleted = 90 * time.Minute }},
+		{Worker, "RETENTION_AUDIT=1s", func(c *Config) { c.RetentionAudit = time.Second }},
 		{API, "RETENTION_FAILED=1s", func(c *Config) { c.RetentionFailed = time.Second }},
 		{Worker, "LEASE_TTL=2s", func(c *Config) { c.LeaseTTL = 2 * time.Second }},
 		{Worker, "SHUTDOWN_TIMEOUT=0", func(c *Config) { c.ShutdownTimeout = 0 }},

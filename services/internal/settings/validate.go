@@ -130,6 +130,7 @@ func (c *Config) problems(known map[string]bool) []error {
 	const years = 100 * 365 * 24 * time.Hour
 	span("RETENTION_COMPLETED", c.RetentionCompleted, time.Second, years)
 	span("RETENTION_FAILED", c.RetentionFailed, time.Second, years)
+	span("RETENTION_AUDIT", c.RetentionAudit, time.Second, years)
 	span("LEASE_TTL", c.LeaseTTL, 2*time.Second, time.Hour)
 	span("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0, time.Hour)
 	span("SHUTDOWN_DELAY", c.ShutdownDelay, 0, time.Hour)
