@@ -47,6 +47,7 @@ var layers = []layer{
 		folder: "jobs/store/postgres", third: []string{pgx},
 		ours: append([]string{"internal/connstring", "internal/fields", "jobs/internal/fault"}, contracts...),
 	},
+	{folder: "jobs/access", ours: contracts, third: []string{uuid, sync}},
 	{folder: "jobs/store/sqlite", ours: append([]string{"internal/fields"}, contracts...), third: []string{sqlite}},
 	{folder: "jobs/queue/redis", third: []string{goredis}, ours: append([]string{"internal/connstring"}, contracts...)},
 	{folder: "jobs/queue/memory", ours: contracts},

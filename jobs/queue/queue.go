@@ -146,6 +146,8 @@ type EventKind string
 const (
 	// EventCancel: somebody asked for a running job to be cancelled; its worker should look.
 	EventCancel EventKind = "cancel"
+	// EventAccess: an access token was revoked; who remembers tokens should look again.
+	EventAccess EventKind = "access"
 	// EventLost: this subscriber may have missed events. It should look for what they would have told.
 	EventLost EventKind = "lost"
 )
