@@ -354,8 +354,12 @@ func jobPath(id, verb string) (string, error) {
 
 // Redrive sends dead jobs back and returns how many. Over HTTP cancelled jobs are always passed over, as if r.DeadOnly
 // were set. With IDs, the other filters and Limit do not count; without, Limit 0 means 1,000. Spread is rounded up to
-// whole seconds, at most 24 h. Errors: *jobs.InvalidError, jobs.ErrUnavailable, jobs.ErrOutcomeUnknown.
+// whole seconds, at most 24 h. Types and Queues are for stores: with them it is jobs.ErrUnsupported. Errors:
+// *jobs.InvalidError, jobs.ErrUnavailable, jobs.ErrOutcomeUnknown.
 func (c *Client) Redrive(ctx context.Context, r store.Redrive) (int, error) {
+	if len(r.Types)+len(r.Queues) > 0 {
+		return 0, fmt.Errorf("redrive: %w: Types and Queues", jobs.ErrUnsupported)
+	}
 	body, err := json.Marshal(redriveOf(r))
 	if err != nil {
 		return 0, fmt.Errorf("redrive: %w", err)

@@ -79,7 +79,8 @@ var layers = []layer{
 	{folder: "services/internal/process", third: []string{tint, term},
 		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus, sync},
-		ours: append([]string{"internal/accept", "internal/canonjson", "internal/fields", "jobs/engine"}, contracts...)},
+		ours: append([]string{"internal/accept", "internal/canonjson", "internal/fields", "jobs/access", "jobs/engine"},
+			contracts...)},
 	{
 		folder: "services/migratecmd",
 		ours:   []string{"jobs", "jobs/store", "jobs/store/postgres", "services/internal/settings"},

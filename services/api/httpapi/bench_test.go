@@ -13,6 +13,7 @@ import (
 
 	"github.com/windlass-jobs/windlass/handlers"
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/access"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -43,6 +44,13 @@ func (nullStore) Insert(_ context.Context, subs []jobs.Submission) ([]jobs.Recei
 	return receipts, nil
 }
 
+// nullAccess knows one token, whatever is asked for.
+type nullAccess struct{ store.Access }
+
+func (nullAccess) TokenByHash(context.Context, [32]byte) (store.Token, error) {
+	return store.Token{ID: "1", Name: "bench", Scopes: []string{"submit"}, LastUsedAt: time.Now()}, nil
+}
+
 type nullQueue struct {
 	queue.Queue
 	queue.Bus
@@ -57,6 +65,7 @@ func BenchmarkPOST(b *testing.B) {
 	large := fmt.Sprintf(`{"type":"email","payload":{"body":%q}}`, strings.Repeat("a few words of text ", 5000))
 	for _, c := range []struct{ name, path, body string }{
 		{"one", "/jobs", item},
+		{"one-with-token", "/jobs", item},
 		{"100KB", "/jobs", large},
 		{"bulk1000", "/jobs/bulk", `{"jobs":[` + strings.Repeat(item+",", 999) + item + `]}`},
 	} {
@@ -72,7 +81,16 @@ func BenchmarkPOST(b *testing.B) {
 			}
 			defer client.Close()
 			ping := func(context.Context) error { return nil }
-			handler, err := httpapi.New(httpapi.Options{Client: client, Ping: ping, Log: slog.New(slog.DiscardHandler)})
+			opts := httpapi.Options{Client: client, Ping: ping, Log: slog.New(slog.DiscardHandler)}
+			header := http.Header{"Content-Type": {"application/json"}}
+			if strings.HasSuffix(c.name, "-with-token") {
+				header.Set("Authorization", "Bearer "+access.NewSecret())
+				if opts.Guard, err = access.NewGuard(access.GuardOptions{Store: nullAccess{}}); err != nil {
+					b.Fatal(err)
+				}
+				defer opts.Guard.Close()
+			}
+			handler, err := httpapi.New(opts)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -81,7 +99,7 @@ func BenchmarkPOST(b *testing.B) {
 			for b.Loop() {
 				r := httptest.NewRequest("POST", c.path, strings.NewReader(c.body))
 				r.Host = "localhost"
-				r.Header = http.Header{"Content-Type": {"application/json"}}
+				r.Header = header
 				w := httptest.NewRecorder()
 				if handler.ServeHTTP(w, r); w.Code != http.StatusCreated {
 					b.Fatal(w.Body)

@@ -69,6 +69,9 @@ func (a *api) redrive(ctx context.Context, in *RedriveInput) (*redriven, error) 
 	}
 	ctx, cancel := in.limit(ctx)
 	defer cancel()
+	if who := callerOf(ctx); who != nil {
+		r.Types, r.Queues = who.principal.Types, who.principal.Queues
+	}
 	n, err := a.opts.Client.Redrive(ctx, r)
 	if err != nil {
 		return nil, problemOf(err, noPointer)

@@ -34,8 +34,11 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveDocs adds the documents about the API beneath the base path. The pages link to each other by relative paths.
-func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) error {
+// They are the same everywhere and tell nothing of this installation, so they need no token.
+func (a *api) serveDocs(mux *http.ServeMux, document *huma.OpenAPI) error {
+	basePath := a.opts.BasePath
 	page := func(path, contentType string, body []byte) {
+		a.open[basePath+path] = true
 		mux.HandleFunc("GET "+basePath+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("Content-Security-Policy", docsPolicy)
@@ -51,6 +54,7 @@ func serveDocs(mux *http.ServeMux, basePath string, document *huma.OpenAPI) erro
 	page("/docs", "text/html; charset=utf-8", docsPage)
 	page("/docs/docs.js", "text/javascript; charset=utf-8", docsScript)
 	page("/docs/license.txt", "text/plain; charset=utf-8", rapidocLicense)
+	a.open[basePath+"/docs/rapidoc-9.3.8.js"] = true
 	mux.HandleFunc("GET "+basePath+"/docs/rapidoc-9.3.8.js", func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/javascript; charset=utf-8")

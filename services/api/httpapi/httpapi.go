@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/access"
 	"github.com/windlass-jobs/windlass/jobs/store"
 )
 
@@ -59,6 +60,11 @@ type Options struct {
 	// may share one: their requests are counted together, and the jobs are those of the first API's Client.
 	Registry *prometheus.Registry
 
+	// Guard says who sends a request. Nil: nobody is asked, and everybody may do everything.
+	Guard *access.Guard
+	// MetricsPublic leaves GET /metrics open to everybody.
+	MetricsPublic bool
+
 	// BasePath is the path that the API is mounted at, "" for the root or, for example, "/windlass/api". The handler
 	// expects the whole path of a request, BasePath included: do not wrap it in http.StripPrefix. Location headers
 	// and the servers of the OpenAPI document have the BasePath too.
@@ -89,6 +95,7 @@ func (e *OptionError) Error() string { return "httpapi: Options." + e.Option + "
 type api struct {
 	opts Options
 	log  *slog.Logger
+	open map[string]bool // paths that need no token, BasePath included
 }
 
 // New returns the handler of the API. The error is one or more *OptionError, joined.
@@ -115,12 +122,12 @@ func New(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, &OptionError{"Registry", "cannot take the metrics of the API: " + err.Error()}
 	}
-	a := &api{opts: opts, log: opts.Log}
+	a := &api{opts: opts, log: opts.Log, open: map[string]bool{}}
 	mux := http.NewServeMux()
-	if err := serveDocs(mux, opts.BasePath, a.routes(mux)); err != nil {
+	if err := a.serveDocs(mux, a.routes(mux)); err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	return newMiddleware(opts, mux, traffic), nil
+	return newMiddleware(opts, mux, traffic, a.open), nil
 }
 
 var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
@@ -156,7 +163,7 @@ func (o *Options) check() error {
 
 // OpenAPI returns the OpenAPI 3.1 document of an API at the root.
 func OpenAPI() ([]byte, error) {
-	a := &api{opts: Options{Registry: prometheus.NewRegistry()}}
+	a := &api{opts: Options{Registry: prometheus.NewRegistry()}, open: map[string]bool{}}
 	return indent(a.routes(http.NewServeMux()))
 }
 

@@ -32,9 +32,11 @@ func newHuma(mux *http.ServeMux, basePath string) huma.API {
 	config.DefaultFormat = "application/json"    // whatever Accept says
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	config.Formats = map[string]huma.Format{"application/json": format, "json": format} // "json" is for problem+json
-	h := huma.NewAPI(config, humago.NewAdapter(mux, basePath))
-	h.UseMiddleware(strictQuery(h))
-	return h
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityScheme: {
+		Type: "http", Scheme: "bearer",
+		Description: "An access token, where the server has AUTH=on. Each operation names the scope that it needs.",
+	}}
+	return huma.NewAPI(config, humago.NewAdapter(mux, basePath))
 }
 
 // Request gives an operation the request itself, to read the body by our own, stricter rules. Huma looks at the names

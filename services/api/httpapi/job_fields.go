@@ -65,7 +65,8 @@ var jobFields = append([]jobField{
 		value: func(j *jobs.Job, _ time.Time) any { return j.CreatedAt }},
 	{name: "updated_at", schema: textSchema("", "date-time"),
 		value: func(j *jobs.Job, _ time.Time) any { return j.UpdatedAt }},
-	{name: "payload", large: true, schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true},
+	{name: "payload", large: true, schema: nullable(&huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true, Description: "null where payload_withheld is true"}),
 		value: func(j *jobs.Job, _ time.Time) any { return rawOrNull(j.Payload) }},
 	{name: "result", large: true, schema: &huma.Schema{
 		Description: "What the handler returned, any JSON; null unless completed with one"},
@@ -177,9 +178,13 @@ type (
 
 // view is a job as it is at a moment.
 type view struct {
-	job *jobs.Job
-	now time.Time
+	job    *jobs.Job
+	now    time.Time
+	sealed bool // payload and result are not for who asks
 }
+
+// withheld is a field of sealed views only.
+const withheld = "payload_withheld"
 
 // Schema describes the fields by their table.
 func (JobSummary) Schema(r huma.Registry) *huma.Schema {
@@ -208,6 +213,10 @@ func jobSchema(whole bool) *huma.Schema {
 				s.Required = append(s.Required, f.name)
 			}
 		}
+	}
+	if whole {
+		s.Properties[withheld] = &huma.Schema{Type: huma.TypeBoolean,
+			Description: "true where payload and result are null because the token lacks read_payloads; else absent"}
 	}
 	return s
 }
@@ -253,6 +262,10 @@ func (v view) write(b *bytes.Buffer, whole bool) error {
 		b.WriteByte('"')
 		b.WriteString(f.name)
 		b.WriteString(`":`)
+		if f.large && v.sealed {
+			b.WriteString("null")
+			continue
+		}
 		switch value := f.value(v.job, v.now).(type) {
 		case int:
 			b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(value), 10))
@@ -268,6 +281,9 @@ func (v view) write(b *bytes.Buffer, whole bool) error {
 			}
 			b.Truncate(b.Len() - len("\n"))
 		}
+	}
+	if whole && v.sealed {
+		b.WriteString(`,"` + withheld + `":true`)
 	}
 	b.WriteByte('}')
 	return nil

@@ -120,15 +120,22 @@ func (a *api) page(ctx context.Context, name string, in *StatusInput) (*listed, 
 			return nil, badParameter("cursor", err.Error())
 		}
 	}
+	who := callerOf(ctx)
+	if who != nil && !who.narrow(&q) {
+		return &listed{ListedBody{Jobs: []JobSummary{}}}, nil
+	}
 	page, err := a.opts.Client.List(ctx, q)
 	if err != nil {
 		return nil, problemOfRead(err)
+	}
+	if who != nil {
+		page.Jobs = who.reached(page.Jobs)
 	}
 	var out listed
 	now := time.Now()
 	out.Body.Jobs = make([]JobSummary, len(page.Jobs))
 	for i := range page.Jobs {
-		out.Body.Jobs[i] = JobSummary{view{&page.Jobs[i], now}}
+		out.Body.Jobs[i] = JobSummary{view{job: &page.Jobs[i], now: now}}
 	}
 	if page.Next != "" {
 		out.Body.NextCursor = orNull(encodeCursor(page.Next, filter))
@@ -178,10 +185,13 @@ func (a *api) get(ctx context.Context, in *JobPath) (*got, error) {
 		return nil, bad
 	}
 	j, attempts, err := a.opts.Client.Get(ctx, id)
+	if err == nil && !callerOf(ctx).reaches(&j) {
+		err = jobs.ErrNotFound
+	}
 	if err != nil {
 		return nil, problemOfRead(err)
 	}
-	return &got{JobDetail{view{&j, time.Now()}, viewHistory(attempts)}}, nil
+	return &got{JobDetail{viewOf(ctx, &j), viewHistory(attempts)}}, nil
 }
 
 // ActInput is the input of an operation on a job that needs no body. An empty object is accepted.
@@ -236,6 +246,9 @@ func (a *api) act(
 	}
 	ctx, cancel := in.limit(ctx)
 	defer cancel()
+	if bad := a.hidden(ctx, id); bad != nil {
+		return nil, bad
+	}
 	j, err := verb(ctx, id)
 	if err != nil {
 		p := problemOf(err, noPointer)
@@ -244,12 +257,15 @@ func (a *api) act(
 		}
 		return nil, p
 	}
-	return &acted{http.StatusOK, Job{view{&j, time.Now()}}}, nil
+	return &acted{http.StatusOK, Job{viewOf(ctx, &j)}}, nil
 }
 
 // delete serves DELETE /jobs/{id}.
 func (a *api) delete(ctx context.Context, in *JobPath) (*struct{}, error) {
 	id, bad := in.id()
+	if bad == nil {
+		bad = a.hidden(ctx, id)
+	}
 	if bad != nil {
 		return nil, bad
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -8,11 +9,13 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/windlass-jobs/windlass/jobs/access"
 )
 
 // middleware is what every request passes on its way to a route, in this order: headers of every answer, the names of
-// the server (hosts), pages of other sites (origins). Authentication belongs after these, before the routes. It also
-// counts and logs requests, answers a panic, and answers requests that no route takes.
+// the server (hosts), pages of other sites (origins), and who it is (guard). It also counts and logs requests, answers
+// a panic, and answers requests that no route takes.
 type middleware struct {
 	log      *slog.Logger
 	basePath string
@@ -21,13 +24,15 @@ type middleware struct {
 	mux      *http.ServeMux
 	traffic  *traffic
 	room     *Room
+	guard    *access.Guard   // nil: nobody is asked
+	open     map[string]bool // paths that need no token
 }
 
 // newMiddleware expects options that were checked.
-func newMiddleware(opts Options, mux *http.ServeMux, traffic *traffic) *middleware {
+func newMiddleware(opts Options, mux *http.ServeMux, traffic *traffic, open map[string]bool) *middleware {
 	m := &middleware{
 		log: opts.Log, basePath: opts.BasePath, hosts: newHosts(opts.AllowedHosts), mux: mux, traffic: traffic,
-		origins: http.NewCrossOriginProtection(), room: opts.Room,
+		origins: http.NewCrossOriginProtection(), room: opts.Room, guard: opts.Guard, open: open,
 	}
 	for _, origin := range opts.TrustedOrigins {
 		_ = m.origins.AddTrustedOrigin(origin)
@@ -93,6 +98,16 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.leaveLargeBody()
 		crossOrigin.problem("A page of another site may not send this request: see TRUSTED_ORIGINS.").write(out)
 		return
+	}
+	if m.guard != nil && !m.open[r.URL.Path] {
+		who, bad := m.authenticate(r)
+		if bad != nil {
+			out.leaveLargeBody()
+			bad.write(out)
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, who))
+		out.r = r
 	}
 	out.routing = true
 	m.mux.ServeHTTP(out, r)

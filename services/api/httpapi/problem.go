@@ -47,6 +47,9 @@ var (
 	invalidParameter = &kind{"invalid_parameter", http.StatusBadRequest, "A parameter is not valid", 0}
 	invalidKey       = &kind{"invalid_idempotency_key", http.StatusBadRequest, "The Idempotency-Key is not valid", 0}
 	missingHost      = &kind{"missing_host", http.StatusBadRequest, "The request names no host", 0}
+	unauthorized     = &kind{"unauthorized", http.StatusUnauthorized, "A valid access token is needed", 0}
+	forbidden        = &kind{"forbidden", http.StatusForbidden, "The access token does not allow this", 0}
+	tokenNotFound    = &kind{"token_not_found", http.StatusNotFound, "There is no such token", 0}
 	crossOrigin      = &kind{"cross_origin", http.StatusForbidden, "Requests from other sites are refused", 0}
 	notFound         = &kind{"not_found", http.StatusNotFound, "There is nothing here", 0}
 	jobNotFound      = &kind{"job_not_found", http.StatusNotFound, "There is no such job", 0}
@@ -193,8 +196,11 @@ func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 // GetStatus, GetHeaders and ContentType are for Huma.
 func (p *Problem) GetStatus() int { return p.Status }
 
-// GetHeaders returns Retry-After where trying again makes sense.
+// GetHeaders returns Retry-After where trying again makes sense, and WWW-Authenticate where a token is needed.
 func (p *Problem) GetHeaders() http.Header {
+	if p.kind == unauthorized {
+		return http.Header{"Www-Authenticate": {"Bearer"}}
+	}
 	if p.kind == nil || p.kind.retryAfter == 0 {
 		return nil
 	}

@@ -39,7 +39,7 @@ func (a *api) queues(ctx context.Context, in *QueuesInput) (*queuesListed, error
 			return nil, badParameter("cursor", errCursor.Error())
 		}
 	}
-	page, err := a.opts.Client.Queues(ctx, q)
+	page, err := a.queuesFor(ctx, q)
 	if err != nil {
 		return nil, problemOfRead(err)
 	}

@@ -11,56 +11,81 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/jobs/access"
 )
 
 // routes registers all operations of the API and returns their document.
 func (a *api) routes(mux *http.ServeMux) *huma.OpenAPI {
 	r := routes{a, newHuma(mux, a.opts.BasePath)}
+	r.h.UseMiddleware(a.authorised(r.h), strictQuery(r.h))
 	r.h.OpenAPI().Tags = []*huma.Tag{
 		{Name: "jobs", Description: "Submit jobs and look after them"},
 		{Name: "dead letters", Description: "Jobs that are given up: failed, and not cancelled"},
 		{Name: "system", Description: "What can be submitted, how it is going"},
+		{Name: "access", Description: "Tokens, and what was done with them; only where AUTH=on"},
+	}
+	metricsScope := access.Read
+	if a.opts.MetricsPublic {
+		metricsScope = public
 	}
 
 	const jobs = "jobs"
-	submit := add(r, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit,
+	submit := add(r, access.Submit, "POST /jobs", "submit-job", jobs, "Submit a job", a.submit,
 		creates, fails(400, 409, 413, 415, 422, 503))
 	reads[Submission](r, submit)
 	also(submit, 201, 200, "Stored already, by an earlier request with this Idempotency-Key; without its result")
-	bulk := add(r, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none", a.submitBulk,
+	bulk := add(r, access.Submit, "POST /jobs/bulk", "submit-jobs", jobs, "Submit up to 1,000 jobs, all or none",
+		a.submitBulk,
 		creates, describes(bulkLimits),
 		fails(400, 409, 413, 415, 422, 503))
 	reads[BulkSubmission](r, bulk)
 	also(bulk, 201, 200, "Stored already, by an earlier request with this Idempotency-Key; without results")
-	add(r, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
-	add(r, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
-	add(r, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts", a.retry,
+	add(r, access.Read, "GET /jobs", "list-jobs", jobs, "List jobs, newest first", a.list, fails(400, 503))
+	add(r, access.Read, "GET /jobs/{id}", "get-job", jobs, "Get a job with its history", a.get, fails(400, 404, 503))
+	add(r, access.Operate, "POST /jobs/{id}/retry", "retry-job", jobs, "Send a failed job back, with all its attempts",
+		a.retry,
 		fails(400, 404, 409, 413, 415, 422, 503))
-	cancel := add(r, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel,
+	cancel := add(r, access.Operate, "POST /jobs/{id}/cancel", "cancel-job", jobs, "Cancel a job", a.cancel,
 		fails(400, 404, 409, 413, 415, 422, 503))
 	also(cancel, 200, 202, "It is running: its worker has been asked to stop")
-	add(r, "DELETE /jobs/{id}", "delete-job", jobs, "Delete a job that is over", a.delete, fails(400, 404, 409, 503))
+	add(r, access.Operate, "DELETE /jobs/{id}", "delete-job", jobs, "Delete a job that is over", a.delete,
+		fails(400, 404, 409, 503))
 
 	const dead = "dead letters"
-	add(r, "GET /dlq", "list-dead-jobs", dead, "List dead jobs, newest first", a.dead, fails(400, 503))
-	redrive := add(r, "POST /dlq/retry", "retry-dead-jobs", dead, "Send dead jobs back", a.redrive,
+	add(r, access.Read, "GET /dlq", "list-dead-jobs", dead, "List dead jobs, newest first", a.dead, fails(400, 503))
+	redrive := add(r, access.Operate, "POST /dlq/retry", "retry-dead-jobs", dead, "Send dead jobs back", a.redrive,
 		fails(400, 413, 415, 422, 503))
 	reads[RedriveRequest](r, redrive)
 
 	const system = "system"
-	add(r, "GET /job-types", "list-job-types", system, "What can be submitted", a.types, fails(503))
-	add(r, "GET /queues", "list-queues", system, "Queues and how full they are, at most 5 s old", a.queues,
+	add(r, access.Read, "GET /job-types", "list-job-types", system, "What can be submitted", a.types, fails(503))
+	add(r, access.Read, "GET /queues", "list-queues", system, "Queues and how full they are, at most 5 s old", a.queues,
 		fails(400, 503))
-	add(r, "GET /workers", "list-workers", system, "Worker processes", a.workers, fails(400, 503))
-	add(r, "GET /workers/{id}", "get-worker", system, "Get a worker process and the jobs that it runs", a.worker,
-		fails(400, 404, 503))
-	metrics := add(r, "GET /metrics", "get-metrics", system,
+	add(r, access.Read, "GET /workers", "list-workers", system, "Worker processes", a.workers, wholeOnly,
+		fails(400, 503))
+	add(r, access.Read, "GET /workers/{id}", "get-worker", system, "Get a worker process and the jobs that it runs",
+		a.worker,
+		wholeOnly, fails(400, 404, 503))
+	metrics := add(r, metricsScope, "GET /metrics", "get-metrics", system,
 		"Counts, at most 5 s old; in Prometheus's format where Accept prefers it", a.metrics,
-		fails(503), func(op *huma.Operation) { op.Middlewares = huma.Middlewares{a.prometheusText()} })
+		wholeOnly, fails(503), func(op *huma.Operation) { op.Middlewares = huma.Middlewares{a.prometheusText()} })
 	metrics.Responses["200"].Content["text/plain"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	add(r, "GET /livez", "get-liveness", system, "Whether the process answers", a.live)
-	add(r, "GET /healthz", "get-health", system, "The same as /livez", a.live)
-	add(r, "GET /readyz", "get-readiness", system, "Whether a job could be accepted now", a.ready, fails(503))
+	add(r, public, "GET /livez", "get-liveness", system, "Whether the process answers", a.live)
+	add(r, public, "GET /healthz", "get-health", system, "The same as /livez", a.live)
+	add(r, public, "GET /readyz", "get-readiness", system, "Whether a job could be accepted now", a.ready, fails(503))
+
+	const tokens = "access"
+	add(r, access.Admin, "GET /tokens", "list-tokens", tokens, "List access tokens, newest first", a.tokens,
+		fails(404, 503))
+	create := add(r, access.Admin, "POST /tokens", "create-token", tokens,
+		"Make an access token; its secret is in this answer alone", a.createToken,
+		creates, fails(400, 404, 413, 415, 422, 503))
+	reads[TokenRequest](r, create)
+	add(r, access.Admin, "DELETE /tokens/{id}", "revoke-token", tokens, "Revoke an access token, for good", a.revokeToken,
+		fails(400, 404, 503))
+	add(r, access.Admin, "GET /audit", "list-actions", tokens, "What was done, and by whom, newest first", a.audit,
+		fails(400, 404, 503))
 	return r.h.OpenAPI()
 }
 
@@ -83,21 +108,32 @@ type routes struct {
 	h huma.API
 }
 
-// add registers a route and returns its documentation.
+// add registers a route and returns its documentation. Who sends a request needs the scope; public: nobody needs a
+// token.
 func add[I, O any](
-	r routes, pattern, id, tag, summary string, do func(context.Context, *I) (*O, error),
+	r routes, scope access.Scope, pattern, id, tag, summary string, do func(context.Context, *I) (*O, error),
 	options ...func(*huma.Operation),
 ) *huma.Operation {
 	method, path, _ := strings.Cut(pattern, " ")
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary}
+	op.Metadata = map[string]any{scopeKey: scope}
 	for _, option := range options {
 		option(&op)
+	}
+	if scope != public {
+		op.Security = []map[string][]string{{securityScheme: {string(scope)}}}
+		op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden}, op.Errors...)
+	} else {
+		r.a.open[r.a.opts.BasePath+path] = true
 	}
 	handle := func(ctx context.Context, in *I) (*O, error) {
 		if _, ok := any(in).(timed); !ok {
 			limited, cancel := context.WithTimeout(ctx, answerTimeout)
 			defer cancel()
 			ctx = limited
+		}
+		if scope == access.Operate || scope == access.Admin {
+			ctx = acting(ctx)
 		}
 		out, err := do(ctx, in)
 		var p *Problem

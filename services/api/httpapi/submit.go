@@ -37,7 +37,7 @@ func (a *api) submit(ctx context.Context, in *SubmitInput) (*created, error) {
 	}
 	status, replayed := receiptStatus(receipt)
 	stored := &receipt.Jobs[0]
-	return &created{status, a.opts.BasePath + "/jobs/" + stored.ID, replayed, Job{view{stored, time.Now()}}}, nil
+	return &created{status, a.opts.BasePath + "/jobs/" + stored.ID, replayed, Job{view{job: stored, now: time.Now()}}}, nil
 }
 
 // bulkCreated answers POST /jobs/bulk.
@@ -81,7 +81,7 @@ func (a *api) submitBulk(ctx context.Context, in *SubmitInput) (*bulkCreated, er
 	now := time.Now()
 	out.Body.Jobs = make([]Job, len(receipt.Jobs))
 	for i := range receipt.Jobs {
-		out.Body.Jobs[i] = Job{view{&receipt.Jobs[i], now}}
+		out.Body.Jobs[i] = Job{view{job: &receipt.Jobs[i], now: now}}
 	}
 	return &out, nil
 }
@@ -129,7 +129,16 @@ func (a *api) store(ctx context.Context, in *SubmitInput, b body) (jobs.Receipt,
 
 	ctx, cancel := in.limit(ctx)
 	defer cancel()
-	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: keyOf(key, b.path, list)})
+	bound := keyOf(key, b.path, list)
+	if who := callerOf(ctx); who != nil {
+		if bound != nil {
+			bound.Scope = who.principal.ID // else a replay would show the jobs of another token
+		}
+		if bad := a.within(ctx, who.principal, list, b.at); bad != nil {
+			return none, bad
+		}
+	}
+	receipt, err := a.opts.Client.Submit(ctx, jobs.Submission{Jobs: list, Key: bound})
 	if err == nil {
 		return receipt, nil
 	}

@@ -3,9 +3,12 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/windlass-jobs/windlass/jobs"
 )
 
 // JobType is what can be submitted.
@@ -28,6 +31,9 @@ type typesListed struct {
 
 func (a *api) types(ctx context.Context, _ *struct{}) (*typesListed, error) {
 	types, err := a.opts.Client.Types(ctx)
+	if who := callerOf(ctx); who != nil {
+		types = slices.DeleteFunc(slices.Clone(types), func(t jobs.Type) bool { return !who.principal.ReachesType(t.Name) })
+	}
 	if err != nil {
 		return nil, problemOfRead(err)
 	}

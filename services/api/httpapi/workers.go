@@ -108,7 +108,7 @@ func (a *api) worker(ctx context.Context, in *WorkerPath) (*workerGot, error) {
 	out := workerGot{WorkerDetail{viewWorker(&s), make([]JobSummary, len(held))}}
 	now := time.Now()
 	for i := range held {
-		out.Body.Jobs[i] = JobSummary{view{&held[i], now}}
+		out.Body.Jobs[i] = JobSummary{view{job: &held[i], now: now}}
 	}
 	return &out, nil
 }
