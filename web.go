@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/windlass-jobs/windlass/jobs/access"
 	"github.com/windlass-jobs/windlass/services/api/httpapi"
 	"github.com/windlass-jobs/windlass/services/web"
 )
@@ -16,6 +17,8 @@ type handlerOptions struct {
 	hosts   []string
 	origins []string
 	memory  int64
+	guard   *access.Guard
+	open    bool
 }
 
 // BasePath is where the handler is mounted: "/windlass" for mux.Handle("/windlass/", …). Links, Location headers and
@@ -38,8 +41,16 @@ func TrustedOrigins(origins ...string) HandlerOption {
 // three fifths of GOMEMLIMIT, or 256 MiB for a program that has none; handlers with the default share it.
 func RequestMemory(bytes int64) HandlerOption { return func(o *handlerOptions) { o.memory = bytes } }
 
-// Handler serves Windlass beneath BasePath: the pages, the API at /api/, and /metrics, /livez and /readyz. It has no
-// log-in: mount it behind that of your program.
+// Tokens has the API ask for access tokens, with the scopes of package jobs/access. Make the guard with
+// access.NewGuard on the App's store, which has to be a store.Access, and its queue; close it after the handler. The
+// default nil asks for none. The pages have no log-in yet: with a guard they show errors only.
+func Tokens(guard *access.Guard) HandlerOption { return func(o *handlerOptions) { o.guard = guard } }
+
+// PublicMetrics leaves /metrics open where Tokens is used.
+func PublicMetrics() HandlerOption { return func(o *handlerOptions) { o.open = true } }
+
+// Handler serves Windlass beneath BasePath: the pages, the API at /api/, and /metrics, /livez and /readyz. It asks
+// nobody who he is, unless Tokens is given: mount it behind the log-in of your program.
 //
 // It panics where a base path or an origin is not valid: these are mistakes in the program.
 func (a *App) Handler(options ...HandlerOption) http.Handler {
@@ -55,7 +66,7 @@ func (a *App) Handler(options ...HandlerOption) http.Handler {
 	api := must(httpapi.New(httpapi.Options{
 		Client: a.client, Ping: a.Ready, Draining: a.process.Draining, Log: a.opts.Log, BasePath: o.base + "/api",
 		MaxPayloadBytes: a.opts.MaxPayloadBytes, AllowedHosts: o.hosts, TrustedOrigins: o.origins,
-		Room: room,
+		Room: room, Guard: o.guard, MetricsPublic: o.open,
 	}))
 	mux := http.NewServeMux()
 	mux.Handle(o.base+"/api/", api)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/windlass-jobs/windlass"
 	"github.com/windlass-jobs/windlass/jobs"
+	"github.com/windlass-jobs/windlass/jobs/access"
 	"github.com/windlass-jobs/windlass/jobs/engine"
 	"github.com/windlass-jobs/windlass/jobs/queue/memory"
 	"github.com/windlass-jobs/windlass/jobs/store"
@@ -208,4 +209,35 @@ func newApp(t *testing.T) *windlass.App {
 	}
 	t.Cleanup(app.Close)
 	return app
+}
+
+func TestHandlerAsksForTokens(t *testing.T) {
+	db := openSQLite(t)
+	app := windlass.Must(windlass.New(windlass.Options{Store: db}))
+	defer app.Close()
+	token, secret, err := access.NewToken("ci", []access.Scope{access.Read}, nil, nil, "test")
+	if err == nil {
+		_, err = db.CreateToken(t.Context(), token, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := windlass.Must(access.NewGuard(access.GuardOptions{Store: db}))
+	defer guard.Close()
+	for path, want := range map[string][2]int{ // without and with the token
+		"/w/api/jobs": {401, 200}, "/w/metrics": {401, 200}, "/w/livez": {200, 200}, "/w/api/tokens": {401, 403},
+	} {
+		for i, status := range want {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = "localhost"
+			if i == 1 {
+				r.Header.Set("Authorization", "Bearer "+secret)
+			}
+			w := httptest.NewRecorder()
+			app.Handler(windlass.BasePath("/w"), windlass.Tokens(guard)).ServeHTTP(w, r)
+			if w.Code != status {
+				t.Errorf("%s, with a token: %v: %d, want %d", path, i == 1, w.Code, status)
+			}
+		}
+	}
 }

@@ -58,7 +58,7 @@ var layers = []layer{
 	{
 		folder: ".",
 		ours: append([]string{
-			"internal/lifecycle", "jobs/engine", "jobs/queue/memory", "services/api/httpapi", "services/web",
+			"internal/lifecycle", "jobs/access", "jobs/engine", "jobs/queue/memory", "services/api/httpapi", "services/web",
 		}, contracts...),
 	},
 	{
@@ -77,7 +77,8 @@ var layers = []layer{
 	{folder: "services/internal/settings", third: []string{env},
 		ours: []string{"internal/connstring", "jobs", "jobs/engine"}},
 	{folder: "services/internal/process", third: []string{tint, term},
-		ours: []string{"internal/lifecycle", "internal/version", "services/internal/settings"}},
+		ours: append([]string{"internal/lifecycle", "internal/version", "jobs/access", "services/internal/settings"},
+			contracts...)},
 	{folder: "services/api/httpapi", third: []string{huma, prometheus, sync},
 		ours: append([]string{"internal/accept", "internal/canonjson", "internal/fields", "jobs/access", "jobs/engine"},
 			contracts...)},

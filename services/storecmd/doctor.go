@@ -84,7 +84,7 @@ func Doctor(ctx context.Context, getenv func(string) string, repair bool, note f
 		r.add("rows", store.GradeFail, "the rows cannot be counted: "+err.Error(), "Bring the tables up to date first.")
 	}
 	if s.driver == "postgresql" {
-		r.redis(ctx, s, getenv("REDIS_URL") != "")
+		r.redis(ctx, s, getenv("REDIS_URL")+getenv("REDIS_URL_FILE") != "")
 	}
 	r.OK = r.sound()
 	return r, nil

@@ -46,23 +46,24 @@ type opened struct {
 // The settings that are read here. Those of Redis matter to the doctor alone.
 var read = []string{
 	"DATABASE_URL", "DATABASE_SCHEMA", "AUTO_MIGRATE", "REDIS_URL", "REDIS_PREFIX", "REDIS_CA_FILE",
-	"REDIS_CERT_FILE", "REDIS_KEY_FILE", "DATA_DIR",
+	"REDIS_CERT_FILE", "REDIS_KEY_FILE", "DATA_DIR", "DATABASE_URL_FILE", "REDIS_URL_FILE",
 }
 
 // open opens the store that the environment names: PostgreSQL where DATABASE_URL is set, else SQLite in DATA_DIR. make:
 // a SQLite database that is not there is made.
 func open(ctx context.Context, getenv func(string) string, make bool) (*opened, error) {
-	if getenv("DATABASE_URL") != "" && getenv("DATA_DIR") != "" {
+	postgresql := getenv("DATABASE_URL")+getenv("DATABASE_URL_FILE") != ""
+	if postgresql && getenv("DATA_DIR") != "" {
 		return nil, &SettingsError{errors.New("DATABASE_URL and DATA_DIR are both set: unset the one that is not meant")}
 	}
 	var environ []string
 	for _, name := range read {
 		environ = append(environ, name+"="+getenv(name))
 	}
-	if getenv("DATABASE_URL") == "" {
+	if !postgresql {
 		return openSQLite(ctx, environ, make)
 	}
-	if getenv("REDIS_URL") == "" {
+	if getenv("REDIS_URL")+getenv("REDIS_URL_FILE") == "" {
 		// An api needs it, these commands do not. Who reads it looks into the environment first.
 		environ = append(environ, "REDIS_URL=redis://localhost:6379/0")
 	}

@@ -89,9 +89,15 @@ func serve(ctx context.Context, config settings.Config, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
+	guard, endGuard, err := process.Guard(config, log, store, queue)
+	if err != nil {
+		return err
+	}
+	defer endGuard()
 	life := process.New(config, log, store, queue)
 	api, err := httpapi.New(httpapi.Options{
 		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining,
+		Guard: guard, MetricsPublic: config.MetricsPublic,
 		MaxPayloadBytes: config.MaxPayloadBytes, Room: httpapi.NewRoom(config.RequestMemoryBytes),
 		AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
 	})

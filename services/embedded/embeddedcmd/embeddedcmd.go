@@ -84,10 +84,16 @@ func run(ctx context.Context, config settings.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	guard, endGuard, err := process.Guard(config, log, store, queue)
+	if err != nil {
+		return err
+	}
+	defer endGuard()
 	life := lifecycle.New(lifecycle.Options{Log: log, ShutdownDelay: config.ShutdownDelay})
 	// The same API twice: alone on its port, and beside the pages under /api, which its Location headers name.
 	options := httpapi.Options{
 		Client: client, Log: log, Ping: store.Ping, Draining: life.Draining, Registry: prometheus.NewRegistry(),
+		Guard: guard, MetricsPublic: config.MetricsPublic,
 		MaxPayloadBytes: config.MaxPayloadBytes, Room: httpapi.NewRoom(config.RequestMemoryBytes),
 		AllowedHosts: config.AllowedHosts, TrustedOrigins: config.TrustedOrigins,
 	}

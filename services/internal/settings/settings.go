@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -27,6 +28,12 @@ const (
 	Migrate  Service = "migrate" // the command
 )
 
+// The values of Config.Auth.
+const (
+	AuthOff = "off"
+	AuthOn  = "on"
+)
+
 // Config is every setting there is. Each comes from the environment variable in its env tag; one that is unset or
 // empty has the default in its envDefault tag. The for tag names the services that read it; in the Config of another
 // service it is at its default. Durations are written as in Go: 5s, 1m30s, 168h.
@@ -45,11 +52,18 @@ type Config struct {
 	// TrustedOrigins are the origins of web pages elsewhere that may send requests that change something, like
 	// https://jobs.example.com.
 	TrustedOrigins []string `env:"TRUSTED_ORIGINS" for:"api embedded"`
+	// Auth has the API ask for access tokens: off or on. With on it may listen beyond this machine.
+	Auth string `env:"AUTH" envDefault:"off" for:"api embedded"`
+	// AdminToken is a secret with all rights, the first one of an installation. 20 to 200 visible ASCII characters. It
+	// has an effect with AUTH=on only.
+	AdminToken string `env:"ADMIN_TOKEN" for:"api embedded" secret:"true" file:"true"`
+	// MetricsPublic leaves GET /metrics open where AUTH is on.
+	MetricsPublic bool `env:"METRICS_PUBLIC" envDefault:"false" for:"api embedded"`
 	// AllowInsecureNoAuth lets a process without access tokens listen beyond this machine.
 	AllowInsecureNoAuth bool `env:"ALLOW_INSECURE_NO_AUTH" envDefault:"false" for:"api worker embedded"`
 
 	// Where the data is.
-	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true"` // postgres://…
+	DatabaseURL string `env:"DATABASE_URL" for:"api worker migrate" secret:"true" file:"true"` // postgres://…
 	// Ignored and IgnoredRedis are parameters of the two URLs that are for other programs, and were removed from them.
 	Ignored, IgnoredRedis []string `env:"-"`
 	// DatabaseSchema is the schema in the database that holds all of Windlass' tables.
@@ -57,7 +71,7 @@ type Config struct {
 	// AutoMigrate has a process bring the tables up to date when it starts. Where it is false the process waits until
 	// somebody else has done so.
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" for:"api worker"`
-	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true"` // redis://…, rediss://…, valkey://…, valkeys://…
+	RedisURL    string `env:"REDIS_URL" for:"api worker" secret:"true" file:"true"` // redis://…, rediss://…, valkey://…, valkeys://…
 	// RedisPrefix begins the names of all keys in Redis. Installations that share a Redis need one each.
 	RedisPrefix string `env:"REDIS_PREFIX" envDefault:"windlass" for:"api worker"`
 	// Files in PEM form for a REDIS_URL with TLS: who may have signed the server's certificate (the system's
@@ -115,13 +129,20 @@ func Load(service Service, environ []string) (Config, error) {
 		}
 	}
 	// What a service does not read must not stop it.
+	var unread []error
 	for _, s := range settings() {
 		if !s.usedBy(service) {
 			delete(vars, s.name)
+			continue
+		}
+		if s.file {
+			if err := fromFile(vars, s.name); err != nil {
+				unread = append(unread, err)
+			}
 		}
 	}
 	config := Config{Service: service}
-	problems := parseProblems(env.ParseWithOptions(&config, env.Options{Environment: vars}))
+	problems := append(unread, parseProblems(env.ParseWithOptions(&config, env.Options{Environment: vars}))...)
 	if value := vars[envQueues]; value != "" {
 		queues, err := ParseQueues(value)
 		if err != nil {
@@ -135,10 +156,38 @@ func Load(service Service, environ []string) (Config, error) {
 	return config, errors.Join(problems...)
 }
 
+// maxSecretFile bounds the file of a secret, in bytes.
+const maxSecretFile = 64 << 10
+
+// fromFile reads a secret from the file that NAME_FILE names. White space around it is not part of it: editors end a
+// file with a line break. Its error names neither the file's content nor a secret.
+func fromFile(vars map[string]string, name string) error {
+	file := vars[name+"_FILE"]
+	if file == "" {
+		return nil
+	}
+	if vars[name] != "" {
+		return &settingError{name + "_FILE", "and " + name + " are both set: unset one"}
+	}
+	info, err := os.Stat(file)
+	if err == nil && info.Size() > maxSecretFile {
+		return &settingError{name + "_FILE", fmt.Sprintf("names a file of more than %d bytes", maxSecretFile)}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return &settingError{name + "_FILE", "cannot be read: " + err.Error()}
+	}
+	if vars[name] = strings.TrimSpace(string(raw)); vars[name] == "" {
+		return &settingError{name + "_FILE", "names a file that is empty"}
+	}
+	return nil
+}
+
 // tidy brings what may be written in several ways into one form, and fills in the defaults that depend on other
 // settings.
 func (c *Config) tidy() {
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
+	c.Auth = strings.ToLower(c.Auth)
 	c.LogFormat, c.LogJobs = strings.ToLower(c.LogFormat), engine.LogJobs(strings.ToLower(string(c.LogJobs)))
 	c.AllowedHosts = tidyList(c.AllowedHosts, hostName)
 	c.TrustedOrigins = tidyList(c.TrustedOrigins, func(s string) string { return strings.TrimSuffix(s, "/") })
@@ -203,6 +252,7 @@ type setting struct {
 	name     string // of the environment variable
 	services []string
 	secret   bool
+	file     bool // its value may be in a file, which NAME_FILE names
 	index    int
 }
 
@@ -222,7 +272,7 @@ func settings() []setting {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		s := setting{name: f.Tag.Get("env"), services: strings.Fields(f.Tag.Get("for")),
-			secret: f.Tag.Get("secret") != "", index: i}
+			secret: f.Tag.Get("secret") != "", file: f.Tag.Get("file") != "", index: i}
 		switch {
 		case f.Name == "WorkerQueues":
 			s.name = envQueues
@@ -250,7 +300,9 @@ func (c Config) LogValue() slog.Value {
 			text = formatQueues(field)
 		}
 		if s.secret {
-			text = connstring.Masked(text)
+			if text = connstring.Masked(text); s.name == "ADMIN_TOKEN" && text != "" {
+				text = "***" // it is no URL, whatever it looks like
+			}
 		}
 		attrs = append(attrs, slog.String(s.name, text))
 	}

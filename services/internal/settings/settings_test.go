@@ -30,8 +30,8 @@ func TestLoadDefaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := Config{
-				Service: service,
-				Host:    "127.0.0.1", Port: 8000, WebPort: 3000, HealthPort: 8001,
+				Service: service, Auth: AuthOff,
+				Host: "127.0.0.1", Port: 8000, WebPort: 3000, HealthPort: 8001,
 				AllowedHosts:   []string{"localhost", "127.0.0.1", "[::1]"},
 				DatabaseSchema: "windlass", AutoMigrate: true, RedisPrefix: "windlass",
 				DataDir: "./data", WorkerConcurrency: 5, FailRate: 0.2, MaxPayloadBytes: 256 << 10, MaxQueues: 10_000,
@@ -83,6 +83,9 @@ func TestLoadReadsEverySetting(t *testing.T) {
 		{API, "MAX_QUEUES=1", func(c *Config) { c.MaxQueues = 1 }},
 		{API, "RETENTION_COMPLETED=1h30m", func(c *Config) { c.RetentionCompleted = 90 * time.Minute }},
 		{Worker, "RETENTION_AUDIT=1s", func(c *Config) { c.RetentionAudit = time.Second }},
+		{Embedded, "AUTH=ON", func(c *Config) { c.Auth = AuthOn }},
+		{API, "METRICS_PUBLIC=true", func(c *Config) { c.MetricsPublic = true }},
+		{API, "ADMIN_TOKEN=01234567890123456789", func(c *Config) { c.AdminToken = "01234567890123456789" }},
 		{API, "RETENTION_FAILED=1s", func(c *Config) { c.RetentionFailed = time.Second }},
 		{Worker, "LEASE_TTL=2s", func(c *Config) { c.LeaseTTL = 2 * time.Second }},
 		{Worker, "SHUTDOWN_TIMEOUT=0", func(c *Config) { c.ShutdownTimeout = 0 }},
@@ -193,6 +196,10 @@ func TestLoadRefuses(t *testing.T) {
 		{API, "MAX_QUEUES=0", "MAX_QUEUES must be"},
 		{API, "MAX_QUEUES=1000001", "MAX_QUEUES must be"},
 		{API, "RETENTION_COMPLETED=7d", "RETENTION_COMPLETED must be a duration"},
+		{API, "AUTH=maybe", "AUTH must be off or on"},
+		{API, "ADMIN_TOKEN=short", "ADMIN_TOKEN must be 20 to 200"},
+		{API, "ADMIN_TOKEN_FILE=/nowhere/at/all", "ADMIN_TOKEN_FILE cannot be read"},
+		{API, "DATABASE_URL_FILE=/nowhere", "DATABASE_URL_FILE and DATABASE_URL are both set"},
 		{API, "RETENTION_FAILED=0s", "RETENTION_FAILED must be 1s to"},
 		{Worker, "LEASE_TTL=1999ms", "LEASE_TTL must be 2s to"},
 		{Worker, "LEASE_TTL=30", "LEASE_TTL must be a duration"},
@@ -331,5 +338,37 @@ func TestSettingsAreDocumented(t *testing.T) {
 				t.Errorf("README.md has the setting %s, which no process reads", name)
 			}
 		}
+	}
+}
+
+func TestSecretsMayBeInFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		file := dir + "/" + name
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	config, err := Load(API, []string{
+		"DATABASE_URL_FILE=" + write("db", "postgres://u:hush@db/w\n"),
+		"REDIS_URL_FILE=" + write("redis", " redis://cache:6379/0 \n"),
+		"ADMIN_TOKEN_FILE=" + write("token", "abc:567890123456789x\n"), "AUTH=on", "HOST=0.0.0.0",
+	})
+	if err != nil || config.DatabaseURL != "postgres://u:hush@db/w" || config.RedisURL != "redis://cache:6379/0" ||
+		config.AdminToken != "abc:567890123456789x" {
+		t.Errorf("%+v, %v", config, err)
+	}
+	if text := slog.Any("", config).Value.Resolve().String(); strings.Contains(text, "567890123456789x") {
+		t.Errorf("the token is in the log: %s", text)
+	}
+	_, err = Load(Embedded, []string{"ADMIN_TOKEN_FILE=" + write("empty", " \n")})
+	if err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("an empty file: %v", err)
+	}
+	// The health port of a worker asks for no token.
+	if _, err = Load(Worker, append(minimal[Worker], "AUTH=on", "HOST=0.0.0.0")); err == nil {
+		t.Error("a worker listens beyond this machine")
 	}
 }

@@ -68,6 +68,7 @@ func unparsed(problems []error) map[string]bool {
 		var s *settingError
 		if errors.As(p, &s) {
 			names[s.name] = true
+			names[strings.TrimSuffix(s.name, "_FILE")] = true
 		}
 	}
 	return names
@@ -97,9 +98,16 @@ func (c *Config) problems(known map[string]bool) []error {
 	port("HEALTH_PORT", c.HealthPort)
 	check(c.WebPort == 0 || c.WebPort != c.Port, "WEB_PORT", "must differ from PORT, which is %d too", c.Port)
 	listens := c.Service != Worker || c.HealthPort != 0
-	check(!listens || c.AllowInsecureNoAuth || loopback(c.Host), "HOST",
+	way := "set AUTH=on, or ALLOW_INSECURE_NO_AUTH=true"
+	if c.Service == Worker {
+		way = "set ALLOW_INSECURE_NO_AUTH=true" // its health port asks for nothing
+	}
+	check(!listens || c.Auth == AuthOn && used["AUTH"] || c.AllowInsecureNoAuth || loopback(c.Host), "HOST",
 		"is %q, which others than this machine can reach, and nobody would have to log in. "+
-			"Use 127.0.0.1, or set ALLOW_INSECURE_NO_AUTH=true if something else keeps strangers away", c.Host)
+			"Use 127.0.0.1, or "+way+" if something else keeps strangers away", c.Host)
+	check(c.Auth == AuthOff || c.Auth == AuthOn, "AUTH", "must be off or on")
+	check(c.AdminToken == "" || secretPattern.MatchString(c.AdminToken), "ADMIN_TOKEN",
+		"must be 20 to 200 visible ASCII characters: openssl rand -hex 32 makes one")
 	for _, host := range c.AllowedHosts {
 		check(plainHost(host), "ALLOWED_HOSTS",
 			"must be a list like localhost,jobs.example.com of names without scheme and port")
@@ -142,6 +150,9 @@ func (c *Config) problems(known map[string]bool) []error {
 
 // schemaPattern is what a schema may be called, so that its name needs no quotes in SQL.
 var schemaPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// secretPattern is what fits into a header; shorter secrets can be guessed.
+var secretPattern = regexp.MustCompile(`^[!-~]{20,200}$`)
 
 // prefixPattern leaves out what has a meaning in the names of keys and in the patterns of an ACL.
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
