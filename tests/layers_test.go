@@ -93,7 +93,8 @@ var layers = []layer{
 	{folder: "services/embedded/embeddedcmd", third: []string{prometheus},
 		ours: append([]string{"jobs/store/sqlite", "jobs/queue/memory", "services/web"}, wired...)},
 	// The commands that open a database themselves, whichever it is.
-	{folder: "services/storecmd", ours: []string{"jobs", "jobs/store", "jobs/store/postgres", "jobs/store/sqlite",
+	{folder: "services/storecmd", ours: []string{"jobs", "jobs/access", "jobs/store", "jobs/store/postgres",
+		"jobs/store/sqlite",
 		"jobs/queue/redis", "internal/version", "services/internal/settings"}},
 	{folder: "services/api", ours: []string{"services/api/apicmd"}},
 	{folder: "services/worker", ours: []string{"services/worker/workercmd"}},

@@ -105,8 +105,12 @@ func (sh *shell) describe(ctx context.Context, err error) (text string, code int
 // refusal says why the API does not do what it was asked for.
 func (sh *shell) refusal(p *httpclient.Problem) string {
 	switch {
-	case p.Status == http.StatusUnauthorized, p.Status == http.StatusForbidden:
-		return "The API at " + sh.address() + " does not let you do this. Set WINDLASS_TOKEN to a token that may."
+	case p.Status == http.StatusUnauthorized, p.Status == http.StatusForbidden && len(p.Errors) == 0:
+		text := "The API at " + sh.address() + " does not let you do this. Set WINDLASS_TOKEN to a token that may."
+		if p.Status == http.StatusForbidden && p.Detail != "" {
+			text += " " + sentence(clean(p.Detail))
+		}
+		return text
 	case p.Status == http.StatusNotFound && !errors.Is(p, jobs.ErrNotFound):
 		return "There is no Windlass API at " + sh.address() + ", or it is too old for this command. " +
 			"Check WINDLASS_URL."

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,6 +52,7 @@ func newRoot(sh *shell) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&sh.url, "url", "", "address of the API (default WINDLASS_URL, or "+defaultURL+")")
 	flags.StringVar(&sh.token, "token", "", "bearer token (default WINDLASS_TOKEN, which other users cannot see)")
+	flags.StringVar(&sh.tokenFile, "token-file", "", "file that holds the bearer token")
 	flags.BoolVar(&sh.json, "json", false, "print the API's JSON")
 
 	const jobs, system, processes = "jobs", "system", "processes"
@@ -79,6 +81,8 @@ func newRoot(sh *shell) *cobra.Command {
 	add(processes, newWorker(sh))
 	add(processes, newMigrate(sh))
 	add(processes, newDoctor(sh))
+	add(processes, newTokens(sh))
+	add(processes, newAudit(sh))
 	add(processes, newExport(sh))
 	add(processes, newImport(sh))
 	return root
@@ -92,6 +96,7 @@ type shell struct {
 	getenv func(string) string
 
 	url, token string
+	tokenFile  string
 	json, wide bool
 
 	out     *bufio.Writer
@@ -161,7 +166,18 @@ func (sh *shell) api() (*httpclient.Client, error) { return sh.connect(attempts)
 
 func (sh *shell) connect(attempts int) (*httpclient.Client, error) {
 	token := sh.token
-	if token == "" {
+	switch {
+	case token != "" && sh.tokenFile != "":
+		return nil, usageError("--token and --token-file exclude each other")
+	case sh.tokenFile != "":
+		raw, err := os.ReadFile(sh.tokenFile)
+		if err != nil {
+			return nil, usageError("--token-file: " + err.Error())
+		}
+		if token = strings.TrimSpace(string(raw)); token == "" {
+			return nil, usageError("--token-file: the file is empty")
+		}
+	case token == "":
 		token = sh.getenv("WINDLASS_TOKEN")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
