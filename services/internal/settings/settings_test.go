@@ -325,6 +325,9 @@ func TestSettingsAreDocumented(t *testing.T) {
 			t.Errorf("README.md lacks the setting %s", s.name)
 		}
 		known[s.name] = true
+		if s.file {
+			known[s.name+"_FILE"] = true
+		}
 	}
 	_, table, found := strings.Cut(string(readme), "## Settings of the processes")
 	table, _, _ = strings.Cut(table, "\n## ")
