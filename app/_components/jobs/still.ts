@@ -42,7 +42,8 @@ export function follow(shown: Shown, answer: Answer): Shown {
   // A page may end before the list does, and a later answer find that nothing follows.
   const ended = answer.complete && (longer || below.length === 0);
   const complete = longer ? ended : shown.complete || ended;
-  if (same && !longer && complete === shown.complete && jobs.every((job, i) => job === shown.jobs[i])) return shown;
+  if (same && !longer && complete === shown.complete && jobs.every((job, i) => job === shown.jobs[i]))
+    return shown;
   if (longer) jobs.push(...below);
   return {
     jobs,
