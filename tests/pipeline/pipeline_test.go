@@ -418,11 +418,14 @@ func TestUnknownParameterOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	d := &deployment{postgres: servers.StartPostgres(t), redis: servers.StartRedis(t)}
 	url := d.postgres.Database(t) + "&nonsense=1&pgbouncer=true"
-	for _, migrate := range []string{"true", "false"} {
+	for migrate, want := range map[string]string{
+		"true": "Take the parameter out of the database URL", "false": "does not know a parameter of DATABASE_URL, remove it",
+	} {
 		p := launch(t, "api", "DATABASE_URL="+url, "REDIS_URL="+d.redis.URL, "PORT=0", "AUTO_MIGRATE="+migrate)
 		<-p.exited
 		log := p.log.String()
-		if p.code != 1 || !strings.Contains(log, "does not know a parameter of DATABASE_URL") || !strings.Contains(log, `"names":["pgbouncer"]`) {
+		if p.code != 1 || !strings.Contains(log, want) || !strings.Contains(log, "nonsense") ||
+			!strings.Contains(log, `"names":["pgbouncer"]`) {
 			t.Errorf("AUTO_MIGRATE=%s: exit code %d, log:\n%s", migrate, p.code, log)
 		}
 	}
