@@ -34,6 +34,8 @@ test("an error belongs to its attempt, and steps back while the job runs", async
   await page.getByRole("button", { name: "Retry" }).click();
   await expect(page.getByText("Previous attempt (2), before the retry by hand:")).toBeVisible();
   await expect(page.getByText(/attempt 0/)).toHaveCount(0);
+  // Only a running job asks before it is cancelled.
+  await expect(page.locator("h1 ~ [data-state=running]")).toBeVisible();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel the job" }).click();
 });
