@@ -67,7 +67,8 @@ test("a job that no longer fits keeps its place until the list is read again", a
   const place = await rows.last().boundingBox();
   await system.post(`/jobs/${ids[1]}/cancel`, {});
   await expect(page.locator("tbody tr").nth(1).getByText("Moved on")).toBeVisible();
-  await expect(page.getByText("All 2 are shown.")).toBeVisible();
+  // "The newest 2" where thousands of other jobs keep the list from looking to its end.
+  await expect(page.getByText(/^(All|The newest) 2 are shown\.$/)).toBeVisible();
   expect(await rows.last().boundingBox()).toEqual(place);
 });
 
